@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! ELF core headers: `Elf32_Ehdr`/`Elf64_Ehdr` and `Elf32_Phdr`/`Elf64_Phdr` of
+//! `include/uapi/linux/elf.h`, in both byte orders.
+
+use crate::Error;
+use crate::bytes;
+
+/// Class of the file: how wide addresses and offsets are (`EI_CLASS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// 32-bit addresses and offsets (`ELFCLASS32`).
+    Elf32,
+    /// 64-bit addresses and offsets (`ELFCLASS64`).
+    Elf64,
+}
+
+/// Byte order of every number in the file (`EI_DATA`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endian {
+    /// Least significant byte first (`ELFDATA2LSB`).
+    Little,
+    /// Most significant byte first (`ELFDATA2MSB`).
+    Big,
+}
+
+/// Class and byte order: how the file's headers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoding {
+    /// Width of addresses and offsets.
+    pub class: Class,
+    /// Byte order.
+    pub endian: Endian,
+}
+
+/// `e_type` of a core file (`ET_CORE`).
+pub const ET_CORE: u16 = 4;
+/// `e_machine` of x86-64 (`EM_X86_64`).
+pub const EM_X86_64: u16 = 62;
+/// `p_type` of a segment with memory (`PT_LOAD`).
+pub const PT_LOAD: u32 = 1;
+/// `p_type` of a segment with notes (`PT_NOTE`).
+pub const PT_NOTE: u32 = 4;
+/// `e_phnum` of a file whose number of program headers stands in `sh_info` of
+/// its first section header instead (`PN_XNUM`).
+pub const PN_XNUM: u16 = 0xffff;
+/// Size of the longest file header, in bytes: enough to tell any ELF file.
+pub const FILE_HEADER_MAX: usize = 64;
+
+const MAGIC: [u8; 4] = *b"\x7fELF";
+const EV_CURRENT: u8 = 1;
+
+/// Where the fields of the headers stand, and how wide the headers are.
+///
+/// The 32-bit program header has `p_flags` near its end, the 64-bit one near
+/// its start; all else differs only in width.
+struct Fields {
+    file_header: usize,
+    entry: usize,
+    phoff: usize,
+    shoff: usize,
+    flags: usize,
+    ehsize: usize,
+    phentsize: usize,
+    phnum: usize,
+    shentsize: usize,
+    program_header: usize,
+    p_flags: usize,
+    p_offset: usize,
+    p_vaddr: usize,
+    p_paddr: usize,
+    p_filesz: usize,
+    p_memsz: usize,
+    p_align: usize,
+    sh_info: usize,
+}
+
+const FIELDS32: Fields = Fields {
+    file_header: 52,
+    entry: 24,
+    phoff: 28,
+    shoff: 32,
+    flags: 36,
+    ehsize: 40,
+    phentsize: 42,
+    phnum: 44,
+    shentsize: 46,
+    program_header: 32,
+    p_flags: 24,
+    p_offset: 4,
+    p_vaddr: 8,
+    p_paddr: 12,
+    p_filesz: 16,
+    p_memsz: 20,
+    p_align: 28,
+    sh_info: 28,
+};
+
+const FIELDS64: Fields = Fields {
+    file_header: 64,
+    entry: 24,
+    phoff: 32,
+    shoff: 40,
+    flags: 48,
+    ehsize: 52,
+    phentsize: 54,
+    phnum: 56,
+    shentsize: 58,
+    program_header: 56,
+    p_flags: 4,
+    p_offset: 8,
+    p_vaddr: 16,
+    p_paddr: 24,
+    p_filesz: 32,
+    p_memsz: 40,
+    p_align: 48,
+    sh_info: 44,
+};
+
+impl Encoding {
+    const fn fields(self) -> &'static Fields {
+        match self.class {
+            Class::Elf32 => &FIELDS32,
+            Class::Elf64 => &FIELDS64,
+        }
+    }
+
+    /// Size of the file header, in bytes.
+    #[must_use]
+    pub const fn file_header_size(self) -> usize {
+        self.fields().file_header
+    }
+
+    /// Size of one program header, in bytes.
+    #[must_use]
+    pub const fn program_header_size(self) -> usize {
+        self.fields().program_header
+    }
+
+    /// Size of one section header, in bytes (`Elf32_Shdr`, `Elf64_Shdr`).
+    #[must_use]
+    pub const fn section_header_size(self) -> usize {
+        match self.class {
+            Class::Elf32 => 40,
+            Class::Elf64 => 64,
+        }
+    }
+
+    /// The largest address, offset or size that the class can hold.
+    #[must_use]
+    pub const fn address_max(self) -> u64 {
+        match self.class {
+            Class::Elf32 => u32::MAX as u64,
+            Class::Elf64 => u64::MAX,
+        }
+    }
+
+    fn address(self, from: &[u8], at: usize) -> Option<u64> {
+        match self.class {
+            Class::Elf32 => self.endian.u32(from, at).map(u64::from),
+            Class::Elf64 => self.endian.u64(from, at),
+        }
+    }
+
+    fn put_address(self, to: &mut [u8], at: usize, value: u64) -> Option<()> {
+        match self.class {
+            Class::Elf32 => self.endian.put_u32(to, at, u32::try_from(value).ok()?),
+            Class::Elf64 => self.endian.put_u64(to, at, value),
+        }
+    }
+
+    /// `sh_info` of the section header in `bytes`: with [`PN_XNUM`], the first
+    /// section header's is the number of program headers.
+    #[must_use]
+    pub fn section_info(self, bytes: &[u8]) -> Option<u32> {
+        self.endian.u32(bytes, self.fields().sh_info)
+    }
+}
+
+/// The file header (`Elf32_Ehdr`, `Elf64_Ehdr`), as far as a core file uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileHeader {
+    /// How this file writes its numbers.
+    pub encoding: Encoding,
+    /// Kind of file; [`ET_CORE`] for a vmcore (`e_type`).
+    pub file_type: u16,
+    /// Instruction set of the dead kernel (`e_machine`).
+    pub machine: u16,
+    /// Processor-specific flags (`e_flags`).
+    pub flags: u32,
+    /// Entry point; 0 in a core file (`e_entry`).
+    pub entry: u64,
+    /// Where the program headers start, in bytes (`e_phoff`).
+    pub program_headers_offset: u64,
+    /// How many program headers there are, or [`PN_XNUM`] (`e_phnum`).
+    pub program_headers: u16,
+    /// Where the section headers start, in bytes; 0 without any (`e_shoff`).
+    pub section_headers_offset: u64,
+}
+
+impl FileHeader {
+    /// Reads the header that stands at the start of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error`] with the field that is not that of an ELF file, or that the
+    /// bytes end too early.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let available = bytes.len() as u64;
+        let short = Error::new(available, "ELF file header", "64 bytes", available);
+        let ident: [u8; 16] = bytes::array(bytes, 0).ok_or(Error::new(
+            available,
+            "ELF identification",
+            "16 bytes",
+            available,
+        ))?;
+        let [m0, m1, m2, m3, class, data, version, ..] = ident;
+        if [m0, m1, m2, m3] != MAGIC {
+            let found = u64::from(u32::from_be_bytes([m0, m1, m2, m3]));
+            return Err(Error::new(0, "ELF magic", "0x7f454c46", found));
+        }
+        let class = match class {
+            1 => Class::Elf32,
+            2 => Class::Elf64,
+            other => return Err(Error::new(4, "EI_CLASS", "1 or 2", other.into())),
+        };
+        let endian = match data {
+            1 => Endian::Little,
+            2 => Endian::Big,
+            other => return Err(Error::new(5, "EI_DATA", "1 or 2", other.into())),
+        };
+        if version != EV_CURRENT {
+            return Err(Error::new(6, "EI_VERSION", "1", version.into()));
+        }
+        let encoding = Encoding { class, endian };
+        let fields = encoding.fields();
+        let header = bytes.get(..fields.file_header).ok_or(short)?;
+        let half = |at| endian.u16(header, at).ok_or(short);
+        let address = |at| encoding.address(header, at).ok_or(short);
+
+        let parsed = Self {
+            encoding,
+            file_type: half(16)?,
+            machine: half(18)?,
+            flags: endian.u32(header, fields.flags).ok_or(short)?,
+            entry: address(fields.entry)?,
+            program_headers_offset: address(fields.phoff)?,
+            program_headers: half(fields.phnum)?,
+            section_headers_offset: address(fields.shoff)?,
+        };
+        let entry_size = half(fields.phentsize)?;
+        if parsed.program_headers != 0 && usize::from(entry_size) != fields.program_header {
+            let expected = match class {
+                Class::Elf32 => "32",
+                Class::Elf64 => "56",
+            };
+            let at = fields.phentsize as u64;
+            return Err(Error::new(at, "e_phentsize", expected, entry_size.into()));
+        }
+        Ok(parsed)
+    }
+
+    /// Writes the header to the start of `to`, all of
+    /// [`Encoding::file_header_size`] bytes.
+    ///
+    /// `None` when `to` is too short or a value does not fit the class.
+    pub fn write(&self, to: &mut [u8]) -> Option<()> {
+        let Encoding { class, endian } = self.encoding;
+        let fields = self.encoding.fields();
+        let to = to.get_mut(..fields.file_header)?;
+        to.fill(0);
+        let [m0, m1, m2, m3] = MAGIC;
+        let class = match class {
+            Class::Elf32 => 1,
+            Class::Elf64 => 2,
+        };
+        let data = match endian {
+            Endian::Little => 1,
+            Endian::Big => 2,
+        };
+        bytes::copy(to, &[m0, m1, m2, m3, class, data, EV_CURRENT]);
+        endian.put_u16(to, 16, self.file_type)?;
+        endian.put_u16(to, 18, self.machine)?;
+        endian.put_u32(to, 20, EV_CURRENT.into())?;
+        endian.put_u32(to, fields.flags, self.flags)?;
+        self.encoding.put_address(to, fields.entry, self.entry)?;
+        self.encoding
+            .put_address(to, fields.phoff, self.program_headers_offset)?;
+        self.encoding
+            .put_address(to, fields.shoff, self.section_headers_offset)?;
+        endian.put_u16(to, fields.ehsize, u16::try_from(fields.file_header).ok()?)?;
+        endian.put_u16(
+            to,
+            fields.phentsize,
+            u16::try_from(fields.program_header).ok()?,
+        )?;
+        endian.put_u16(to, fields.phnum, self.program_headers)?;
+        if self.section_headers_offset != 0 {
+            let size = u16::try_from(self.encoding.section_header_size()).ok()?;
+            endian.put_u16(to, fields.shentsize, size)?;
+        }
+        Some(())
+    }
+}
+
+/// A program header (`Elf32_Phdr`, `Elf64_Phdr`): one segment of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProgramHeader {
+    /// Kind of segment, [`PT_LOAD`] or [`PT_NOTE`] in a vmcore (`p_type`).
+    pub segment_type: u32,
+    /// Permissions (`p_flags`).
+    pub flags: u32,
+    /// Where the segment starts in the file, in bytes (`p_offset`).
+    pub offset: u64,
+    /// Virtual address in the dead kernel (`p_vaddr`).
+    pub virtual_address: u64,
+    /// Physical address of the memory (`p_paddr`).
+    pub physical_address: u64,
+    /// Length in the file, in bytes (`p_filesz`).
+    pub file_size: u64,
+    /// Length in memory, in bytes (`p_memsz`).
+    pub memory_size: u64,
+    /// Alignment, in bytes (`p_align`).
+    pub align: u64,
+}
+
+impl ProgramHeader {
+    /// Reads the program header at the start of `bytes`; `None` when they end
+    /// too early.
+    #[must_use]
+    pub fn parse(encoding: Encoding, bytes: &[u8]) -> Option<Self> {
+        let fields = encoding.fields();
+        let address = |at| encoding.address(bytes, at);
+        Some(Self {
+            segment_type: encoding.endian.u32(bytes, 0)?,
+            flags: encoding.endian.u32(bytes, fields.p_flags)?,
+            offset: address(fields.p_offset)?,
+            virtual_address: address(fields.p_vaddr)?,
+            physical_address: address(fields.p_paddr)?,
+            file_size: address(fields.p_filesz)?,
+            memory_size: address(fields.p_memsz)?,
+            align: address(fields.p_align)?,
+        })
+    }
+
+    /// Writes the program header to the start of `to`.
+    ///
+    /// `None` when `to` is too short or a value does not fit the class.
+    pub fn write(&self, encoding: Encoding, to: &mut [u8]) -> Option<()> {
+        let fields = encoding.fields();
+        encoding.endian.put_u32(to, 0, self.segment_type)?;
+        encoding.endian.put_u32(to, fields.p_flags, self.flags)?;
+        encoding.put_address(to, fields.p_offset, self.offset)?;
+        encoding.put_address(to, fields.p_vaddr, self.virtual_address)?;
+        encoding.put_address(to, fields.p_paddr, self.physical_address)?;
+        encoding.put_address(to, fields.p_filesz, self.file_size)?;
+        encoding.put_address(to, fields.p_memsz, self.memory_size)?;
+        encoding.put_address(to, fields.p_align, self.align)
+    }
+}

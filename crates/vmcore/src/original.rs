@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The header of the kernel's own `/proc/vmcore`: checked to be exactly what
+//! `fs/proc/vmcore.c` writes, and rewritten with room for device dumps.
+//!
+//! That file is: the ELF header and one merged `PT_NOTE` followed by the
+//! `PT_LOAD`s, zero-filled to a page; the notes, zero-filled to a page; the
+//! memory of each `PT_LOAD`, widened to whole pages, one behind the other.
+//! Anything else is an [`Error`]: whoever wants to serve the file in the
+//! kernel's place must not guess.
+
+use crate::elf::{ET_CORE, Encoding, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, ProgramHeader};
+use crate::layout::Load;
+use crate::{Error, PAGE_SIZE, bytes, page_align_down, page_align_up};
+
+/// The kernel's own header, checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Original<'a> {
+    /// The header pages.
+    header: &'a [u8],
+    file: FileHeader,
+    notes_size: u64,
+    memory_start: u64,
+    size: u64,
+}
+
+impl<'a> Original<'a> {
+    /// Size of the header pages of the file that starts with `start`, in bytes;
+    /// `start` must have at least [`crate::elf::FILE_HEADER_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`Error`] when this is no core file, or its program headers do not
+    /// follow the file header.
+    pub fn header_size(start: &[u8]) -> Result<u64, Error> {
+        let file = FileHeader::parse(start)?;
+        let encoding = file.encoding;
+        if file.file_type != ET_CORE {
+            return Err(Error::new(
+                16,
+                "e_type",
+                "4 (ET_CORE)",
+                file.file_type.into(),
+            ));
+        }
+        if file.program_headers == 0 || file.program_headers == PN_XNUM {
+            let found = file.program_headers.into();
+            return Err(Error::new(
+                0,
+                "e_phnum",
+                "1 to 65534 program headers",
+                found,
+            ));
+        }
+        if file.program_headers_offset != encoding.file_header_size() as u64 {
+            let found = file.program_headers_offset;
+            return Err(Error::new(
+                0,
+                "e_phoff",
+                "the end of the file header",
+                found,
+            ));
+        }
+        let table = u64::from(file.program_headers) * encoding.program_header_size() as u64;
+        let end = encoding.file_header_size() as u64 + table;
+        page_align_up(end).ok_or(Error::new(0, "e_phnum", "a header below 2^64 bytes", end))
+    }
+
+    /// Checks the header pages `header`, whole, as [`Original::header_size`]
+    /// counts them.
+    ///
+    /// # Errors
+    /// [`Error`] with the first thing that is not as the kernel writes it.
+    pub fn parse(header: &'a [u8]) -> Result<Self, Error> {
+        let size = Self::header_size(header)?;
+        let file = FileHeader::parse(header)?;
+        let available = header.len() as u64;
+        if available != size {
+            return Err(Error::new(
+                0,
+                "header",
+                "as many bytes as e_phnum says",
+                available,
+            ));
+        }
+        let mut parsed = Self {
+            header,
+            file,
+            notes_size: 0,
+            memory_start: 0,
+            size: 0,
+        };
+        parsed.check_segments()?;
+        Ok(parsed)
+    }
+
+    fn check_segments(&mut self) -> Result<(), Error> {
+        let header_size = self.header.len() as u64;
+        let mut end = None;
+        for (at, segment) in self.segments() {
+            let previous = match end {
+                None => {
+                    end = Some(self.check_note(at, &segment, header_size)?);
+                    self.memory_start = end.unwrap_or_default();
+                    continue;
+                }
+                Some(previous) => previous,
+            };
+            let load = check_load(at, &segment)?;
+            if page_align_down(segment.offset) != previous {
+                let expected = "the end of the segment before it";
+                return Err(Error::new(at, "p_offset", expected, segment.offset));
+            }
+            let too_large = Error::new(at, "p_memsz", "an end below 2^63", segment.memory_size);
+            end = Some(below_file_max(previous.checked_add(load.size)).ok_or(too_large)?);
+        }
+        self.size = end.ok_or(Error::new(0, "program headers", "a PT_NOTE first", 0))?;
+        Ok(())
+    }
+
+    /// Checks the merged `PT_NOTE` and gives the end of its pages.
+    fn check_note(&mut self, at: u64, note: &ProgramHeader, start: u64) -> Result<u64, Error> {
+        if note.segment_type != PT_NOTE {
+            let found = note.segment_type.into();
+            return Err(Error::new(at, "p_type", "4 (PT_NOTE) first", found));
+        }
+        if note.offset != start {
+            return Err(Error::new(
+                at,
+                "p_offset",
+                "the end of the header pages",
+                note.offset,
+            ));
+        }
+        if note.file_size != note.memory_size {
+            return Err(Error::new(
+                at,
+                "p_filesz",
+                "the same as p_memsz",
+                note.file_size,
+            ));
+        }
+        self.notes_size = note.file_size;
+        let end = note
+            .offset
+            .checked_add(note.file_size)
+            .and_then(page_align_up);
+        let too_large = Error::new(at, "p_filesz", "an end below 2^63", note.file_size);
+        below_file_max(end).ok_or(too_large)
+    }
+
+    /// Each program header with its offset in the file.
+    fn segments(&self) -> impl Iterator<Item = (u64, ProgramHeader)> + use<'a> {
+        let encoding = self.file.encoding;
+        let start = encoding.file_header_size();
+        let entry = encoding.program_header_size();
+        let table = self.header.get(start..).unwrap_or_default();
+        table
+            .chunks_exact(entry)
+            .take(usize::from(self.file.program_headers))
+            .enumerate()
+            .filter_map(move |(index, bytes)| {
+                let at = start as u64 + index as u64 * entry as u64;
+                Some((at, ProgramHeader::parse(encoding, bytes)?))
+            })
+    }
+
+    /// How the file writes its numbers.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.file.encoding
+    }
+
+    /// Where the notes start, in bytes.
+    #[must_use]
+    pub const fn notes_offset(&self) -> u64 {
+        self.header.len() as u64
+    }
+
+    /// Size of the dead kernel's own notes, without zero fill, in bytes.
+    #[must_use]
+    pub const fn notes_size(&self) -> u64 {
+        self.notes_size
+    }
+
+    /// Size of the whole file, in bytes.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where old memory starts in the kernel's own file, in bytes.
+    #[must_use]
+    pub const fn memory_start(&self) -> u64 {
+        self.memory_start
+    }
+
+    /// How many ranges of old memory there are.
+    #[must_use]
+    pub fn load_count(&self) -> usize {
+        self.loads().count()
+    }
+
+    /// The ranges of old memory, in the order in which they stand in the file.
+    pub fn loads(&self) -> impl Iterator<Item = Load> + use<'a> {
+        let memory_start = self.memory_start;
+        self.segments().skip(1).filter_map(move |(at, segment)| {
+            let mut load = check_load(at, &segment).ok()?;
+            load.start = page_align_down(segment.offset).checked_sub(memory_start)?;
+            Some(load)
+        })
+    }
+
+    /// The most bytes of device dumps that can be put in before the other notes
+    /// without any number of the header leaving its field.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        let limit = self.encoding().address_max().min(i64::MAX as u64);
+        limit.saturating_sub(self.size).saturating_sub(PAGE_SIZE)
+    }
+
+    /// Writes the header pages of the same file with `dumps_size` bytes of
+    /// device dumps before the other notes to `to`, which must be as long.
+    ///
+    /// `None` when `to` has another length or `dumps_size` is above
+    /// [`Original::room`].
+    pub fn write_header(&self, dumps_size: u64, to: &mut [u8]) -> Option<()> {
+        if to.len() != self.header.len() || dumps_size > self.room() {
+            return None;
+        }
+        bytes::copy(to, self.header);
+        let notes_size = self.notes_size.checked_add(dumps_size)?;
+        let memory_start = page_align_up(self.notes_offset().checked_add(notes_size)?)?;
+        for (at, mut segment) in self.segments() {
+            if segment.segment_type == PT_NOTE {
+                segment.file_size = notes_size;
+                segment.memory_size = notes_size;
+            } else {
+                let from_start = segment.offset.checked_sub(self.memory_start)?;
+                segment.offset = from_start.checked_add(memory_start)?;
+            }
+            segment.write(self.encoding(), to.get_mut(usize::try_from(at).ok()?..)?)?;
+        }
+        Some(())
+    }
+}
+
+/// Writes header pages with `notes_size` bytes of notes behind them and no
+/// memory to `to`, which must be one page.
+///
+/// `encoding` and `machine` are those of the dead kernel's core file. `None`
+/// when `to` is not a page or `notes_size` does not fit the class.
+pub fn write_notes_header(
+    encoding: Encoding,
+    machine: u16,
+    notes_size: u64,
+    to: &mut [u8],
+) -> Option<()> {
+    if to.len() as u64 != PAGE_SIZE {
+        return None;
+    }
+    to.fill(0);
+    let start = encoding.file_header_size();
+    let file = FileHeader {
+        encoding,
+        file_type: ET_CORE,
+        machine,
+        flags: 0,
+        entry: 0,
+        program_headers_offset: start as u64,
+        program_headers: 1,
+        section_headers_offset: 0,
+    };
+    file.write(to)?;
+    let note = ProgramHeader {
+        segment_type: PT_NOTE,
+        offset: PAGE_SIZE,
+        file_size: notes_size,
+        memory_size: notes_size,
+        align: 4,
+        ..ProgramHeader::default()
+    };
+    note.write(encoding, to.get_mut(start..)?)
+}
+
+/// Checks one `PT_LOAD`; its place in the file is left 0.
+fn check_load(at: u64, segment: &ProgramHeader) -> Result<Load, Error> {
+    if segment.segment_type != PT_LOAD {
+        let found = segment.segment_type.into();
+        return Err(Error::new(
+            at,
+            "p_type",
+            "1 (PT_LOAD) behind the PT_NOTE",
+            found,
+        ));
+    }
+    if segment.file_size != segment.memory_size {
+        return Err(Error::new(
+            at,
+            "p_filesz",
+            "the same as p_memsz",
+            segment.file_size,
+        ));
+    }
+    if segment.memory_size == 0 {
+        return Err(Error::new(at, "p_memsz", "more than 0", 0));
+    }
+    let physical = segment.physical_address;
+    if physical % PAGE_SIZE != segment.offset % PAGE_SIZE {
+        return Err(Error::new(
+            at,
+            "p_paddr",
+            "the same place in its page as p_offset",
+            physical,
+        ));
+    }
+    let end = physical
+        .checked_add(segment.memory_size)
+        .and_then(page_align_up);
+    let too_large = Error::new(at, "p_memsz", "an end below 2^64", segment.memory_size);
+    let first = page_align_down(physical);
+    let size = end
+        .and_then(|end| end.checked_sub(first))
+        .ok_or(too_large)?;
+    Ok(Load {
+        start: 0,
+        physical: first,
+        size,
+    })
+}
+
+fn below_file_max(end: Option<u64>) -> Option<u64> {
+    end.filter(|end| i64::try_from(*end).is_ok())
+}
