@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The file that readers see, and one state of it.
+
+use vmcore::Error;
+use vmcore::elf::Encoding;
+use vmcore::layout::{Layout, Load, Place, Span};
+use vmcore::original::{Original, write_notes_header};
+
+use crate::memory::{List, Memory, NoMemory};
+use crate::table::Table;
+
+/// Where bytes of the file go.
+pub trait Sink {
+    /// How many bytes it still takes.
+    fn space(&self) -> usize;
+    /// Takes `bytes`; gives how many of them it took, fewer only when it can
+    /// take no more at all.
+    fn bytes(&mut self, bytes: &[u8]) -> usize;
+    /// Takes `count` zeros; gives how many it took, as [`Sink::bytes`] does.
+    fn zeros(&mut self, count: usize) -> usize;
+}
+
+/// A [`Sink`] that fills a byte buffer.
+pub struct Buffer<'a> {
+    rest: &'a mut [u8],
+}
+
+impl<'a> Buffer<'a> {
+    /// Fills `buffer` from its start.
+    #[must_use]
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { rest: buffer }
+    }
+
+    fn take(&mut self, count: usize) -> &mut [u8] {
+        let rest = core::mem::take(&mut self.rest);
+        let count = count.min(rest.len());
+        let (now, later) = rest.split_at_mut(count);
+        self.rest = later;
+        now
+    }
+}
+
+impl Sink for Buffer<'_> {
+    fn space(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> usize {
+        let to = self.take(bytes.len());
+        to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        to.len()
+    }
+
+    fn zeros(&mut self, count: usize) -> usize {
+        let to = self.take(count);
+        to.fill(0);
+        to.len()
+    }
+}
+
+/// The memory of the dead kernel.
+pub trait OldMemory {
+    /// Why memory cannot be read.
+    type Error;
+
+    /// Puts up to `length` bytes from `physical` on into `sink`; gives how many
+    /// it took, fewer only when `sink` takes no more.
+    ///
+    /// # Errors
+    /// When nothing of it could be read.
+    fn read<S: Sink>(
+        &self,
+        physical: u64,
+        length: usize,
+        sink: &mut S,
+    ) -> Result<usize, Self::Error>;
+}
+
+/// Why a [`CoreFile`] or [`Snapshot`] is not built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildError {
+    /// The kernel's header is not what it must be.
+    Header(Error),
+    /// The header cannot say where things would stand.
+    NoRoom,
+    /// No memory is left.
+    NoMemory,
+}
+
+impl From<NoMemory> for BuildError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl From<Error> for BuildError {
+    fn from(error: Error) -> Self {
+        Self::Header(error)
+    }
+}
+
+enum Header<M: Memory> {
+    /// The kernel's own header pages, to be rewritten around the dumps.
+    Original(M::Block),
+    /// One page with nothing but a `PT_NOTE`.
+    NotesOnly { machine: u16 },
+}
+
+/// A file that readers see, but for the device dumps in it.
+pub struct CoreFile<M: Memory> {
+    encoding: Encoding,
+    header: Header<M>,
+    notes: M::Shared<M::Block>,
+    loads: M::List<Load>,
+}
+
+impl<M: Memory> CoreFile<M> {
+    /// The kernel's own vmcore: its header pages and its notes, and memory
+    /// where the header says.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn vmcore(
+        memory: &M,
+        header: M::Block,
+        notes: M::Shared<M::Block>,
+    ) -> Result<Self, BuildError> {
+        let original = Original::parse(&header)?;
+        let mut loads = memory.list();
+        original.loads().try_for_each(|load| loads.push(load))?;
+        let encoding = original.encoding();
+        Ok(Self {
+            encoding,
+            header: Header::Original(header),
+            notes,
+            loads,
+        })
+    }
+
+    /// A file of notes alone, without memory.
+    #[must_use]
+    pub fn notes_only(
+        memory: &M,
+        encoding: Encoding,
+        machine: u16,
+        notes: M::Shared<M::Block>,
+    ) -> Self {
+        Self {
+            encoding,
+            header: Header::NotesOnly { machine },
+            notes,
+            loads: memory.list(),
+        }
+    }
+
+    /// The ranges of old memory.
+    #[must_use]
+    pub fn loads(&self) -> &[Load] {
+        &self.loads
+    }
+
+    fn header_pages(&self, memory: &M, dumps_size: u64) -> Result<M::Block, BuildError> {
+        let written;
+        let mut pages;
+        match &self.header {
+            Header::Original(header) => {
+                pages = memory.block(header.len())?;
+                written = Original::parse(header)?.write_header(dumps_size, &mut pages);
+            }
+            Header::NotesOnly { machine } => {
+                pages = memory.block(vmcore::PAGE_SIZE as usize)?;
+                let size = dumps_size.checked_add(self.notes.len() as u64);
+                let size = size.ok_or(BuildError::NoRoom)?;
+                written = write_notes_header(self.encoding, *machine, size, &mut pages);
+            }
+        }
+        written.ok_or(BuildError::NoRoom)?;
+        Ok(pages)
+    }
+}
+
+/// One state of the file. Never changes, whatever is added later.
+pub struct Snapshot<M: Memory> {
+    file: M::Shared<CoreFile<M>>,
+    table: Table<M>,
+    header: M::Block,
+    size: u64,
+}
+
+impl<M: Memory> Snapshot<M> {
+    /// `file` with the dumps of `table`.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn new(
+        memory: &M,
+        file: M::Shared<CoreFile<M>>,
+        table: Table<M>,
+    ) -> Result<Self, BuildError> {
+        let header = file.header_pages(memory, table.size())?;
+        let mut snapshot = Self {
+            file,
+            table,
+            header,
+            size: 0,
+        };
+        snapshot.size = snapshot.layout().ok_or(BuildError::NoRoom)?.size();
+        Ok(snapshot)
+    }
+
+    fn layout(&self) -> Option<Layout<'_, Table<M>>> {
+        let notes_size = self.file.notes.len() as u64;
+        Layout::new(
+            self.header.len() as u64,
+            &self.table,
+            notes_size,
+            &self.file.loads,
+        )
+    }
+
+    /// Size of the file, in bytes; a multiple of [`vmcore::PAGE_SIZE`].
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What stands at `offset`, and how far it reaches.
+    #[must_use]
+    pub fn at(&self, offset: u64) -> Option<Span> {
+        self.layout()?.at(offset)
+    }
+
+    /// Fills `sink` with the file's bytes from `offset` on, until it takes no
+    /// more or the file ends; gives how many it took.
+    ///
+    /// # Errors
+    /// When the first bytes are of old memory that cannot be read. An error
+    /// behind them only ends the reading.
+    pub fn read<S: Sink, O: OldMemory>(
+        &self,
+        offset: u64,
+        sink: &mut S,
+        old_memory: &O,
+    ) -> Result<usize, O::Error> {
+        let mut done = 0;
+        while sink.space() > 0 {
+            let Some(span) = self.at(offset.saturating_add(done as u64)) else {
+                break;
+            };
+            let reach = usize::try_from(span.length)
+                .unwrap_or(usize::MAX)
+                .min(sink.space());
+            let taken = match self.read_span(span.place, reach, sink, old_memory) {
+                Err(error) if done == 0 => return Err(error),
+                Ok(taken) => taken,
+                Err(_) => 0,
+            };
+            if taken == 0 {
+                break;
+            }
+            done += taken;
+        }
+        Ok(done)
+    }
+
+    fn read_span<S: Sink, O: OldMemory>(
+        &self,
+        place: Place,
+        reach: usize,
+        sink: &mut S,
+        old_memory: &O,
+    ) -> Result<usize, O::Error> {
+        Ok(match place {
+            Place::Header { within } => sink.bytes(part(&self.header, within, reach)),
+            Place::Notes { within } => sink.bytes(part(&self.file.notes, within, reach)),
+            Place::Zeros => sink.zeros(reach),
+            Place::Dump { index, within } => match self.table.get(index) {
+                Some(dump) => dump.read_note(self.file.encoding.endian, within, reach, sink),
+                None => 0,
+            },
+            Place::Memory { physical } => return old_memory.read(physical, reach, sink),
+        })
+    }
+}
+
+fn part(bytes: &[u8], within: u64, reach: usize) -> &[u8] {
+    let rest = usize::try_from(within)
+        .ok()
+        .and_then(|within| bytes.get(within..));
+    let rest = rest.unwrap_or_default();
+    rest.get(..reach).unwrap_or(rest)
+}
