@@ -53,14 +53,7 @@ impl<M: Memory> DumpWriter<M> {
     pub fn new(memory: M, name: Name) -> Result<Self, NoMemory> {
         let open = memory.block(CHUNK_SIZE)?;
         let chunks = memory.list();
-        Ok(Self {
-            memory,
-            name,
-            chunks,
-            open,
-            filled: 0,
-            length: 0,
-        })
+        Ok(Self { memory, name, chunks, open, filled: 0, length: 0 })
     }
 
     /// How many bytes were written so far.
@@ -113,11 +106,7 @@ impl<M: Memory> DumpWriter<M> {
         if self.filled > 0 {
             self.close_chunk()?;
         }
-        Ok(Dump {
-            name: self.name,
-            length: self.length,
-            chunks: self.chunks,
-        })
+        Ok(Dump { name: self.name, length: self.length, chunks: self.chunks })
     }
 }
 
@@ -126,10 +115,7 @@ fn keep<M: Memory>(memory: &M, bytes: &[u8]) -> Result<Chunk<M>, NoMemory> {
         return Ok(Chunk::Zeros);
     }
     let mut block = memory.block(bytes.len())?;
-    block
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(to, from)| *to = *from);
+    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     Ok(Chunk::Raw(block))
 }
 
@@ -188,10 +174,7 @@ impl<M: Memory> Dump<M> {
         let within = (offset % CHUNK_SIZE as u64) as usize;
         let left = usize::try_from(self.length - offset).unwrap_or(usize::MAX);
         let limit = limit.min(left).min(CHUNK_SIZE - within);
-        match usize::try_from(index)
-            .ok()
-            .and_then(|index| self.chunks.get(index))
-        {
+        match usize::try_from(index).ok().and_then(|index| self.chunks.get(index)) {
             Some(Chunk::Raw(block)) => {
                 let rest = block.get(within..).unwrap_or_default();
                 sink.bytes(rest.get(..limit).unwrap_or(rest))

@@ -130,12 +130,7 @@ impl<M: Memory> CoreFile<M> {
         let mut loads = memory.list();
         original.loads().try_for_each(|load| loads.push(load))?;
         let encoding = original.encoding();
-        Ok(Self {
-            encoding,
-            header: Header::Original(header),
-            notes,
-            loads,
-        })
+        Ok(Self { encoding, header: Header::Original(header), notes, loads })
     }
 
     /// A file of notes alone, without memory.
@@ -146,18 +141,31 @@ impl<M: Memory> CoreFile<M> {
         machine: u16,
         notes: M::Shared<M::Block>,
     ) -> Self {
-        Self {
-            encoding,
-            header: Header::NotesOnly { machine },
-            notes,
-            loads: memory.list(),
-        }
+        Self { encoding, header: Header::NotesOnly { machine }, notes, loads: memory.list() }
     }
 
     /// The ranges of old memory.
     #[must_use]
     pub fn loads(&self) -> &[Load] {
         &self.loads
+    }
+
+    /// Size of the file with the dumps of `table`, in bytes; `None` when no file
+    /// can be so large.
+    #[must_use]
+    pub fn size(&self, table: &Table<M>) -> Option<u64> {
+        Some(self.layout(table)?.size())
+    }
+
+    fn layout<'a>(&'a self, table: &'a Table<M>) -> Option<Layout<'a, Table<M>>> {
+        Layout::new(self.header_size(), table, self.notes.len() as u64, &self.loads)
+    }
+
+    fn header_size(&self) -> u64 {
+        match &self.header {
+            Header::Original(header) => header.len() as u64,
+            Header::NotesOnly { .. } => vmcore::PAGE_SIZE,
+        }
     }
 
     fn header_pages(&self, memory: &M, dumps_size: u64) -> Result<M::Block, BuildError> {
@@ -199,24 +207,14 @@ impl<M: Memory> Snapshot<M> {
         table: Table<M>,
     ) -> Result<Self, BuildError> {
         let header = file.header_pages(memory, table.size())?;
-        let mut snapshot = Self {
-            file,
-            table,
-            header,
-            size: 0,
-        };
+        let mut snapshot = Self { file, table, header, size: 0 };
         snapshot.size = snapshot.layout().ok_or(BuildError::NoRoom)?.size();
         Ok(snapshot)
     }
 
     fn layout(&self) -> Option<Layout<'_, Table<M>>> {
         let notes_size = self.file.notes.len() as u64;
-        Layout::new(
-            self.header.len() as u64,
-            &self.table,
-            notes_size,
-            &self.file.loads,
-        )
+        Layout::new(self.header.len() as u64, &self.table, notes_size, &self.file.loads)
     }
 
     /// Size of the file, in bytes; a multiple of [`vmcore::PAGE_SIZE`].
@@ -228,7 +226,7 @@ impl<M: Memory> Snapshot<M> {
     /// What stands at `offset`, and how far it reaches.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
-        self.layout()?.at(offset)
+        self.file.layout(&self.table)?.at(offset)
     }
 
     /// Fills `sink` with the file's bytes from `offset` on, until it takes no
@@ -248,9 +246,7 @@ impl<M: Memory> Snapshot<M> {
             let Some(span) = self.at(offset.saturating_add(done as u64)) else {
                 break;
             };
-            let reach = usize::try_from(span.length)
-                .unwrap_or(usize::MAX)
-                .min(sink.space());
+            let reach = usize::try_from(span.length).unwrap_or(usize::MAX).min(sink.space());
             let taken = match self.read_span(span.place, reach, sink, old_memory) {
                 Err(error) if done == 0 => return Err(error),
                 Ok(taken) => taken,
@@ -285,9 +281,7 @@ impl<M: Memory> Snapshot<M> {
 }
 
 fn part(bytes: &[u8], within: u64, reach: usize) -> &[u8] {
-    let rest = usize::try_from(within)
-        .ok()
-        .and_then(|within| bytes.get(within..));
+    let rest = usize::try_from(within).ok().and_then(|within| bytes.get(within..));
     let rest = rest.unwrap_or_default();
     rest.get(..reach).unwrap_or(rest)
 }

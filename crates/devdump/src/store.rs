@@ -36,11 +36,7 @@ impl<M: Memory> Store<M> {
     /// An empty store whose notes may have `room` bytes in all.
     #[must_use]
     pub const fn new(memory: M, room: u64) -> Self {
-        Self {
-            memory,
-            table: Table::new(),
-            room,
-        }
+        Self { memory, table: Table::new(), room }
     }
 
     /// The dumps of this moment.
@@ -61,11 +57,7 @@ impl<M: Memory> Store<M> {
             return Err(AddError::Empty);
         }
         let size = device_dump::note_size(dump.length()).ok_or(AddError::NoRoom)?;
-        let end = self
-            .table
-            .size()
-            .checked_add(size)
-            .filter(|end| *end <= self.room);
+        let end = self.table.size().checked_add(size).filter(|end| *end <= self.room);
         let end = end.ok_or(AddError::NoRoom)?;
         let name = self.unique(dump.name());
         dump.rename(name);
@@ -75,10 +67,7 @@ impl<M: Memory> Store<M> {
     }
 
     fn unique(&self, name: &Name) -> Name {
-        let numbers = self
-            .table
-            .iter()
-            .filter_map(|dump| dump.name().number_of(name));
+        let numbers = self.table.iter().filter_map(|dump| dump.name().number_of(name));
         match numbers.max() {
             Some(highest) => name.numbered(highest.saturating_add(1)),
             None => *name,

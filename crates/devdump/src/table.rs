@@ -22,10 +22,7 @@ struct Entry<M: Memory> {
 
 impl<M: Memory> Clone for Entry<M> {
     fn clone(&self) -> Self {
-        Self {
-            dump: self.dump.clone(),
-            end: self.end,
-        }
+        Self { dump: self.dump.clone(), end: self.end }
     }
 }
 
@@ -43,21 +40,13 @@ pub struct Table<M: Memory> {
 
 impl<M: Memory> Clone for Table<M> {
     fn clone(&self) -> Self {
-        Self {
-            rows: self.rows.clone(),
-            count: self.count,
-            end: self.end,
-        }
+        Self { rows: self.rows.clone(), count: self.count, end: self.end }
     }
 }
 
 impl<M: Memory> Table<M> {
     pub(crate) const fn new() -> Self {
-        Self {
-            rows: None,
-            count: 0,
-            end: 0,
-        }
+        Self { rows: None, count: 0, end: 0 }
     }
 
     /// This table with one more dump, whose note ends at `end`.
@@ -79,18 +68,11 @@ impl<M: Memory> Table<M> {
         row.push(Entry { dump, end })?;
         let mut rows = copied(memory, full)?;
         rows.push(memory.share(row)?)?;
-        Ok(Self {
-            rows: Some(memory.share(rows)?),
-            count: self.count + 1,
-            end,
-        })
+        Ok(Self { rows: Some(memory.share(rows)?), count: self.count + 1, end })
     }
 
     fn entry(&self, index: usize) -> Option<&Entry<M>> {
-        self.rows
-            .as_ref()?
-            .get(index / ROW_LENGTH)?
-            .get(index % ROW_LENGTH)
+        self.rows.as_ref()?.get(index / ROW_LENGTH)?.get(index % ROW_LENGTH)
     }
 
     /// The dump at `index`, in the order in which they were added.

@@ -16,10 +16,7 @@ use vmcore::elf::{ET_CORE, ProgramHeader};
 
 const NOTES: &[u8] = b"\x05\0\0\0\x04\0\0\0\x01\0\0\0CORE\0\0\0\0regs";
 const LOADS: [(u64, u64); 2] = [(0x10_0000, 0x3000), (0x4000_0000, 0x1000)];
-const ENCODING: Encoding = Encoding {
-    class: Class::Elf64,
-    endian: Endian::Little,
-};
+const ENCODING: Encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
 
 fn pad(file: &mut Vec<u8>, to: usize) {
     file.resize(file.len().next_multiple_of(to), 0);
@@ -59,8 +56,7 @@ fn header(dumps_size: usize) -> Vec<u8> {
             memory_size: size,
             ..Default::default()
         };
-        load.write(ENCODING, &mut header[64 + 56 * (index + 1)..])
-            .unwrap();
+        load.write(ENCODING, &mut header[64 + 56 * (index + 1)..]).unwrap();
         offset += size;
     }
     header
@@ -113,25 +109,17 @@ fn read_all(snapshot: &Snapshot<Limited>) -> Vec<u8> {
 
 fn read(snapshot: &Snapshot<Limited>, offset: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0xaa; length];
-    let done = snapshot
-        .read(offset, &mut Buffer::new(&mut bytes), &Pattern)
-        .unwrap();
+    let done = snapshot.read(offset, &mut Buffer::new(&mut bytes), &Pattern).unwrap();
     bytes.truncate(done);
     bytes
 }
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
-    let length = prop_oneof![
-        1..200_usize,
-        4030..4040_usize,
-        CHUNK_SIZE - 2..CHUNK_SIZE * 2 + 3
-    ];
+    let length = prop_oneof![1..200_usize, 4030..4040_usize, CHUNK_SIZE - 2..CHUNK_SIZE * 2 + 3];
     (length, any::<u8>(), any::<bool>()).prop_map(|(length, seed, holes)| {
         let byte = |at: usize| seed.wrapping_mul(31).wrapping_add(at as u8).wrapping_add(1);
         let hole = |at: usize| holes && at < CHUNK_SIZE;
-        (0..length)
-            .map(|at| if hole(at) { 0 } else { byte(at) })
-            .collect()
+        (0..length).map(|at| if hole(at) { 0 } else { byte(at) }).collect()
     })
 }
 
@@ -203,10 +191,7 @@ fn a_full_memory_leaves_everything_as_it_was() {
         assert_eq!(read_all(&now), read_all(&before));
         failures += 1;
     }
-    assert!(
-        failures >= 4,
-        "an add allocates a dump, a row and the list of rows: {failures}"
-    );
+    assert!(failures >= 4, "an add allocates a dump, a row and the list of rows: {failures}");
 }
 
 #[test]
@@ -215,10 +200,7 @@ fn a_snapshot_without_memory_is_an_error() {
     let file = core_file(&memory).unwrap();
     let table = Store::new(memory.clone(), 0).table().clone();
     memory.refill(0);
-    assert!(matches!(
-        Snapshot::new(&memory, file, table),
-        Err(BuildError::NoMemory)
-    ));
+    assert!(matches!(Snapshot::new(&memory, file, table), Err(BuildError::NoMemory)));
 }
 
 #[test]
@@ -253,15 +235,9 @@ fn what_does_not_fit_is_refused() {
     let memory = Limited::unlimited();
     let mut store = Store::new(memory.clone(), 64 + 8);
     assert_eq!(store.add(dump(&memory, "empty", b"")), Err(AddError::Empty));
-    assert_eq!(
-        store.add(dump(&memory, "long", b"123456789")),
-        Err(AddError::NoRoom)
-    );
+    assert_eq!(store.add(dump(&memory, "long", b"123456789")), Err(AddError::NoRoom));
     assert!(store.add(dump(&memory, "fits", b"12345")).is_ok());
-    assert_eq!(
-        store.add(dump(&memory, "full", b"1")),
-        Err(AddError::NoRoom)
-    );
+    assert_eq!(store.add(dump(&memory, "full", b"1")), Err(AddError::NoRoom));
 }
 
 #[test]
@@ -283,8 +259,5 @@ fn the_file_without_memory_has_the_same_notes() {
     let header = FileHeader::parse(&bytes).unwrap();
     assert_eq!((header.program_headers, header.file_type), (1, ET_CORE));
     let note = ProgramHeader::parse(ENCODING, &bytes[64..]).unwrap();
-    assert_eq!(
-        (note.segment_type, note.offset, note.file_size),
-        (PT_NOTE, 4096, notes_size)
-    );
+    assert_eq!((note.segment_type, note.offset, note.file_size), (PT_NOTE, 4096, notes_size));
 }

@@ -38,11 +38,7 @@ pub const LENGTH_MAX: u64 = u32::MAX as u64 - NAME_SIZE as u64;
 /// `None` when `length` is above [`LENGTH_MAX`].
 #[must_use]
 pub const fn note_size(length: u64) -> Option<u64> {
-    if length > LENGTH_MAX {
-        None
-    } else {
-        Some(HEADER_SIZE as u64 + note::align(length))
-    }
+    if length > LENGTH_MAX { None } else { Some(HEADER_SIZE as u64 + note::align(length)) }
 }
 
 /// What stands before the payload of the dump `name`.
@@ -130,18 +126,13 @@ impl Name {
                 _ => b'?',
             };
         }
-        Ok(Self {
-            field,
-            length: name.len() as u8,
-        })
+        Ok(Self { field, length: name.len() as u8 })
     }
 
     /// The name's bytes, without padding.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.field
-            .get(..usize::from(self.length))
-            .unwrap_or_default()
+        self.field.get(..usize::from(self.length)).unwrap_or_default()
     }
 
     /// This name with `#number` at its end, cut where both would be too long.
@@ -150,11 +141,7 @@ impl Name {
         let digits = number.checked_ilog10().unwrap_or(0) + 1;
         let digit = |place| number.checked_div(10_u32.pow(place)).unwrap_or(0) % 10;
         let suffix = once(b'#').chain((0..digits).rev().map(|place| b'0' + digit(place) as u8));
-        let base = self
-            .as_bytes()
-            .iter()
-            .copied()
-            .take(NAME_SIZE - 2 - digits as usize);
+        let base = self.as_bytes().iter().copied().take(NAME_SIZE - 2 - digits as usize);
 
         let mut field = [0; NAME_SIZE];
         let mut length = 0;
@@ -183,9 +170,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| fmt::Write::write_char(f, char::from(*byte)))
+        self.as_bytes().iter().try_for_each(|byte| fmt::Write::write_char(f, char::from(*byte)))
     }
 }
 
@@ -206,10 +191,7 @@ mod tests {
     #[test]
     fn header_is_the_struct_of_the_kernel() {
         let header = header(Endian::Little, &name(b"edu_0000:00:04.0"), 1000).expect("fits");
-        assert_eq!(
-            &header[..20],
-            b"\x08\0\0\0\x14\x04\0\0\x00\x07\0\0LINUX\0\0\0"
-        );
+        assert_eq!(&header[..20], b"\x08\0\0\0\x14\x04\0\0\x00\x07\0\0LINUX\0\0\0");
         assert_eq!(&header[20..37], b"edu_0000:00:04.0\0");
         assert!(header[37..].iter().all(|byte| *byte == 0));
     }

@@ -282,16 +282,10 @@ impl FileHeader {
         endian.put_u32(to, 20, EV_CURRENT.into())?;
         endian.put_u32(to, fields.flags, self.flags)?;
         self.encoding.put_address(to, fields.entry, self.entry)?;
-        self.encoding
-            .put_address(to, fields.phoff, self.program_headers_offset)?;
-        self.encoding
-            .put_address(to, fields.shoff, self.section_headers_offset)?;
+        self.encoding.put_address(to, fields.phoff, self.program_headers_offset)?;
+        self.encoding.put_address(to, fields.shoff, self.section_headers_offset)?;
         endian.put_u16(to, fields.ehsize, u16::try_from(fields.file_header).ok()?)?;
-        endian.put_u16(
-            to,
-            fields.phentsize,
-            u16::try_from(fields.program_header).ok()?,
-        )?;
+        endian.put_u16(to, fields.phentsize, u16::try_from(fields.program_header).ok()?)?;
         endian.put_u16(to, fields.phnum, self.program_headers)?;
         if self.section_headers_offset != 0 {
             let size = u16::try_from(self.encoding.section_header_size()).ok()?;

@@ -23,12 +23,7 @@ impl Error {
     /// An error in `field` at `offset`, where `expected` was due.
     #[must_use]
     pub const fn new(offset: u64, field: &'static str, expected: &'static str, found: u64) -> Self {
-        Self {
-            offset,
-            field,
-            expected,
-            found,
-        }
+        Self { offset, field, expected, found }
     }
 
     /// The same error, seen from a file in which these bytes start at `base`.

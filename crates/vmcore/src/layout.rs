@@ -151,28 +151,17 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
     pub fn at(&self, offset: u64) -> Option<Span> {
         if offset < self.header_end {
             let place = Place::Header { within: offset };
-            return Some(Span {
-                place,
-                length: self.header_end - offset,
-            });
+            return Some(Span { place, length: self.header_end - offset });
         }
         if offset < self.dumps_end {
             return self.dump_at(offset - self.header_end);
         }
         if offset < self.notes_end {
-            let place = Place::Notes {
-                within: offset - self.dumps_end,
-            };
-            return Some(Span {
-                place,
-                length: self.notes_end - offset,
-            });
+            let place = Place::Notes { within: offset - self.dumps_end };
+            return Some(Span { place, length: self.notes_end - offset });
         }
         if offset < self.memory_start {
-            return Some(Span {
-                place: Place::Zeros,
-                length: self.memory_start - offset,
-            });
+            return Some(Span { place: Place::Zeros, length: self.memory_start - offset });
         }
         if offset < self.size {
             return self.memory_at(offset - self.memory_start);
@@ -188,31 +177,18 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
             Some(previous) => self.dumps.end(previous)?,
             None => 0,
         };
-        let place = Place::Dump {
-            index,
-            within: offset.checked_sub(start)?,
-        };
-        Some(Span {
-            place,
-            length: self.dumps.end(index)?.checked_sub(offset)?,
-        })
+        let place = Place::Dump { index, within: offset.checked_sub(start)? };
+        Some(Span { place, length: self.dumps.end(index)?.checked_sub(offset)? })
     }
 
     fn memory_at(&self, offset: u64) -> Option<Span> {
         let after = partition_point(self.loads.len(), |index| {
-            self.loads
-                .get(index)
-                .is_some_and(|load| load.start <= offset)
+            self.loads.get(index).is_some_and(|load| load.start <= offset)
         });
         let load = self.loads.get(after.checked_sub(1)?)?;
         let within = offset.checked_sub(load.start)?;
-        let place = Place::Memory {
-            physical: load.physical.checked_add(within)?,
-        };
-        Some(Span {
-            place,
-            length: load.size.checked_sub(within)?,
-        })
+        let place = Place::Memory { physical: load.physical.checked_add(within)? };
+        Some(Span { place, length: load.size.checked_sub(within)? })
     }
 }
 

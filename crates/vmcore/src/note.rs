@@ -91,11 +91,7 @@ impl<'a> Notes<'a> {
     /// The notes of `segment`.
     #[must_use]
     pub const fn new(endian: Endian, segment: &'a [u8]) -> Self {
-        Self {
-            segment,
-            endian,
-            offset: 0,
-        }
+        Self { segment, endian, offset: 0 }
     }
 
     fn parse(&self, rest: &'a [u8]) -> Result<Option<Note<'a>>, Error> {
@@ -121,12 +117,7 @@ impl<'a> Notes<'a> {
             "a desc inside the note segment",
             header.desc_size.into(),
         ))?;
-        Ok(Some(Note {
-            offset: self.offset,
-            header,
-            name: until_zero(name),
-            desc,
-        }))
+        Ok(Some(Note { offset: self.offset, header, name: until_zero(name), desc }))
     }
 }
 

@@ -34,30 +34,15 @@ impl<'a> Original<'a> {
         let file = FileHeader::parse(start)?;
         let encoding = file.encoding;
         if file.file_type != ET_CORE {
-            return Err(Error::new(
-                16,
-                "e_type",
-                "4 (ET_CORE)",
-                file.file_type.into(),
-            ));
+            return Err(Error::new(16, "e_type", "4 (ET_CORE)", file.file_type.into()));
         }
         if file.program_headers == 0 || file.program_headers == PN_XNUM {
             let found = file.program_headers.into();
-            return Err(Error::new(
-                0,
-                "e_phnum",
-                "1 to 65534 program headers",
-                found,
-            ));
+            return Err(Error::new(0, "e_phnum", "1 to 65534 program headers", found));
         }
         if file.program_headers_offset != encoding.file_header_size() as u64 {
             let found = file.program_headers_offset;
-            return Err(Error::new(
-                0,
-                "e_phoff",
-                "the end of the file header",
-                found,
-            ));
+            return Err(Error::new(0, "e_phoff", "the end of the file header", found));
         }
         let table = u64::from(file.program_headers) * encoding.program_header_size() as u64;
         let end = encoding.file_header_size() as u64 + table;
@@ -74,20 +59,9 @@ impl<'a> Original<'a> {
         let file = FileHeader::parse(header)?;
         let available = header.len() as u64;
         if available != size {
-            return Err(Error::new(
-                0,
-                "header",
-                "as many bytes as e_phnum says",
-                available,
-            ));
+            return Err(Error::new(0, "header", "as many bytes as e_phnum says", available));
         }
-        let mut parsed = Self {
-            header,
-            file,
-            notes_size: 0,
-            memory_start: 0,
-            size: 0,
-        };
+        let mut parsed = Self { header, file, notes_size: 0, memory_start: 0, size: 0 };
         parsed.check_segments()?;
         Ok(parsed)
     }
@@ -123,26 +97,13 @@ impl<'a> Original<'a> {
             return Err(Error::new(at, "p_type", "4 (PT_NOTE) first", found));
         }
         if note.offset != start {
-            return Err(Error::new(
-                at,
-                "p_offset",
-                "the end of the header pages",
-                note.offset,
-            ));
+            return Err(Error::new(at, "p_offset", "the end of the header pages", note.offset));
         }
         if note.file_size != note.memory_size {
-            return Err(Error::new(
-                at,
-                "p_filesz",
-                "the same as p_memsz",
-                note.file_size,
-            ));
+            return Err(Error::new(at, "p_filesz", "the same as p_memsz", note.file_size));
         }
         self.notes_size = note.file_size;
-        let end = note
-            .offset
-            .checked_add(note.file_size)
-            .and_then(page_align_up);
+        let end = note.offset.checked_add(note.file_size).and_then(page_align_up);
         let too_large = Error::new(at, "p_filesz", "an end below 2^63", note.file_size);
         below_file_max(end).ok_or(too_large)
     }
@@ -167,6 +128,12 @@ impl<'a> Original<'a> {
     #[must_use]
     pub const fn encoding(&self) -> Encoding {
         self.file.encoding
+    }
+
+    /// Instruction set of the dead kernel (`e_machine`).
+    #[must_use]
+    pub const fn machine(&self) -> u16 {
+        self.file.machine
     }
 
     /// Where the notes start, in bytes.
@@ -285,46 +252,23 @@ pub fn write_notes_header(
 fn check_load(at: u64, segment: &ProgramHeader) -> Result<Load, Error> {
     if segment.segment_type != PT_LOAD {
         let found = segment.segment_type.into();
-        return Err(Error::new(
-            at,
-            "p_type",
-            "1 (PT_LOAD) behind the PT_NOTE",
-            found,
-        ));
+        return Err(Error::new(at, "p_type", "1 (PT_LOAD) behind the PT_NOTE", found));
     }
     if segment.file_size != segment.memory_size {
-        return Err(Error::new(
-            at,
-            "p_filesz",
-            "the same as p_memsz",
-            segment.file_size,
-        ));
+        return Err(Error::new(at, "p_filesz", "the same as p_memsz", segment.file_size));
     }
     if segment.memory_size == 0 {
         return Err(Error::new(at, "p_memsz", "more than 0", 0));
     }
     let physical = segment.physical_address;
     if physical % PAGE_SIZE != segment.offset % PAGE_SIZE {
-        return Err(Error::new(
-            at,
-            "p_paddr",
-            "the same place in its page as p_offset",
-            physical,
-        ));
+        return Err(Error::new(at, "p_paddr", "the same place in its page as p_offset", physical));
     }
-    let end = physical
-        .checked_add(segment.memory_size)
-        .and_then(page_align_up);
+    let end = physical.checked_add(segment.memory_size).and_then(page_align_up);
     let too_large = Error::new(at, "p_memsz", "an end below 2^64", segment.memory_size);
     let first = page_align_down(physical);
-    let size = end
-        .and_then(|end| end.checked_sub(first))
-        .ok_or(too_large)?;
-    Ok(Load {
-        start: 0,
-        physical: first,
-        size,
-    })
+    let size = end.and_then(|end| end.checked_sub(first)).ok_or(too_large)?;
+    Ok(Load { start: 0, physical: first, size })
 }
 
 fn below_file_max(end: Option<u64>) -> Option<u64> {

@@ -21,9 +21,7 @@ impl Limited {
     }
 
     pub fn after(allocations: u64) -> Self {
-        Self {
-            left: Rc::new(Cell::new(allocations)),
-        }
+        Self { left: Rc::new(Cell::new(allocations)) }
     }
 
     pub fn refill(&self, allocations: u64) {
@@ -75,10 +73,7 @@ impl Memory for Limited {
     }
 
     fn list<T>(&self) -> List<T> {
-        List {
-            memory: self.clone(),
-            values: Vec::new(),
-        }
+        List { memory: self.clone(), values: Vec::new() }
     }
 
     fn share<T>(&self, value: T) -> Result<Rc<T>, NoMemory> {
@@ -105,9 +100,7 @@ impl OldMemory for Pattern {
         length: usize,
         sink: &mut S,
     ) -> Result<usize, Infallible> {
-        let bytes: Vec<u8> = (physical..physical + length as u64)
-            .map(Self::byte)
-            .collect();
+        let bytes: Vec<u8> = (physical..physical + length as u64).map(Self::byte).collect();
         Ok(sink.bytes(&bytes))
     }
 }
