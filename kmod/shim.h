@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one contract between the C and the Rust side of vmcoredd.ko.
+ *
+ * The C side holds what only C can: the kernel's macros, inline functions and
+ * struct layouts. Rust sees scalars and opaque pointers. The Rust declarations
+ * are generated from this header, and the definitions of the Rust functions
+ * are checked against it, whenever the module is built.
+ */
+#ifndef VMCOREDD_SHIM_H
+#define VMCOREDD_SHIM_H
+
+#include <linux/types.h>
+
+/* Levels of shim_log(). */
+#define SHIM_LOG_ERR	3
+#define SHIM_LOG_WARN	4
+#define SHIM_LOG_INFO	6
+
+/* Errors, as in <linux/errno.h>. */
+#define SHIM_EIO	5
+#define SHIM_ENOMEM	12
+#define SHIM_EFAULT	14
+#define SHIM_EINVAL	22
+#define SHIM_EFBIG	27
+
+/* What shim_environment() finds. */
+#define SHIM_ENV_CRASH_KERNEL	0x1U
+#define SHIM_ENV_ENCRYPTED	0x2U
+#define SHIM_ENV_XEN		0x4U
+#define SHIM_ENV_VIRTIO_MEM	0x8U
+
+/* The files that are served. */
+#define SHIM_FILE_VMCORE	0U
+#define SHIM_FILE_VMCOREDD	1U
+
+struct file;
+struct iov_iter;
+struct mutex;
+struct proc_dir_entry;
+struct vm_area_struct;
+struct vmcoredd_data;
+struct vmcoredd_writer;
+
+/* Implemented in C. */
+
+/** Logs a line of @length bytes without its end. Any context. */
+void shim_log(int level, const char *text, size_t length);
+
+/** What this kernel runs on: SHIM_ENV bits. Any context. */
+u32 shim_environment(void);
+
+/**
+ * @size zero-filled bytes, or NULL. Fails instead of invoking the OOM killer.
+ * May sleep. Freed with shim_free().
+ */
+void *shim_alloc(size_t size);
+
+/** Frees what shim_alloc() gave, or nothing if that was NULL. May sleep. */
+void shim_free(const void *memory);
+
+/**
+ * As shim_alloc(), page-wise from the vmalloc area: for buffers of any size.
+ * Freed with shim_free().
+ */
+void *shim_alloc_pages(size_t size);
+
+/** A new mutex, or NULL. May sleep. */
+struct mutex *shim_mutex_create(void);
+
+/** Frees a mutex that nobody holds. */
+void shim_mutex_destroy(struct mutex *mutex);
+
+/** Takes @mutex. Sleeps. */
+void shim_mutex_lock(struct mutex *mutex);
+
+/** Gives @mutex back. */
+void shim_mutex_unlock(struct mutex *mutex);
+
+/** Lets others run where the kernel does not do so by itself. May sleep. */
+void shim_resched(void);
+
+/** Sleeps for @milliseconds. */
+void shim_sleep(u32 milliseconds);
+
+/**
+ * Opens @path for reading, in the caller's mount namespace. NULL on failure,
+ * with a negative errno in @error. Sleeps.
+ */
+struct file *shim_file_open(const char *path, int *error);
+
+/** Reads up to @length bytes at @offset; how many, or a negative errno. Sleeps. */
+ssize_t shim_file_read(struct file *file, loff_t offset, void *to, size_t length);
+
+/** Where SEEK_END of @file leads, in bytes, or a negative errno. */
+loff_t shim_file_size(struct file *file);
+
+/** Closes @file. Sleeps. */
+void shim_file_close(struct file *file);
+
+/**
+ * Creates the entry of SHIM_FILE_@file in /proc, mode 0400, or gives NULL.
+ * Readers may open it at once. Sleeps.
+ */
+struct proc_dir_entry *shim_proc_create(u32 file);
+
+/** Removes an entry that shim_proc_create() gave; waits for its users. Sleeps. */
+void shim_proc_remove(struct proc_dir_entry *entry);
+
+/** Sets the size of an entry, in bytes, as stat() shows it. */
+void shim_proc_set_size(struct proc_dir_entry *entry, loff_t size);
+
+/** Removes the kernel's own /proc/vmcore; closes whoever has it open. Sleeps. */
+void shim_proc_remove_kernels_vmcore(void);
+
+/** Keeps this module loaded for good. */
+void shim_pin_module(void);
+
+/**
+ * Maps old memory, write-back, or gives NULL: for lack of address space, or
+ * because a part of it is memory of this kernel and a part is not. Sleeps.
+ */
+void *shim_map_window(u64 physical, size_t size);
+
+/** Undoes shim_map_window(). Sleeps. */
+void shim_unmap_window(void *window);
+
+/**
+ * Maps one page of old memory as the kernel's own /proc/vmcore does it,
+ * wherever it lies, or gives NULL. Sleeps.
+ */
+void *shim_map_page(u64 physical);
+
+/** Undoes shim_map_page(). Sleeps. */
+void shim_unmap_page(void *page);
+
+/**
+ * Maps old memory to user space, @offset bytes behind the start of @vma; all
+ * three in whole pages. 0 or a negative errno. Sleeps; mmap_lock is held.
+ */
+int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size);
+
+/** How many bytes @to still takes. */
+size_t shim_iter_space(const struct iov_iter *to);
+
+/** Copies @length bytes to @to; how many it took. May fault and sleep. */
+size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length);
+
+/** Puts @length zeros into @to; how many it took. May fault and sleep. */
+size_t shim_iter_zero(struct iov_iter *to, size_t length);
+
+/** Calls the callback of @data, as its driver expects it. */
+int shim_call_collector(struct vmcoredd_data *data, void *buffer);
+
+/* Implemented in Rust. */
+
+/** Module load: 0 or a negative errno. Sleeps. */
+int rust_load(void);
+
+/** Module unload, when nobody uses the module. Sleeps. */
+void rust_unload(void);
+
+/**
+ * Opens SHIM_FILE_@file: a snapshot of it, or NULL with a negative errno in
+ * @error. Sleeps. Freed with rust_release().
+ */
+void *rust_open(u32 file, int *error);
+
+/** Frees a snapshot. Sleeps. */
+void rust_release(void *snapshot);
+
+/** Size of the file that @snapshot shows, in bytes. */
+loff_t rust_size(const void *snapshot);
+
+/**
+ * Copies from @offset of the file on to @to, until that is full or the file
+ * ends; how many bytes, or a negative errno. Sleeps.
+ */
+ssize_t rust_read(const void *snapshot, loff_t offset, struct iov_iter *to);
+
+/**
+ * Maps the old memory among @size bytes at @offset of the file to @vma; all
+ * else is left to rust_fill_page(). 0 or a negative errno. Sleeps.
+ */
+int rust_mmap(const void *snapshot, u64 offset, u64 size, struct vm_area_struct *vma);
+
+/** Fills the page @to with what stands at @offset. 0 or a negative errno. Sleeps. */
+int rust_fill_page(const void *snapshot, u64 offset, void *to);
+
+/**
+ * The body of vmcore_add_device_dump(): @name is the field of 44 bytes in
+ * @data, or all are as given when @data is NULL. Sleeps.
+ */
+int rust_add(struct vmcoredd_data *data, const char *name, u32 size, bool has_callback);
+
+/**
+ * The body of vmcoredd_collect(): @name has @length bytes. Sleeps.
+ */
+int rust_collect(const char *name, size_t length,
+		 int (*collect)(void *context, struct vmcoredd_writer *writer),
+		 void *context);
+
+/** The body of vmcoredd_write(). May sleep. */
+int rust_write(struct vmcoredd_writer *writer, const void *data, size_t length);
+
+#endif /* VMCOREDD_SHIM_H */

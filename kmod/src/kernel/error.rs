@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Error numbers.
+
+use core::ffi::c_int;
+
+use devdump::{AddError, BuildError, NoMemory, WriteError};
+
+use super::shim;
+
+/// A negative errno, as the kernel's functions return it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub c_int);
+
+/// Input/output error.
+pub const EIO: Errno = Errno(-shim::SHIM_EIO);
+/// Out of memory.
+pub const ENOMEM: Errno = Errno(-shim::SHIM_ENOMEM);
+/// Bad address.
+pub const EFAULT: Errno = Errno(-shim::SHIM_EFAULT);
+/// Invalid argument.
+pub const EINVAL: Errno = Errno(-shim::SHIM_EINVAL);
+/// Too large.
+pub const EFBIG: Errno = Errno(-shim::SHIM_EFBIG);
+
+/// What a function that returns 0 or a negative errno returned.
+///
+/// # Errors
+/// The errno.
+pub fn check(returned: c_int) -> Result<(), Errno> {
+    if returned == 0 { Ok(()) } else { Err(Errno(returned)) }
+}
+
+/// 0 or the errno, as C expects it.
+#[must_use]
+pub fn to_c(result: Result<(), Errno>) -> c_int {
+    match result {
+        Ok(()) => 0,
+        Err(Errno(errno)) => errno,
+    }
+}
+
+impl From<NoMemory> for Errno {
+    fn from(_: NoMemory) -> Self {
+        ENOMEM
+    }
+}
+
+impl From<WriteError> for Errno {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NoMemory => ENOMEM,
+            WriteError::TooLong => EFBIG,
+        }
+    }
+}
+
+impl From<AddError> for Errno {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::NoMemory => ENOMEM,
+            AddError::NoRoom => EFBIG,
+            AddError::Empty => EINVAL,
+        }
+    }
+}
+
+impl From<BuildError> for Errno {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::NoMemory => ENOMEM,
+            BuildError::NoRoom => EFBIG,
+            BuildError::Header(_) => EIO,
+        }
+    }
+}

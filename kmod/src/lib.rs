@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! vmcore device dumps for stock kernels: the kernel module.
+//!
+//! `shim.c` is the C side and `shim.h` the contract with it; [`entry`] is what
+//! C calls, [`kernel`] the safe face of what it offers. [`load`] decides whether
+//! the kernel's own `/proc/vmcore` is replaced, [`served`] is a file as readers
+//! see it, [`collect`] takes a driver's dump, and [`module`] holds it all together.
+#![no_std]
+
+pub mod collect;
+pub mod entry;
+pub mod kernel;
+pub mod load;
+pub mod module;
+pub mod old_memory;
+pub mod served;
+
+/// The linked module has no path to this: the build refuses it otherwise.
+#[cfg(vmcoredd_module)]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

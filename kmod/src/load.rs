@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Whether the kernel's own `/proc/vmcore` is replaced.
+//!
+//! Everything is read, built and compared first, and any doubt leaves the
+//! kernel's file alone: it is the vmcore that would have been saved without us.
+
+use core::ffi::CStr;
+
+use devdump::{Buffer, BuildError, CoreFile, Memory, NoMemory, OldMemory as _};
+use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX};
+use vmcore::layout::Load;
+use vmcore::original::Original;
+use vmcore::{Error, PAGE_SIZE};
+
+use crate::kernel::error::Errno;
+use crate::kernel::file::File;
+use crate::kernel::log::{Hex, Line, Show, log};
+use crate::kernel::memory::{Block, KernelMemory, Shared};
+use crate::kernel::shim;
+use crate::served::Served;
+
+const VMCORE: &CStr = c"/proc/vmcore";
+/// The most bytes of notes that are taken over: a PRSTATUS is below 512 bytes,
+/// so this is enough for 32,768 CPUs.
+const NOTES_MAX: u64 = 16 << 20;
+/// How many pages of each segment are compared, its first and last among them.
+const SAMPLES: u64 = 16;
+/// How often a page is compared: a device that still runs may change it between
+/// the two readings.
+const TRIES: usize = 3;
+
+/// Why the kernel's file is left alone.
+pub enum Doubt {
+    /// This is no crash kernel, or one that cannot be served.
+    Environment(&'static str),
+    /// The kernel's file cannot be opened or read.
+    Unreadable(Errno),
+    /// Its header is not as the kernel writes it.
+    Header(Error),
+    /// Its size is not what its header says.
+    Size {
+        /// What the header says, in bytes.
+        expected: u64,
+        /// What the file has, in bytes.
+        found: u64,
+    },
+    /// A page of old memory is not what the kernel's file has there.
+    Sample {
+        /// Offset in the kernel's file.
+        offset: u64,
+    },
+    /// A page of old memory cannot be mapped.
+    Unmapped(Errno),
+    /// No memory is left.
+    NoMemory,
+}
+
+impl From<NoMemory> for Doubt {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl From<Error> for Doubt {
+    fn from(error: Error) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<BuildError> for Doubt {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Header(error) => Self::Header(error),
+            BuildError::NoMemory | BuildError::NoRoom => Self::NoMemory,
+        }
+    }
+}
+
+impl Show for Doubt {
+    fn show(&self, line: &mut Line) {
+        match self {
+            Self::Environment(reason) => reason.show(line),
+            Self::Unreadable(errno) => {
+                "it cannot be read, ".show(line);
+                errno.show(line);
+            }
+            Self::Header(error) => error.show(line),
+            Self::Size { expected, found } => {
+                "its header says ".show(line);
+                expected.show(line);
+                " bytes, it has ".show(line);
+                found.show(line);
+            }
+            Self::Sample { offset } => {
+                "offset ".show(line);
+                Hex(*offset).show(line);
+                ": old memory reads differently".show(line);
+            }
+            Self::Unmapped(errno) => {
+                "old memory cannot be mapped, ".show(line);
+                errno.show(line);
+            }
+            Self::NoMemory => "out of memory".show(line),
+        }
+    }
+}
+
+/// What can be served.
+pub struct Plan {
+    /// The file in the place of the kernel's own, when there was no doubt.
+    pub vmcore: Option<Shared<Served>>,
+    /// The file without memory.
+    pub vmcoredd: Shared<Served>,
+    /// The most bytes of device dumps that fit.
+    pub room: u64,
+}
+
+/// Reads and checks the kernel's file, and says in the log why it is left
+/// alone if it is. Sleeps.
+///
+/// # Errors
+/// [`NoMemory`] even for the file without memory.
+pub fn plan(switched_off: bool) -> Result<Plan, NoMemory> {
+    let found =
+        if switched_off { Err(Doubt::Environment("novmcoredd is given")) } else { take_over() };
+    match found {
+        Ok(plan) => Ok(plan),
+        Err(doubt) => {
+            log!(Info, "/proc/vmcore is left alone: ", doubt);
+            let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
+            let notes = Shared::new(KernelMemory.block(0)?)?;
+            let file = CoreFile::notes_only(&KernelMemory, encoding, EM_X86_64, notes);
+            Ok(Plan { vmcore: None, vmcoredd: Served::new(file)?, room: i64::MAX as u64 / 2 })
+        }
+    }
+}
+
+fn check_environment() -> Result<(), Doubt> {
+    // SAFETY: may be called at any time.
+    let found = unsafe { shim::shim_environment() };
+    let doubts = [
+        (found & shim::SHIM_ENV_CRASH_KERNEL == 0, "this is not a crash kernel"),
+        (found & shim::SHIM_ENV_ENCRYPTED != 0, "memory is encrypted"),
+        (found & shim::SHIM_ENV_XEN != 0, "the kernel runs on Xen"),
+        (found & shim::SHIM_ENV_VIRTIO_MEM != 0, "there is a virtio-mem device"),
+    ];
+    match doubts.into_iter().find(|(doubtful, _)| *doubtful) {
+        Some((_, reason)) => Err(Doubt::Environment(reason)),
+        None => Ok(()),
+    }
+}
+
+fn take_over() -> Result<Plan, Doubt> {
+    check_environment()?;
+    let file = File::open(VMCORE).map_err(Doubt::Unreadable)?;
+    let header = read_header(&file)?;
+    let original = Original::parse(&header)?;
+    let found = file.size().map_err(Doubt::Unreadable)?;
+    if found != original.size() {
+        return Err(Doubt::Size { expected: original.size(), found });
+    }
+
+    let room = original.room();
+    let encoding = original.encoding();
+    let machine = original.machine();
+    let memory_start = original.memory_start();
+    let notes = Shared::new(read_notes(&file, &original)?)?;
+    let vmcoredd = CoreFile::notes_only(&KernelMemory, encoding, machine, notes.clone());
+    let vmcore = Served::new(CoreFile::vmcore(&KernelMemory, header, notes)?)?;
+    compare(&file, memory_start, &vmcore)?;
+    Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room })
+}
+
+fn read_block(file: &File, offset: u64, size: u64) -> Result<Block, Doubt> {
+    let size = usize::try_from(size).map_err(|_| Doubt::NoMemory)?;
+    let mut block = KernelMemory.block(size)?;
+    file.read_exact(offset, &mut block).map_err(Doubt::Unreadable)?;
+    Ok(block)
+}
+
+/// The header pages; their number is bounded by the 16 bits of `e_phnum`.
+fn read_header(file: &File) -> Result<Block, Doubt> {
+    let start = read_block(file, 0, FILE_HEADER_MAX as u64)?;
+    read_block(file, 0, Original::header_size(&start)?)
+}
+
+fn read_notes(file: &File, original: &Original<'_>) -> Result<Block, Doubt> {
+    let size = original.notes_size();
+    if size > NOTES_MAX {
+        return Err(Error::new(0, "p_filesz of the PT_NOTE", "at most 16 MiB", size).into());
+    }
+    read_block(file, original.notes_offset(), size)
+}
+
+/// Compares samples of every segment with what the kernel's file has there.
+fn compare(file: &File, memory_start: u64, served: &Served) -> Result<(), Doubt> {
+    let mut theirs = KernelMemory.block(PAGE_SIZE as usize)?;
+    let mut ours = KernelMemory.block(PAGE_SIZE as usize)?;
+    for load in served.file().loads() {
+        for page in samples(load) {
+            let offset = memory_start.saturating_add(load.start).saturating_add(page);
+            let physical = load.physical.saturating_add(page);
+            let mut tries = 0;
+            loop {
+                file.read_exact(offset, &mut theirs).map_err(Doubt::Unreadable)?;
+                let sink = &mut Buffer::new(&mut ours);
+                let read = served.old_memory().read(physical, PAGE_SIZE as usize, sink);
+                read.map_err(Doubt::Unmapped)?;
+                if *ours == *theirs {
+                    break;
+                }
+                tries += 1;
+                if tries == TRIES {
+                    return Err(Doubt::Sample { offset });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the samples of `load` lie, in bytes from its start, evenly spread.
+fn samples(load: &Load) -> impl Iterator<Item = u64> + use<> {
+    let last = (load.size / PAGE_SIZE).saturating_sub(1);
+    let steps = SAMPLES.min(last.saturating_add(1)).saturating_sub(1).max(1);
+    let count = if last == 0 { 0 } else { steps };
+    (0..=count).map(move |step| {
+        let page = last.checked_div(steps).unwrap_or_default().saturating_mul(step);
+        let page = if step == steps { last } else { page };
+        page.saturating_mul(PAGE_SIZE)
+    })
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A file as readers see it: `/proc/vmcore` or `/proc/vmcoredd`.
+
+use devdump::{Buffer, NoMemory, Table};
+use vmcore::PAGE_SIZE;
+use vmcore::layout::Place;
+
+use crate::kernel::error::{EIO, Errno};
+use crate::kernel::iter::Iter;
+use crate::kernel::mapping::UserMapping;
+use crate::kernel::memory::{KernelMemory, Shared};
+use crate::old_memory::OldMemory;
+
+type CoreFile = devdump::CoreFile<KernelMemory>;
+type Snapshot = devdump::Snapshot<KernelMemory>;
+
+/// A file, but for the device dumps in it.
+pub struct Served {
+    file: Shared<CoreFile>,
+    old_memory: OldMemory,
+}
+
+impl Served {
+    /// Serves `file`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn new(file: CoreFile) -> Result<Shared<Self>, NoMemory> {
+        let old_memory = OldMemory::new(file.loads())?;
+        Shared::new(Self { file: Shared::new(file)?, old_memory })
+    }
+
+    /// Opens the file with the dumps of `table`.
+    ///
+    /// # Errors
+    /// An errno for lack of memory.
+    pub fn open(this: &Shared<Self>, table: Table<KernelMemory>) -> Result<Open, Errno> {
+        let snapshot = Snapshot::new(&KernelMemory, this.file.clone(), table)?;
+        Ok(Open { snapshot, served: this.clone() })
+    }
+
+    /// Size of the file with the dumps of `table`, in bytes.
+    #[must_use]
+    pub fn size(&self, table: &Table<KernelMemory>) -> Option<u64> {
+        self.file.size(table)
+    }
+
+    /// The dead kernel's memory.
+    #[must_use]
+    pub fn old_memory(&self) -> &OldMemory {
+        &self.old_memory
+    }
+
+    /// The ranges of old memory in the file.
+    #[must_use]
+    pub fn file(&self) -> &CoreFile {
+        &self.file
+    }
+}
+
+/// An open file: one state of it, for as long as it is open or mapped.
+pub struct Open {
+    snapshot: Snapshot,
+    served: Shared<Served>,
+}
+
+impl Open {
+    /// Size of the file, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.snapshot.size()
+    }
+
+    /// Copies from `offset` on to `to`; gives how many bytes.
+    ///
+    /// # Errors
+    /// An errno when old memory cannot be mapped.
+    pub fn read(&self, offset: u64, to: &mut Iter) -> Result<usize, Errno> {
+        self.snapshot.read(offset, to, &self.served.old_memory)
+    }
+
+    /// Maps the old memory among `size` bytes at `offset` to `mapping`; pages
+    /// of anything else come with [`Open::fill_page`].
+    ///
+    /// # Errors
+    /// An errno when it cannot be mapped.
+    pub fn map(&self, offset: u64, size: u64, mapping: &mut UserMapping) -> Result<(), Errno> {
+        let mut done = 0;
+        while done < size {
+            let span = self.snapshot.at(offset.saturating_add(done)).ok_or(EIO)?;
+            let part = span.length.min(size - done);
+            match span.place {
+                // The kernel reserves the caching of a whole mapping by itself.
+                Place::Memory { physical } if part == size => mapping.map(0, physical, part)?,
+                Place::Memory { physical } => {
+                    self.served.old_memory.map_user(mapping, done, physical, part)?;
+                }
+                _ => {}
+            }
+            done += part;
+        }
+        Ok(())
+    }
+
+    /// Fills the page `to` with what stands at `offset`.
+    ///
+    /// # Errors
+    /// [`EIO`] when the file does not reach so far.
+    pub fn fill_page(&self, offset: u64, to: &mut [u8; PAGE_SIZE as usize]) -> Result<(), Errno> {
+        let filled = self.snapshot.read(offset, &mut Buffer::new(to), &self.served.old_memory)?;
+        if filled == to.len() { Ok(()) } else { Err(EIO) }
+    }
+}
