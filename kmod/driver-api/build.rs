@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Makes the bindings of the headers where the sources expect them.
+
+use std::error::Error;
+
+#[path = "../build/cargo.rs"]
+mod cargo;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    cargo::generate(&["driver.h", "../include/vmcoredd.h"])
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract between the C and the Rust side of a driver module in Rust.
+ * vmcoredd_driver_module.h has the macros that a driver's own C file needs.
+ */
+#ifndef VMCOREDD_DRIVER_H
+#define VMCOREDD_DRIVER_H
+
+#include <linux/types.h>
+
+/* Errors, as in <linux/errno.h>. */
+#define DRIVER_ENOMEM	12
+#define DRIVER_EINVAL	22
+
+struct pci_dev;
+
+/* Implemented in C. */
+
+/** Whether this is a crash kernel. Any context. */
+bool driver_in_crash_kernel(void);
+
+/** Name of @pdev, terminated, which lives as long as it. */
+const char *driver_pci_name(const struct pci_dev *pdev);
+
+/** Enables @pdev's memory; 0 or a negative errno. May sleep. */
+int driver_pci_enable(struct pci_dev *pdev);
+
+/** Undoes driver_pci_enable(). */
+void driver_pci_disable(struct pci_dev *pdev);
+
+/**
+ * Maps BAR @index of @pdev, whole, and puts its size into @size, in bytes. NULL
+ * when there is no such BAR, or no address space. May sleep.
+ */
+void *driver_map_bar(struct pci_dev *pdev, int index, size_t *size);
+
+/** Undoes driver_map_bar(). */
+void driver_unmap_bar(struct pci_dev *pdev, void *bar);
+
+/** Copies @length bytes from @from, which is in a mapped BAR. */
+void driver_copy_from_bar(void *to, const void *from, size_t length);
+
+/* Implemented in Rust. */
+
+/**
+ * A device was found: 0 or a negative errno. May sleep.
+ */
+int rust_probe(struct pci_dev *pdev);
+
+#endif /* VMCOREDD_DRIVER_H */

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! PCI devices, as far as a collector needs them.
+
+use core::ffi::CStr;
+use core::ptr::NonNull;
+
+use crate::{EINVAL, ENOMEM, Errno, check, shim};
+
+/// A device that is being probed.
+///
+/// # Invariants
+/// `pdev` is valid while this value lives.
+pub struct Device {
+    pdev: NonNull<shim::pci_dev>,
+}
+
+impl Device {
+    /// The device `pdev`; `None` when that is null.
+    ///
+    /// # Safety
+    /// `pdev` is null, or valid while the value lives.
+    #[doc(hidden)]
+    #[must_use]
+    pub unsafe fn new(pdev: *mut shim::pci_dev) -> Option<Self> {
+        // INVARIANT: as the caller promises.
+        Some(Self { pdev: NonNull::new(pdev)? })
+    }
+
+    /// Its name, as in `0000:00:04.0`.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        // SAFETY: by the invariant; the name ends in a zero and lives as long
+        // as the device.
+        unsafe { CStr::from_ptr(shim::driver_pci_name(self.pdev.as_ptr()).cast()) }.to_bytes()
+    }
+
+    /// Enables the device's memory and maps BAR `index`, whole. May sleep.
+    ///
+    /// # Errors
+    /// [`EINVAL`] when there is no such BAR, or what enabling the device gave.
+    pub fn bar(&self, index: i32) -> Result<Bar<'_>, Errno> {
+        // SAFETY: by the invariant.
+        check(unsafe { shim::driver_pci_enable(self.pdev.as_ptr()) })?;
+        let mut size = 0;
+        // SAFETY: by the invariant; `size` takes a size.
+        let start = unsafe { shim::driver_map_bar(self.pdev.as_ptr(), index, &raw mut size) };
+        match NonNull::new(start.cast()) {
+            // INVARIANT: just enabled and mapped.
+            Some(start) => Ok(Bar { device: self, start, size }),
+            None => {
+                // SAFETY: by the invariant; it was enabled above.
+                unsafe { shim::driver_pci_disable(self.pdev.as_ptr()) };
+                Err(if size == 0 { EINVAL } else { ENOMEM })
+            }
+        }
+    }
+}
+
+/// A mapped BAR.
+///
+/// # Invariants
+/// `start` is a mapping of `size` bytes of `driver_map_bar` of `device`, which
+/// is enabled once for it.
+pub struct Bar<'a> {
+    device: &'a Device,
+    start: NonNull<u8>,
+    size: usize,
+}
+
+impl Bar<'_> {
+    /// Its size, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Fills `to` with what stands at `offset`.
+    ///
+    /// # Errors
+    /// [`EINVAL`] when the BAR does not reach so far.
+    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result<(), Errno> {
+        let end = offset.checked_add(to.len()).ok_or(EINVAL)?;
+        if end > self.size {
+            return Err(EINVAL);
+        }
+        let from = self.start.as_ptr().wrapping_add(offset).cast_const().cast();
+        // SAFETY: by the invariant, and the range lies within the mapping.
+        unsafe { shim::driver_copy_from_bar(to.as_mut_ptr().cast(), from, to.len()) };
+        Ok(())
+    }
+}
+
+impl Drop for Bar<'_> {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant.
+        unsafe {
+            shim::driver_unmap_bar(self.device.pdev.as_ptr(), self.start.as_ptr().cast());
+            shim::driver_pci_disable(self.device.pdev.as_ptr());
+        }
+    }
+}
+
+/// Makes `$probe`, a `fn(&pci::Device) -> Result<(), Errno>`, the probe of the
+/// driver whose C file has `vmcoredd_pci_driver()`.
+#[macro_export]
+macro_rules! pci_driver {
+    ($probe:path) => {
+        /// Called by C for each device that is found.
+        ///
+        /// # Safety
+        /// `pdev` is valid during the call.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn rust_probe(
+            pdev: *mut $crate::shim::pci_dev,
+        ) -> ::core::ffi::c_int {
+            // SAFETY: the caller promises it.
+            match unsafe { $crate::pci::Device::new(pdev) } {
+                Some(device) => $crate::to_c($probe(&device)),
+                None => $crate::EINVAL.0,
+            }
+        }
+    };
+}
