@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# What the first kernel of a panic cycle runs as its script.
+
+status=0
+kexec -p -s /crash/vmlinuz --initrd=/crash/initramfs.cpio \
+    --command-line="$(cat /crash/args)" || status=$?
+echo "kexec: $status" >/ports/status
+[ "$status" -eq 0 ]
+echo "@@ crash kernel loaded"
+
+sh /before_panic || status=$?
+echo "before_panic: $status" >/ports/status
+[ "$status" -eq 0 ]
+echo c >/proc/sysrq-trigger

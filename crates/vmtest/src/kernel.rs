@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Stock Debian kernels with their headers, unpacked but never installed.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+
+use crate::command;
+use crate::workspace;
+use crate::{Error, Result};
+
+/// A series of Debian kernels that tests are run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Series {
+    /// Linux 6.12, Debian 12's backport.
+    V6_12,
+    /// Linux 6.1, Debian 12's own.
+    V6_1,
+}
+
+/// What differs between the series.
+struct Facts {
+    name: &'static str,
+    image_meta: &'static str,
+    /// virtio-serial's modules where it is not built in, in loading order.
+    virtio_serial: &'static [&'static str],
+}
+
+impl Series {
+    /// Every series.
+    pub const ALL: [Self; 2] = [Self::V6_12, Self::V6_1];
+
+    const fn facts(self) -> Facts {
+        match self {
+            Self::V6_12 => Facts {
+                name: "6.12",
+                image_meta: "linux-image-6.12-cloud-amd64",
+                virtio_serial: &[],
+            },
+            Self::V6_1 => Facts {
+                name: "6.1",
+                image_meta: "linux-image-cloud-amd64",
+                virtio_serial: &[
+                    "virtio_ring",
+                    "virtio",
+                    "virtio_pci_modern_dev",
+                    "virtio_pci_legacy_dev",
+                    "virtio_pci",
+                    "virtio_console",
+                ],
+            },
+        }
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.facts().name)
+    }
+}
+
+impl FromStr for Series {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|series| series.facts().name == text)
+            .ok_or_else(|| Error::Series(text.to_owned()))
+    }
+}
+
+/// A kernel unpacked under `target/kernels/<release>/`.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    series: Series,
+    release: String,
+    root: PathBuf,
+}
+
+impl Kernel {
+    /// Gives the newest kernel of a series, downloading it the first time.
+    ///
+    /// Later calls need no network and stay with the kernel first found; remove
+    /// `target/kernels/` to look for a newer one.
+    pub fn fetch(series: Series) -> Result<Self> {
+        Self::fetch_reporting(series, |_| {})
+    }
+
+    /// As [`Kernel::fetch`], telling about each step that takes a while.
+    pub fn fetch_reporting(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
+        let kernels = workspace::target_dir().join("kernels");
+        if let Some(kernel) = Self::unpacked(series, &kernels) {
+            return Ok(kernel);
+        }
+        let _turn = workspace::lock(&kernels.join(format!("{series}.lock")))?;
+        // Whoever had the lock before may have done the work.
+        if let Some(kernel) = Self::unpacked(series, &kernels) {
+            return Ok(kernel);
+        }
+        download(series, &kernels, &mut report)
+    }
+
+    /// The release as `uname -r` shows it.
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The series it was fetched for.
+    pub fn series(&self) -> Series {
+        self.series
+    }
+
+    /// The bootable image.
+    pub fn vmlinuz(&self) -> PathBuf {
+        self.root.join(format!("boot/vmlinuz-{}", self.release))
+    }
+
+    /// The directory that external modules are built with: `make -C … M=…`.
+    pub fn headers(&self) -> PathBuf {
+        headers(&self.root, &self.release)
+    }
+
+    /// The `.ko` of a module that came with the kernel, decompressed.
+    ///
+    /// As for `modprobe`, `-` and `_` in the name are the same.
+    pub fn module(&self, name: &str) -> Result<PathBuf> {
+        let name = name.replace('-', "_");
+        let modules = self.root.join("lib/modules").join(&self.release);
+        let found = find_module(&modules.join("kernel"), &name)?;
+        let found = found
+            .ok_or_else(|| Error::Module { release: self.release.clone(), module: name.clone() })?;
+        if found.extension().is_some_and(|extension| extension == "ko") {
+            return Ok(found);
+        }
+        self.decompressed(&found, &name)
+    }
+
+    /// virtio-serial's modules in loading order; empty where it is built in.
+    pub fn virtio_serial_modules(&self) -> Result<Vec<PathBuf>> {
+        let names = self.series.facts().virtio_serial;
+        names.iter().map(|name| self.module(name)).collect()
+    }
+
+    fn unpacked(series: Series, kernels: &Path) -> Option<Self> {
+        let release = fs::read_to_string(resolved_file(series, kernels)).ok()?;
+        let release = release.trim().to_owned();
+        let root = kernels.join(&release);
+        root.is_dir().then_some(Self { series, release, root })
+    }
+
+    fn decompressed(&self, compressed: &Path, name: &str) -> Result<PathBuf> {
+        let directory = self.root.join("decompressed");
+        let module = directory.join(format!("{name}.ko"));
+        if module.exists() {
+            return Ok(module);
+        }
+        let _turn = workspace::lock(&directory.join("lock"))?;
+        let partial = directory.join(format!("{name}.partial"));
+        let output = command::output(Command::new("xz").arg("-dc").arg(compressed))?;
+        if !output.status.success() {
+            return Err(Error::Program {
+                program: format!("xz -dc {}", compressed.display()),
+                problem: command::one_line(&String::from_utf8_lossy(&output.stderr)),
+            });
+        }
+        fs::write(&partial, &output.stdout).map_err(Error::file("write", &partial))?;
+        fs::rename(&partial, &module).map_err(Error::file("rename", &partial))?;
+        Ok(module)
+    }
+}
+
+/// The file that remembers which release a series resolved to.
+fn resolved_file(series: Series, kernels: &Path) -> PathBuf {
+    kernels.join(format!("{series}.release"))
+}
+
+fn headers(root: &Path, release: &str) -> PathBuf {
+    root.join(format!("usr/src/linux-headers-{release}"))
+}
+
+fn download(series: Series, kernels: &Path, report: &mut dyn FnMut(&str)) -> Result<Kernel> {
+    let release = newest_release(series)?;
+    let root = kernels.join(&release);
+    if !root.is_dir() {
+        let partial = kernels.join(format!("{release}.partial"));
+        remake_dir(&partial)?;
+        let packages = packages(&release)?;
+        report(&format!("downloading {}", packages.join(", ")));
+        unpack(&packages, &partial, report)?;
+        relocate(&partial, &release)?;
+        fs::rename(&partial, &root).map_err(Error::file("rename", &partial))?;
+    }
+    let resolved = resolved_file(series, kernels);
+    let partial = resolved.with_extension("partial");
+    fs::write(&partial, format!("{release}\n")).map_err(Error::file("write", &partial))?;
+    fs::rename(&partial, &resolved).map_err(Error::file("rename", &partial))?;
+    Ok(Kernel { series, release, root })
+}
+
+fn newest_release(series: Series) -> Result<String> {
+    let meta = series.facts().image_meta;
+    let image = dependency(meta, "image", |name| name.starts_with("linux-image-"))?;
+    Ok(image.trim_start_matches("linux-image-").to_owned())
+}
+
+/// All that a module build and a boot need.
+fn packages(release: &str) -> Result<Vec<String>> {
+    let headers = format!("linux-headers-{release}");
+    let common = dependency(&headers, "common headers", |name| name.ends_with("-common"))?;
+    let kbuild = dependency(&headers, "kbuild", |name| name.starts_with("linux-kbuild-"))?;
+    Ok(vec![format!("linux-image-{release}"), headers, common, kbuild])
+}
+
+/// The first package that apt's candidate of `package` depends on and that `wanted` accepts.
+fn dependency(package: &str, what: &'static str, wanted: fn(&str) -> bool) -> Result<String> {
+    let shown = command::stdout(
+        Command::new("apt-cache").args(["show", "--no-all-versions"]).arg(package),
+    )?;
+    shown
+        .lines()
+        .filter_map(|line| line.strip_prefix("Depends: "))
+        .flat_map(|depends| depends.split([',', '|']))
+        .filter_map(|alternative| alternative.split_whitespace().next())
+        .find(|name| wanted(name))
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Package { package: package.to_owned(), what })
+}
+
+fn unpack(packages: &[String], root: &Path, report: &mut dyn FnMut(&str)) -> Result<()> {
+    let debs = root.join("debs");
+    remake_dir(&debs)?;
+    let mut download = Command::new("apt-get");
+    download.args(["--quiet", "download"]).args(packages);
+    command::stdout(download.current_dir(&debs))?;
+    for deb in list_dir(&debs)? {
+        let name = deb.file_name().unwrap_or_default().to_string_lossy();
+        report(&format!("unpacking {name}"));
+        command::stdout(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(root))?;
+    }
+    fs::remove_dir_all(&debs).map_err(Error::file("remove", &debs))
+}
+
+/// Makes what the packages say about `/usr/src` relative, so that nothing has
+/// to be installed there.
+fn relocate(root: &Path, release: &str) -> Result<()> {
+    let makefile = headers(root, release).join("Makefile");
+    let text = fs::read_to_string(&makefile).map_err(Error::file("read", &makefile))?;
+    let text = text.replace("include /usr/src/", "include $(dir $(lastword $(MAKEFILE_LIST)))../");
+    fs::write(&makefile, text).map_err(Error::file("write", &makefile))?;
+
+    let modules = root.join("lib/modules").join(release);
+    for name in ["build", "source"] {
+        let link = modules.join(name);
+        let target = fs::read_link(&link).map_err(Error::file("read", &link))?;
+        if let Ok(inside) = target.strip_prefix("/") {
+            fs::remove_file(&link).map_err(Error::file("remove", &link))?;
+            std::os::unix::fs::symlink(Path::new("../../..").join(inside), &link)
+                .map_err(Error::file("create", &link))?;
+        }
+    }
+    Ok(())
+}
+
+fn find_module(directory: &Path, name: &str) -> Result<Option<PathBuf>> {
+    for path in list_dir(directory)? {
+        if path.is_dir() {
+            if let Some(found) = find_module(&path, name)? {
+                return Ok(Some(found));
+            }
+        } else if module_name(&path).as_deref() == Some(name) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn module_name(path: &Path) -> Option<String> {
+    let (name, extension) = path.file_name()?.to_str()?.split_once('.')?;
+    matches!(extension, "ko" | "ko.xz").then(|| name.replace('-', "_"))
+}
+
+fn remake_dir(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).map_err(Error::file("remove", directory))?;
+    }
+    fs::create_dir_all(directory).map_err(Error::file("create", directory))
+}
+
+fn list_dir(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).map_err(Error::file("list", directory))?;
+    let paths: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(Error::file("list", directory))?;
+    paths.sort();
+    Ok(paths)
+}

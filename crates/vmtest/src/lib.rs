@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! Boots stock Debian kernels in QEMU, panics them and brings files back.
+//!
+//! A test of a kernel is a plain `#[test]` that happens to boot one. When it
+//! fails, the error is one line that names the console log, and everything the
+//! run left behind stays in `target/vmtest/<name>/`.
+//!
+//! ```no_run
+//! use vmtest::{Kernel, PanicCycle, Series};
+//!
+//! let kernel = Kernel::fetch(Series::V6_12)?;
+//! let run = PanicCycle::new(&kernel, "saves-vmcore")
+//!     .crash_script("cp /proc/vmcore /ports/vmcore")
+//!     .port("vmcore")
+//!     .run()?;
+//! println!("saved as {}", run.port("vmcore").display());
+//! # Ok::<(), vmtest::Error>(())
+//! ```
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod boot;
+mod command;
+mod error;
+mod guest;
+pub mod initramfs;
+mod kernel;
+mod panic_cycle;
+pub mod qemu;
+mod vm;
+mod workspace;
+
+pub use boot::Boot;
+pub use error::{Error, Failure, Result};
+pub use guest::guest_program;
+pub use kernel::{Kernel, Series};
+pub use panic_cycle::PanicCycle;
+pub use vm::{Run, Vm};
+pub use workspace::target_dir;

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! A kernel that panics, and a script in the crash kernel after it.
+
+use std::path::Path;
+
+use crate::initramfs::Initramfs;
+use crate::vm::{KERNEL_ARGS, Report, Run, Vm};
+use crate::{Failure, Kernel, Result};
+
+const FIRST_ROLE: &str = "first kernel";
+const CRASH_ROLE: &str = "crash kernel";
+
+/// Boots a kernel, loads a crash kernel, panics, and runs a script in the crash
+/// kernel; see [`Vm`] for what else can be set. Programs, files and ports are
+/// for the crash kernel's script; the ports are there before the panic too.
+pub type PanicCycle = Vm<Panic>;
+
+/// The mode of a [`PanicCycle`].
+#[derive(Debug)]
+pub struct Panic {
+    crashkernel_mib: u32,
+    crash_append: String,
+    before_panic: String,
+}
+
+impl PanicCycle {
+    /// A run whose files are kept in `target/vmtest/<name>/`.
+    pub fn new(kernel: &Kernel, name: &str) -> Self {
+        let mode = Panic {
+            crashkernel_mib: 128,
+            crash_append: String::new(),
+            before_panic: String::new(),
+        };
+        Self::with_mode(kernel, name, mode)
+    }
+
+    /// Sets the memory reserved for the crash kernel; 128 MiB if not called.
+    pub fn crashkernel_mib(mut self, mib: u32) -> Self {
+        self.mode.crashkernel_mib = mib;
+        self
+    }
+
+    /// Adds arguments for the crash kernel.
+    pub fn crash_append(mut self, args: &str) -> Self {
+        self.mode.crash_append.push(' ');
+        self.mode.crash_append.push_str(args);
+        self
+    }
+
+    /// Sets shell lines to run in the first kernel once the crash kernel is loaded.
+    pub fn before_panic(mut self, lines: &str) -> Self {
+        self.mode.before_panic = lines.to_owned();
+        self
+    }
+
+    /// Sets the shell lines to run in the crash kernel.
+    pub fn crash_script(self, lines: &str) -> Self {
+        self.with_script(lines)
+    }
+
+    /// Boots, panics, and waits until the crash kernel has powered off.
+    pub fn run(self) -> Result<Run> {
+        self.check_names()?;
+        let files = self.run_files()?;
+        let crash_initrd = files.directory.join("crash.cpio");
+        self.script_initramfs(CRASH_ROLE)?.write(&crash_initrd)?;
+        let initrd = files.directory.join("first.cpio");
+        self.first_initramfs(&crash_initrd)?.write(&initrd)?;
+        let reserve = format!("quiet crashkernel={}M", self.mode.crashkernel_mib);
+        self.append(&reserve).boot(files, &initrd, judge)
+    }
+
+    fn first_initramfs(&self, crash_initrd: &Path) -> Result<Initramfs> {
+        // `irqpoll` and `reset_devices`: nobody shut the devices down.
+        let crash_args = format!(
+            "{KERNEL_ARGS} loglevel=7 nr_cpus=1 irqpoll reset_devices cgroup_disable=memory{}",
+            self.mode.crash_append
+        );
+        let mut initramfs = self.environment(FIRST_ROLE, include_str!("first.sh"))?;
+        initramfs.program(Path::new("/usr/sbin/kexec"))?;
+        initramfs.file(&self.kernel.vmlinuz(), "crash/vmlinuz");
+        initramfs.file(crash_initrd, "crash/initramfs.cpio");
+        initramfs.text("crash/args", &crash_args);
+        let before_panic = format!("set -e -o pipefail\n{}\n", self.mode.before_panic);
+        initramfs.text("before_panic", &before_panic);
+        Ok(initramfs)
+    }
+}
+
+fn judge(report: &Report) -> Option<Failure> {
+    let failed = |what| report.status(what).filter(|status| *status != 0);
+    if let Some(status) = failed("kexec") {
+        return Some(Failure::KexecLoad(status));
+    }
+    if let Some(status) = failed("before_panic") {
+        return Some(Failure::BeforePanic(status));
+    }
+    match report.status(CRASH_ROLE) {
+        Some(0) => None,
+        Some(status) => Some(Failure::Script(status)),
+        None if report.panicked => Some(Failure::NoStatus),
+        None => Some(Failure::NoPanic),
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! One QEMU process from its start to its end, with its console in a file.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::command;
+use crate::{Error, Result};
+
+/// How often the console is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// A device of the virtual machine.
+#[derive(Debug, Clone)]
+pub enum Device {
+    /// `ivshmem-plain`: memory shared with a file on the host, seen as BAR 2.
+    /// The file's size, a power of two, is the BAR's.
+    Ivshmem(PathBuf),
+    /// QEMU's educational PCI device.
+    Edu,
+}
+
+/// How a QEMU process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The guest powered off or rebooted.
+    ByGuest,
+    /// It was killed at its time limit.
+    AtTimeLimit,
+    /// QEMU failed.
+    Failed(ExitStatus),
+}
+
+/// A virtual machine to be run.
+#[derive(Debug, Clone)]
+pub struct Qemu {
+    kernel: PathBuf,
+    initrd: PathBuf,
+    append: String,
+    memory_mib: u32,
+    smp: u32,
+    devices: Vec<Device>,
+    ports: Vec<(String, PathBuf)>,
+    args: Vec<OsString>,
+}
+
+impl Qemu {
+    /// A machine with 512 MiB and one processor.
+    pub fn new(kernel: &Path, initrd: &Path, append: &str) -> Self {
+        Self {
+            kernel: kernel.to_path_buf(),
+            initrd: initrd.to_path_buf(),
+            append: append.to_owned(),
+            memory_mib: 512,
+            smp: 1,
+            devices: Vec::new(),
+            ports: Vec::new(),
+            args: Vec::new(),
+        }
+    }
+
+    /// Sets the size of the memory.
+    pub fn memory_mib(mut self, mib: u32) -> Self {
+        self.memory_mib = mib;
+        self
+    }
+
+    /// Sets the number of processors.
+    pub fn smp(mut self, processors: u32) -> Self {
+        self.smp = processors;
+        self
+    }
+
+    /// Adds a device.
+    pub fn device(mut self, device: Device) -> Self {
+        self.devices.push(device);
+        self
+    }
+
+    /// Adds a virtio-serial port whose bytes go to a file on the host.
+    pub fn port(mut self, name: &str, file: &Path) -> Self {
+        self.ports.push((name.to_owned(), file.to_path_buf()));
+        self
+    }
+
+    /// Adds an argument as it is.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Runs the machine to its end, or kills it at `limit`. The console goes to
+    /// `console`, each of its lines to `on_line`, QEMU's own words to `messages`.
+    pub fn run(
+        &self,
+        console: &Path,
+        messages: &Path,
+        limit: Duration,
+        mut on_line: impl FnMut(&str),
+    ) -> Result<Ended> {
+        let mut lines = ConsoleLines::create(console)?;
+        let messages = File::create(messages).map_err(Error::file("create", messages))?;
+        let mut command = self.command(console)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(messages);
+        let started = Instant::now();
+        let child = command.spawn().map_err(|error| command::cannot_start(&command, &error))?;
+        let mut process = Process(child);
+        loop {
+            // Asked before the console is read, so that nothing written last is missed.
+            let ended = process.ended()?;
+            lines.new_lines(&mut on_line)?;
+            match ended {
+                Some(status) if status.success() => return Ok(Ended::ByGuest),
+                Some(status) => return Ok(Ended::Failed(status)),
+                None if started.elapsed() >= limit => return Ok(Ended::AtTimeLimit),
+                None => thread::sleep(POLL),
+            }
+        }
+    }
+
+    fn command(&self, console: &Path) -> Result<Command> {
+        // A test that is killed takes its machine along.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        command.args(["-accel", "tcg,thread=multi,tb-size=512"]);
+        command.args(["-machine", "q35", "-cpu", "qemu64"]);
+        command.args(["-display", "none", "-nodefaults", "-no-reboot"]);
+        command.args(["-m", &format!("{}M", self.memory_mib)]);
+        command.args(["-smp", &self.smp.to_string()]);
+        command.arg("-kernel").arg(&self.kernel);
+        command.arg("-initrd").arg(&self.initrd);
+        command.args(["-append", &self.append]);
+        command.args(["-chardev", &file_chardev("console", console)]);
+        command.args(["-serial", "chardev:console"]);
+        self.add_ports(&mut command);
+        for (index, device) in self.devices.iter().enumerate() {
+            device.add(index, &mut command)?;
+        }
+        command.args(&self.args);
+        Ok(command)
+    }
+
+    fn add_ports(&self, command: &mut Command) {
+        if self.ports.is_empty() {
+            return;
+        }
+        command.args(["-device", "virtio-serial-pci"]);
+        for (name, file) in &self.ports {
+            let id = format!("port-{name}");
+            command.args(["-chardev", &file_chardev(&id, file)]);
+            command.arg("-device");
+            command.arg(format!("virtserialport,chardev={id},name={name}"));
+        }
+    }
+}
+
+impl Device {
+    fn add(&self, index: usize, command: &mut Command) -> Result<()> {
+        match self {
+            Self::Edu => {
+                command.args(["-device", "edu"]);
+            }
+            Self::Ivshmem(path) => {
+                let metadata = fs::metadata(path).map_err(Error::file("read", path))?;
+                let size = metadata.len();
+                if !size.is_power_of_two() {
+                    let path = path.clone();
+                    return Err(Error::IvshmemSize { path, size });
+                }
+                let backing = option_value(path);
+                command.arg("-object").arg(format!(
+                    "memory-backend-file,id=shared{index},share=on,mem-path={backing},size={size}"
+                ));
+                command.arg("-device");
+                command.arg(format!("ivshmem-plain,memdev=shared{index}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_chardev(id: &str, path: &Path) -> String {
+    format!("file,id={id},path={}", option_value(path))
+}
+
+/// QEMU takes a comma for the end of a value unless it is doubled.
+fn option_value(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// A running QEMU that does not outlive this value.
+struct Process(Child);
+
+impl Process {
+    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.0.try_wait().map_err(|error| Error::Program {
+            program: "qemu-system-x86_64".to_owned(),
+            problem: format!("cannot be waited for: {error}"),
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Either fails only when the process has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines of a growing console log.
+struct ConsoleLines {
+    path: PathBuf,
+    file: File,
+    unfinished: Vec<u8>,
+}
+
+impl ConsoleLines {
+    fn create(path: &Path) -> Result<Self> {
+        File::create(path).map_err(Error::file("create", path))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            file: File::open(path).map_err(Error::file("read", path))?,
+            unfinished: Vec::new(),
+        })
+    }
+
+    fn new_lines(&mut self, on_line: &mut impl FnMut(&str)) -> Result<()> {
+        self.file.read_to_end(&mut self.unfinished).map_err(Error::file("read", &self.path))?;
+        let Some(end) = self.unfinished.iter().rposition(|byte| *byte == b'\n') else {
+            return Ok(());
+        };
+        let finished: Vec<u8> = self.unfinished.drain(..=end).collect();
+        String::from_utf8_lossy(&finished).lines().for_each(on_line);
+        Ok(())
+    }
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! What a panic cycle and a plain boot have in common: the guest's script
+//! environment, the machine around it, and what comes back.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::initramfs::Initramfs;
+use crate::qemu::{Device, Ended, Qemu};
+use crate::workspace;
+use crate::{Error, Failure, Kernel, Result};
+
+/// Arguments for every kernel: a console, and nothing that is slow under emulation.
+pub(crate) const KERNEL_ARGS: &str =
+    "console=ttyS0,115200 nokaslr mitigations=off tsc=reliable printk.devkmsg=on panic=-1";
+
+/// Ports of vmtest's own.
+const STATUS_PORT: &str = "status";
+const DMESG_PORT: &str = "dmesg";
+
+const CONSOLE_LINES_IN_ERROR: usize = 4;
+
+/// A run in a virtual machine, to be configured and started; used as
+/// [`PanicCycle`](crate::PanicCycle) or [`Boot`](crate::Boot).
+///
+/// The script is run by busybox's shell with `set -e -o pipefail`. Its output
+/// goes to the console; a line `@@ text` is a stage for [`Vm::on_stage`]. What
+/// it writes to `/ports/<name>` arrives in a file on the host. Applets of
+/// busybox hide programs of the same name unless these are called by their path.
+pub struct Vm<Mode> {
+    pub(crate) kernel: Kernel,
+    pub(crate) mode: Mode,
+    pub(crate) append: String,
+    name: String,
+    memory_mib: u32,
+    smp: u32,
+    devices: Vec<Device>,
+    qemu_args: Vec<OsString>,
+    programs: Vec<PathBuf>,
+    files: Vec<(PathBuf, String)>,
+    ports: Vec<String>,
+    script: String,
+    time_limit: Duration,
+    on_stage: Box<dyn FnMut(&str)>,
+}
+
+impl<Mode> Vm<Mode> {
+    pub(crate) fn with_mode(kernel: &Kernel, name: &str, mode: Mode) -> Self {
+        Self {
+            kernel: kernel.clone(),
+            mode,
+            append: String::new(),
+            name: name.to_owned(),
+            memory_mib: 512,
+            smp: 1,
+            devices: Vec::new(),
+            qemu_args: Vec::new(),
+            programs: Vec::new(),
+            files: Vec::new(),
+            ports: Vec::new(),
+            script: String::new(),
+            time_limit: Duration::from_secs(120),
+            on_stage: Box::new(|_| {}),
+        }
+    }
+
+    /// Sets the machine's memory; 512 MiB if not called.
+    pub fn memory_mib(mut self, mib: u32) -> Self {
+        self.memory_mib = mib;
+        self
+    }
+
+    /// Sets the number of processors; one if not called. A crash kernel uses one.
+    pub fn smp(mut self, processors: u32) -> Self {
+        self.smp = processors;
+        self
+    }
+
+    /// Adds memory shared with a file on the host, whose size is a power of two.
+    pub fn ivshmem(mut self, backing_file: impl AsRef<Path>) -> Self {
+        let backing_file = backing_file.as_ref().to_path_buf();
+        self.devices.push(Device::Ivshmem(backing_file));
+        self
+    }
+
+    /// Adds QEMU's educational device.
+    pub fn edu(mut self) -> Self {
+        self.devices.push(Device::Edu);
+        self
+    }
+
+    /// Adds an argument to QEMU's command line as it is.
+    pub fn qemu_arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.qemu_args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments for the kernel that QEMU boots.
+    pub fn append(mut self, args: &str) -> Self {
+        self.append.push(' ');
+        self.append.push_str(args);
+        self
+    }
+
+    /// Gives the script a program of the host, with its libraries, at the same path.
+    pub fn program(mut self, path: impl AsRef<Path>) -> Self {
+        self.programs.push(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// Gives the script a file of the host.
+    pub fn file(mut self, host: impl AsRef<Path>, guest: &str) -> Self {
+        self.files.push((host.as_ref().to_path_buf(), guest.to_owned()));
+        self
+    }
+
+    /// Adds a file that comes back: what the script writes to `/ports/<name>`.
+    pub fn port(mut self, name: &str) -> Self {
+        self.ports.push(name.to_owned());
+        self
+    }
+
+    /// Sets after how long the machine is killed; 120 s if not called.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Is told live about each stage of the run.
+    pub fn on_stage(mut self, observer: impl FnMut(&str) + 'static) -> Self {
+        self.on_stage = Box::new(observer);
+        self
+    }
+
+    pub(crate) fn with_script(mut self, script: &str) -> Self {
+        self.script = script.to_owned();
+        self
+    }
+
+    /// The name of the run once it is fit for a directory's name, and its ports'.
+    pub(crate) fn check_names(&self) -> Result<()> {
+        let mut taken = vec![STATUS_PORT, DMESG_PORT];
+        check_name(&self.name, &[])?;
+        for port in &self.ports {
+            check_name(port, &taken)?;
+            taken.push(port);
+        }
+        Ok(())
+    }
+
+    /// The initramfs in which `role` runs the script.
+    pub(crate) fn script_initramfs(&self, role: &str) -> Result<Initramfs> {
+        let mut initramfs = self.environment(role, &self.script)?;
+        for program in &self.programs {
+            initramfs.program(program)?;
+        }
+        for (host, guest) in &self.files {
+            initramfs.file(host, guest);
+        }
+        Ok(initramfs)
+    }
+
+    /// The initramfs in which `role` runs any script, without programs and files.
+    pub(crate) fn environment(&self, role: &str, script: &str) -> Result<Initramfs> {
+        let mut initramfs = Initramfs::new();
+        initramfs.busybox()?;
+        for directory in ["proc", "sys", "dev", "ports", "tmp"] {
+            initramfs.directory(directory);
+        }
+        for (position, module) in self.kernel.virtio_serial_modules()?.iter().enumerate() {
+            // The shell's glob sorts them back into this order.
+            initramfs.file(module, &format!("virtio/{position:02}.ko"));
+        }
+        let ports: String = self.all_ports().map(|port| format!("{port}\n")).collect();
+        initramfs.text("vmtest/ports", &ports);
+        initramfs.text("vmtest/role", role);
+        initramfs.text("script", &format!("set -e -o pipefail\n{script}\n"));
+        initramfs.script("init", include_str!("init.sh"));
+        Ok(initramfs)
+    }
+
+    /// Boots the kernel with an initramfs and hands what came back to `judge`,
+    /// which says whether the run did what it was for.
+    pub(crate) fn boot(
+        mut self,
+        files: RunFiles,
+        initrd: &Path,
+        judge: impl FnOnce(&Report) -> Option<Failure>,
+    ) -> Result<Run> {
+        let append = format!("{KERNEL_ARGS}{}", self.append);
+        let ports: BTreeMap<String, PathBuf> =
+            self.all_ports().map(|port| (port.to_owned(), files.directory.join(port))).collect();
+        let mut qemu = Qemu::new(&self.kernel.vmlinuz(), initrd, &append)
+            .memory_mib(self.memory_mib)
+            .smp(self.smp);
+        for (name, file) in &ports {
+            qemu = qemu.port(name, file);
+        }
+        for device in self.devices.drain(..) {
+            qemu = qemu.device(device);
+        }
+        for arg in self.qemu_args.drain(..) {
+            qemu = qemu.arg(arg);
+        }
+
+        let mut stages = Stages::new(self.on_stage);
+        let console = files.directory.join("console.log");
+        let messages = files.directory.join("qemu.log");
+        let ended = qemu.run(&console, &messages, self.time_limit, |line| stages.line(line))?;
+        let report =
+            Report { statuses: read_text(&ports[STATUS_PORT])?, panicked: stages.panicked };
+        let failure = match ended {
+            Ended::ByGuest => judge(&report),
+            Ended::Failed(_) => {
+                Some(Failure::Qemu(crate::command::one_line(&read_text(&messages)?)))
+            }
+            Ended::AtTimeLimit => {
+                Some(Failure::TimeLimit { limit: self.time_limit, stage: stages.last.clone() })
+            }
+        };
+        let run = Run {
+            console_text: read_text(&console)?,
+            dmesg_text: read_text(&ports[DMESG_PORT])?,
+            console,
+            ports,
+        };
+        match failure {
+            None => {
+                stages.enter("powered off");
+                Ok(run)
+            }
+            Some(failure) => Err(run.failed(self.name, failure)),
+        }
+    }
+
+    /// Empties the run's directory; nobody else can have it until the value is dropped.
+    pub(crate) fn run_files(&self) -> Result<RunFiles> {
+        let runs = workspace::target_dir().join("vmtest");
+        let turn = workspace::lock(&runs.join(format!(".{}.lock", self.name)))?;
+        let directory = runs.join(&self.name);
+        if directory.exists() {
+            fs::remove_dir_all(&directory).map_err(Error::file("remove", &directory))?;
+        }
+        fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
+        Ok(RunFiles { directory, _turn: turn })
+    }
+
+    fn all_ports(&self) -> impl Iterator<Item = &str> {
+        let own = [STATUS_PORT, DMESG_PORT];
+        own.into_iter().chain(self.ports.iter().map(String::as_str))
+    }
+}
+
+impl<Mode: fmt::Debug> fmt::Debug for Vm<Mode> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Vm")
+            .field("name", &self.name)
+            .field("kernel", &self.kernel.release())
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run that did what it was for, and what it left.
+#[derive(Debug, Clone)]
+pub struct Run {
+    console: PathBuf,
+    console_text: String,
+    dmesg_text: String,
+    ports: BTreeMap<String, PathBuf>,
+}
+
+impl Run {
+    /// The file on the host that holds what was written to a port.
+    ///
+    /// # Panics
+    /// If the run was not given a port of this name.
+    pub fn port(&self, name: &str) -> &Path {
+        match self.ports.get(name) {
+            Some(path) => path,
+            None => panic!("this run has no port {name:?}"),
+        }
+    }
+
+    /// All that was written to the serial console.
+    pub fn console(&self) -> &str {
+        &self.console_text
+    }
+
+    /// The console log.
+    pub fn console_path(&self) -> &Path {
+        &self.console
+    }
+
+    /// The kernel log of the kernel that ran the script.
+    pub fn dmesg(&self) -> &str {
+        &self.dmesg_text
+    }
+
+    fn failed(self, name: String, failure: Failure) -> Error {
+        let lines: Vec<&str> = self.console_text.lines().map(str::trim).collect();
+        let first = lines.len().saturating_sub(CONSOLE_LINES_IN_ERROR);
+        Error::Run {
+            name,
+            failure,
+            last_lines: lines[first..].iter().map(|line| line.to_string()).collect(),
+            console: self.console,
+        }
+    }
+}
+
+/// A run's directory, held.
+pub(crate) struct RunFiles {
+    pub(crate) directory: PathBuf,
+    _turn: fs::File,
+}
+
+/// What the guest reported.
+pub(crate) struct Report {
+    statuses: String,
+    pub(crate) panicked: bool,
+}
+
+impl Report {
+    /// The exit status that was reported for `what`, if any was.
+    pub(crate) fn status(&self, what: &str) -> Option<i32> {
+        self.statuses.lines().find_map(|line| {
+            let status = line.strip_prefix(what)?.strip_prefix(':')?;
+            status.trim().parse().ok()
+        })
+    }
+}
+
+/// Finds the stages in the lines of the console.
+struct Stages {
+    observer: Box<dyn FnMut(&str)>,
+    last: String,
+    panicked: bool,
+}
+
+impl Stages {
+    fn new(observer: Box<dyn FnMut(&str)>) -> Self {
+        let mut stages = Self { observer, last: String::new(), panicked: false };
+        stages.enter("booting");
+        stages
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some(stage) = line.strip_prefix("@@ ") {
+            self.enter(stage.trim_end());
+        } else if line.contains("Kernel panic - not syncing") {
+            self.panicked = true;
+            self.enter("panicked");
+        }
+    }
+
+    fn enter(&mut self, stage: &str) {
+        self.last = stage.to_owned();
+        (self.observer)(stage);
+    }
+}
+
+fn check_name(name: &str, taken: &[&str]) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let fits = !name.is_empty() && !name.starts_with('.') && name.bytes().all(allowed);
+    if fits && !taken.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::Name(name.to_owned()))
+}
+
+/// A text file that a guest may have filled with anything, or not at all.
+fn read_text(path: &Path) -> Result<String> {
+    match fs::read(path) {
+        // A lone carriage return is a program's progress, drawn over and over.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
