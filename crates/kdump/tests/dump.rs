@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `Dump` on files made by another hand.
+
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use kdump::{CopyError, Dump, Error, Escaped, EscapedPath, Fault};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use synth::{Class, Content, DumpStyle, Endian, Image, Load, Note, Vmcore};
+use tempfile::TempDir;
+
+/// A folder with one file in it.
+struct OnDisk {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+fn on_disk(image: &Image) -> OnDisk {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vmcore");
+    image.write(&path).expect("written");
+    OnDisk { _folder: folder, path }
+}
+
+fn small() -> Vmcore {
+    Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("nic0", vec![1; 5])
+        .dump("nic1", vec![2; 70])
+        .note(Note::prstatus(Endian::Little, 1))
+        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .load(Load::new(0x1000, vec![3; 4096]))
+}
+
+/// Name, offset and payload of a device dump.
+type Found = (Vec<u8>, u64, Vec<u8>);
+
+/// Every device dump of the file at `path`.
+fn device_dumps(path: &Path) -> Result<Vec<Found>, Error> {
+    let dump = Dump::open(path)?;
+    dump.device_dumps()
+        .map(|each| {
+            let each = each?;
+            let mut payload = Vec::new();
+            each.copy_to(&mut payload).expect("readable");
+            let mut read = Vec::new();
+            each.reader().read_to_end(&mut read).expect("readable");
+            assert_eq!(payload, read);
+            Ok((each.name().to_vec(), each.offset(), payload))
+        })
+        .collect()
+}
+
+fn message(path: &Path) -> String {
+    let error = device_dumps(path).expect_err("not readable");
+    let line = error.to_string();
+    let path = format!("{}: ", path.display());
+    line.strip_prefix(&path).expect("names the file").to_owned()
+}
+
+fn vmcore() -> impl Strategy<Value = (Vmcore, Vec<(String, Vec<u8>)>)> {
+    let class = prop_oneof![Just(Class::Elf32), Just(Class::Elf64)];
+    let endian = prop_oneof![Just(Endian::Little), Just(Endian::Big)];
+    let style = prop_oneof![Just(DumpStyle::Exact), Just(DumpStyle::Paged)];
+    let payload = prop_oneof![
+        vec(any::<u8>(), 0..300),
+        (4030..4036_usize).prop_map(|length| vec![7; length]),
+    ];
+    let dumps = vec(("[ -~]{0,44}", payload), 0..8);
+    let flags = any::<(bool, bool)>();
+    (class, endian, style, dumps, 0..4_u32, 0..40_u64, flags).prop_map(
+        |(class, endian, style, dumps, cpus, fill, (separate, extended))| {
+            let mut made = Vmcore::new(class, endian).style(style).zero_fill(fill);
+            for (name, payload) in &dumps {
+                made = made.dump(name, payload.clone());
+            }
+            for cpu in 0..cpus {
+                made = made.note(Note::prstatus(endian, cpu));
+            }
+            if separate {
+                made = made.separate_notes();
+            }
+            if extended {
+                made = made.extended_numbering();
+            }
+            let pad = |payload: Vec<u8>| match style {
+                DumpStyle::Exact => payload,
+                DumpStyle::Paged => {
+                    let length = (64 + payload.len()).next_multiple_of(4096) - 64;
+                    let zeros = vec![0; length - payload.len()];
+                    [payload, zeros].concat()
+                }
+            };
+            let pad = |(name, payload)| (name, pad(payload));
+            (made, dumps.into_iter().map(pad).collect())
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn device_dumps_are_those_that_were_put_in((made, dumps) in vmcore()) {
+        let file = on_disk(&made.image());
+        let found = device_dumps(&file.path).expect("a good file");
+        prop_assert_eq!(found.len(), dumps.len());
+        for (index, (found, (name, payload))) in found.iter().zip(&dumps).enumerate() {
+            prop_assert_eq!(&found.0, name.as_bytes());
+            prop_assert_eq!(found.1, made.payload_offset(index));
+            prop_assert_eq!(&found.2, payload);
+        }
+    }
+
+    /// The walk over a file against the walk over memory.
+    #[test]
+    fn notes_are_those_of_the_model(
+        words in vec(prop_oneof![3 => 0..90_u32, 1 => any::<u32>()], 0..200),
+        rest in vec(any::<u8>(), 0..4),
+    ) {
+        let words: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+        let segment = [words, rest].concat();
+        let made = Vmcore::new(Class::Elf64, Endian::Little).zero_fill(segment.len() as u64);
+        let file = on_disk(&made.image().overwritten(4096, &segment));
+        let dump = Dump::open(&file.path).expect("good headers");
+
+        let mut walked = dump.notes();
+        for note in vmcore::note::Notes::new(vmcore::elf::Endian::Little, &segment) {
+            match (note, walked.next()) {
+                (Ok(expected), Some(Ok(note))) => {
+                    prop_assert_eq!(note.header, expected.header);
+                    prop_assert_eq!(note.offset, 4096 + expected.offset);
+                    let cut = expected.name.len().min(64);
+                    prop_assert_eq!(note.owner(), &expected.name[..cut]);
+                }
+                (Err(error), Some(Err(Error { fault: Fault::Content(found), .. }))) => {
+                    prop_assert_eq!(found, error.moved(4096));
+                }
+                // A few zeros at the end are fill here.
+                (Err(error), None) => prop_assert_eq!(error.field, "note header"),
+                (expected, note) => prop_assert!(false, "{:?}, found {:?}", expected, note),
+            }
+        }
+        prop_assert!(walked.next().is_none());
+    }
+
+    #[test]
+    fn damage_never_panics_and_never_leaves_the_file(
+        (made, _) in vmcore(),
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut image = made.image();
+        let length = image.length();
+        for (at, byte) in damage {
+            // The headers of the file and of its notes are where it hurts.
+            let at = at.index(length as usize) as u64;
+            image = image.overwritten(if byte % 2 == 0 { at % 256 } else { at }, &[byte]);
+        }
+        if let Some(cut) = cut {
+            image = image.truncated(cut.index(length as usize) as u64);
+        }
+        let file = on_disk(&image);
+        let Ok(dump) = Dump::open(&file.path) else { return Ok(()) };
+        for each in dump.device_dumps().filter_map(Result::ok) {
+            prop_assert!(each.offset() + each.length() <= image.length());
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_byte_gives_what_is_whole() {
+    let made = small();
+    let whole = made.image();
+    let ends = [0, 1].map(|index| made.payload_offset(index) + [5, 70][index]);
+    let notes_end = made.header_size() + made.dumps_size() + made.notes_size();
+    let file = on_disk(&whole);
+    let writable = OpenOptions::new().write(true).open(&file.path).expect("there");
+    for length in (0..=whole.length()).rev() {
+        writable.set_len(length).expect("cut");
+        let dump = match Dump::open(&file.path) {
+            Ok(dump) => dump,
+            Err(error) => {
+                assert!(length < 64 + 2 * 56, "{error}");
+                continue;
+            }
+        };
+        let outcomes: Vec<_> = dump.device_dumps().collect();
+        let found = outcomes.iter().filter(|each| each.is_ok()).count();
+        let there = ends.iter().filter(|end| **end <= length).count();
+        assert_eq!(found, there, "cut at {length}");
+        assert_eq!(outcomes.len() > found, length < notes_end, "cut at {length}");
+    }
+}
+
+/// How many bytes this thread has read so far.
+fn bytes_read() -> u64 {
+    let counters = fs::read_to_string("/proc/thread-self/io").expect("counters");
+    let read = counters.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.and_then(|number| number.parse().ok()).expect("a count")
+}
+
+#[test]
+fn descs_are_not_read_unless_asked_for() {
+    let length = 3_u64 << 30;
+    let made = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("large0", Content::Zeros(length))
+        .dump("large1", Content::Zeros(length))
+        .dump("small", b"payload".to_vec())
+        .note(Note::prstatus(Endian::Little, 1));
+    let file = on_disk(&made.image());
+    let before = bytes_read();
+    let dump = Dump::open(&file.path).expect("a good file");
+    let dumps: Result<Vec<_>, _> = dump.device_dumps().collect();
+    let dumps = dumps.expect("whole notes");
+    let mut payload = Vec::new();
+    dumps[2].copy_to(&mut payload).expect("readable");
+    let read = bytes_read() - before;
+
+    assert_eq!(payload, b"payload");
+    assert_eq!(dumps[1].length(), length);
+    assert_eq!(dumps[1].offset(), made.payload_offset(1));
+    assert_eq!(dump.notes().count(), 4);
+    assert!(read < 4096, "{read} bytes read");
+}
+
+#[test]
+fn what_is_not_what_is_not_read() {
+    let cases: [(&[u8], &str); 5] = [
+        (
+            b"KDUMP   \x06\0\0\0",
+            "offset 0x0: file format: expected an ELF vmcore, found a kdump-compressed dump \
+             (makedumpfile -E saves ELF vmcores instead)",
+        ),
+        (
+            b"DISKDUMP\x06\0\0\0",
+            "offset 0x0: file format: expected an ELF vmcore, found a kdump-compressed dump \
+             (makedumpfile -E saves ELF vmcores instead)",
+        ),
+        (
+            b"makedumpfile\0\0\0\0",
+            "offset 0x0: file format: expected an ELF vmcore, found a flattened dump \
+             (makedumpfile -R FILE < FLATTENED makes a file of it)",
+        ),
+        (b"GIF89a..........", "offset 0x0: ELF magic: expected 0x7f454c46, found 0x47494638"),
+        (b"", "offset 0x0: ELF identification: expected 16 bytes, found 0x0"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump");
+    for (start, expected) in cases {
+        fs::write(&path, start).expect("written");
+        assert_eq!(message(&path), expected);
+    }
+    assert_eq!(
+        message(&folder.path().join("none")),
+        "cannot open: No such file or directory (os error 2)"
+    );
+    assert_eq!(message(folder.path()), "offset 0x0: cannot read: Is a directory (os error 21)");
+}
+
+#[test]
+fn errors_name_offset_and_field() {
+    let made = small();
+    let image = made.image();
+    let second = made.payload_offset(1) - 64;
+    let note_segment = 64_u64;
+    let cases = [
+        (
+            image.clone().overwritten(16, &[2]),
+            "offset 0x10: e_type: expected 4 (ET_CORE), found 0x2",
+        ),
+        (
+            image.clone().truncated(64 + 56 + 10),
+            "offset 0x78: program headers: expected as many as the file header counts, found 0x1",
+        ),
+        (
+            image.clone().overwritten(note_segment + 32, &[0xff; 8]),
+            "offset 0x40: p_filesz of PT_NOTE: expected an end below 2^63, \
+             found 0xffffffffffffffff",
+        ),
+        (
+            image.clone().overwritten(second, &[0xff; 4]),
+            "offset 0x1048: n_namesz: expected a name inside the note segment, found 0xffffffff",
+        ),
+        (
+            image.clone().overwritten(second + 4, &[0xff; 4]),
+            "offset 0x104c: n_descsz: expected a desc inside the note segment, found 0xffffffff",
+        ),
+        (
+            image.clone().truncated(second + 100),
+            "offset 0x104c: n_descsz: expected a desc inside the file, found 0x72",
+        ),
+        (
+            image.clone().truncated(second + 3),
+            "offset 0x1048: note header: expected 12 bytes, found 0x3",
+        ),
+        (
+            made.clone().zero_fill(4096).image().truncated(0x1300),
+            "offset 0x40: p_filesz of PT_NOTE: expected an end inside the file, found 0x125c",
+        ),
+    ];
+    for (image, expected) in cases {
+        let file = on_disk(&image);
+        assert_eq!(message(&file.path), expected);
+    }
+}
+
+#[test]
+fn many_program_headers_are_read_to_the_last() {
+    for count in [63, 64, 65, 200] {
+        let plain = Vmcore::new(Class::Elf32, Endian::Big).separate_notes();
+        let made = (0..count).fold(plain, |made, cpu| made.note(Note::prstatus(Endian::Big, cpu)));
+        for made in [made.clone(), made.extended_numbering()] {
+            let file = on_disk(&made.image());
+            let dump = Dump::open(&file.path).expect("good headers");
+            assert_eq!(dump.notes().filter(Result::is_ok).count(), count as usize);
+        }
+    }
+}
+
+#[test]
+fn a_missing_count_of_program_headers_is_an_error() {
+    let image = small().extended_numbering().image();
+    let at = 64 + 2 * 56;
+    let cut = on_disk(&image.clone().truncated(at + 40));
+    let expected = "first section header: expected the number of program headers in it \
+                    (e_phnum is PN_XNUM)";
+    assert_eq!(message(&cut.path), format!("offset 0xb0: {expected}, found 0x28"));
+    let none = on_disk(&image.overwritten(40, &[0; 8]));
+    assert_eq!(message(&none.path), format!("offset 0x0: {expected}, found 0x40"));
+}
+
+/// As `/proc/vmcore` is when device dumps came in after it was looked up.
+#[test]
+fn a_file_longer_than_it_was_said_to_be_is_read_whole() {
+    let made = small();
+    let file = on_disk(&made.image().truncated(4096));
+    let dump = Dump::open(&file.path).expect("good headers");
+    fs::write(&file.path, made.image().to_vec()).expect("written");
+    assert_eq!(dump.device_dumps().filter(Result::is_ok).count(), 2);
+    assert_eq!(dump.notes().filter(Result::is_ok).count(), 4);
+}
+
+#[test]
+fn a_file_that_becomes_shorter_is_an_error_and_no_payload() {
+    let made = small();
+    let file = on_disk(&made.image());
+    let dump = Dump::open(&file.path).expect("a good file");
+    let device_dump = dump.device_dumps().nth(1).expect("there").expect("whole");
+    fs::write(&file.path, made.image().truncated(device_dump.offset() + 3).to_vec())
+        .expect("written");
+    let outcome = device_dump.copy_to(&mut Vec::new());
+    let Err(CopyError::Read(error)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    let line = error.to_string();
+    assert!(line.ends_with("payload: expected more bytes, found 0x43"), "{line}");
+    assert!(device_dump.reader().read_to_end(&mut Vec::new()).is_err());
+}
+
+#[test]
+fn only_the_owner_linux_makes_device_dumps() {
+    let desc = vec![b'x'; 50];
+    let made = Vmcore::new(Class::Elf64, Endian::Little)
+        .note(Note::new("CORE", 0x700, desc.clone()))
+        .note(Note::new("LINUXX", 0x700, desc.clone()))
+        .note(Note::new("LINUX", 0x701, desc.clone()))
+        .note(Note::new("LINUX", 0x700, desc[..43].to_vec()))
+        .note(Note::new(&"L".repeat(100), 0x700, desc.clone()))
+        .note(Note::new("LINUX", 0x700, desc));
+    let file = on_disk(&made.image());
+    let found = device_dumps(&file.path).expect("a good file");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0, [b'x'; 44]);
+    assert_eq!(found[0].2, [b'x'; 6]);
+    let dump = Dump::open(&file.path).expect("a good file");
+    let owners: Vec<_> = dump.notes().map(|note| note.expect("whole").owner().len()).collect();
+    assert_eq!(owners, [4, 6, 5, 5, 64, 5]);
+}
+
+#[test]
+fn names_are_escaped_so_that_they_stay_apart() {
+    let escaped = |name: &[u8]| Escaped(name).to_string();
+    assert_eq!(escaped(b"cxgb4_0000:02:00.4"), "cxgb4_0000:02:00.4");
+    assert_eq!(escaped(b"\x1b[2J\n\xff\x7f"), r"\x1b[2J\x0a\xff\x7f");
+    assert_eq!(escaped(br"\x1b"), r"\\x1b");
+    let path = Path::new("/tmp/\x1b[2J\nvmcore-ü");
+    assert_eq!(EscapedPath(path).to_string(), r"/tmp/\u{1b}[2J\nvmcore-ü");
+}

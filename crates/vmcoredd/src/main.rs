@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd`: lists and extracts the device dumps of a vmcore.
+#![forbid(unsafe_code)]
+
+mod extract;
+mod failure;
+mod list;
+mod read;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Lists and extracts the device dumps of a vmcore
+///
+/// A device dump is what a driver saved of its device after the kernel had
+/// crashed. ELF vmcores are read, saved ones as well as /proc/vmcore of the
+/// crash kernel; the memory in them is not read.
+#[derive(Debug, Parser)]
+#[command(version, verbatim_doc_comment, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Arguments),
+    Extract(extract::Arguments),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  vmcoredd list /var/crash/vmcore
+  vmcoredd list /var/crash/*/vmcore
+  vmcoredd extract /var/crash/vmcore cxgb4_0000:02:00.4 -o cxgb4.bin
+  vmcoredd extract /proc/vmcore cxgb4_0000:02:00.4 -o - | xz >cxgb4.xz
+
+Exit status:
+  0  done
+  1  there is no such device dump
+  2  wrong usage
+  3  a file cannot be read, is cut off, or is no ELF vmcore
+  4  the output cannot be written";
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::List(arguments) => list::run(&arguments),
+        Command::Extract(arguments) => extract::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| failure.report()).into()
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The command, run as its users run it.
+
+mod damage;
+mod extract;
+mod help;
+mod list;
+mod readelf;
+mod run;
