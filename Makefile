@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# make help says what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# The kernel to build for; it need not run, and its headers need not be installed.
+KVER ?= $(shell uname -r)
+KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
+	target/kernels/$(KVER)/usr/src/linux-headers-$(KVER)))
+
+OUT := target/kmod/$(KVER)
+RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache
+CARGO := cargo
+
+.PHONY: help
+help: ## What there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps ## A stock kernel panics in a VM; its vmcore shows the device dumps
+	@$(CARGO) run --quiet --release --package system-tests --bin demo
+
+.PHONY: test
+test: deps lint ## Every test, in VMs too
+	@$(CARGO) test --workspace --no-fail-fast
+
+.PHONY: test-crash
+test-crash: deps ## The crash utility reads the vmcore (a large download)
+	@scripts/install-packages crash
+	@$(CARGO) test --package system-tests --test crash -- --ignored
+
+.PHONY: soak
+soak: deps ## 20 panics in a row, 20 complete dumps
+	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
+
+.PHONY: lint
+lint: deps ## Formatting, clippy, shellcheck, layers
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run
+
+.PHONY: kmod
+kmod: kdir ## The module, for the kernel KVER=<release>
+	@$(RUST_MODULE) --name vmcoredd --out $(OUT) \
+		--crate vmcore=crates/vmcore/src/lib.rs \
+		--crate devdump=crates/devdump/src/lib.rs:vmcore \
+		--crate vmcoredd=kmod/src/lib.rs:vmcore,devdump \
+		--c-source kmod/shim.c --header kmod/shim.h --include kmod/include
+
+.PHONY: drivers
+drivers: kmod ## The sample drivers, for the kernel KVER=<release>
+	@$(RUST_MODULE) --name ivshmem --out $(OUT)/drivers/ivshmem \
+		--crate vmcoredd_driver=kmod/driver-api/src/lib.rs \
+		--crate ivshmem=drivers/ivshmem/ivshmem.rs:vmcoredd_driver \
+		--c-source kmod/driver-api/driver.c --c-source drivers/ivshmem/module.c \
+		--header kmod/driver-api/driver.h --header kmod/include/vmcoredd.h \
+		--include kmod/driver-api --include kmod/include \
+		--symvers $(OUT)/Module.symvers
+	@scripts/c-module drivers/edu "$(KDIR)" $(OUT)/drivers/edu $(OUT)/Module.symvers
+
+.PHONY: kdir
+kdir:
+	@test -n "$(KDIR)" || { \
+		echo "make: no headers for the kernel $(KVER): install linux-headers-$(KVER) or give KDIR=" >&2; \
+		exit 2; \
+	}
+
+.PHONY: deps
+deps: ## What all this needs, by apt, once
+	@scripts/install-packages
+
+.PHONY: clean
+clean: ## Removes all that was built, but not the kernels that were fetched
+	@rm -rf target/debug target/release target/kmod target/guest target/vmtest target/demo

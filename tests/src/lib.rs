@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the tests of the whole system, and the demonstration, have in common:
+//! this project's modules, built for a stock kernel, and adapters whose memory
+//! the host knows.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use vmtest::{Kernel, Series, Vm};
+
+/// Why something could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The virtual machine.
+    #[error(transparent)]
+    Vm(#[from] vmtest::Error),
+    /// A dump.
+    #[error(transparent)]
+    Dump(#[from] kdump::Error),
+    /// A file.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// A program that failed.
+    #[error("{program}: {message}")]
+    Program {
+        /// The program and its arguments.
+        program: String,
+        /// What it said, or how it ended.
+        message: String,
+    },
+    /// A dump that is not what it must be.
+    #[error("{0}")]
+    Different(String),
+}
+
+/// The result of preparing something.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn file_error(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    move |error| Error::File { path: path.to_owned(), error }
+}
+
+/// Runs a program to its end; gives what it printed.
+///
+/// # Errors
+/// [`Error::Program`] when it does not end with status 0.
+pub fn output(command: &mut Command) -> Result<String> {
+    let program = format!("{command:?}");
+    let failed = |message: String| Error::Program { program: program.clone(), message };
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(failed(format!("{}: {}", output.status, stderr.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The root of the workspace.
+#[must_use]
+pub fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// This project's modules for one kernel.
+#[derive(Debug)]
+pub struct Modules {
+    out: PathBuf,
+    headers: PathBuf,
+}
+
+impl Modules {
+    /// Builds the module and the sample drivers for `kernel`, as `make drivers` does.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with what the build printed.
+    pub fn build(kernel: &Kernel) -> Result<Self> {
+        let out = vmtest::target_dir().join("kmod").join(kernel.release());
+        let headers = kernel.headers();
+        let mut make = Command::new("make");
+        // What an outer make or cargo set is not meant for this one.
+        for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
+            make.env_remove(variable);
+        }
+        make.current_dir(root()).arg("drivers");
+        make.arg(format!("KVER={}", kernel.release()));
+        make.arg(format!("KDIR={}", headers.display()));
+        // One at a time: tests that run at once share the result.
+        let turn = vmtest::target_dir().join("kmod").join(".lock");
+        fs::create_dir_all(turn.with_file_name("")).map_err(file_error(&turn))?;
+        let turn_file = fs::File::create(&turn).map_err(file_error(&turn))?;
+        turn_file.lock().map_err(file_error(&turn))?;
+        output(&mut make)?;
+        Ok(Self { out, headers })
+    }
+
+    /// `vmcoredd.ko`.
+    #[must_use]
+    pub fn vmcoredd(&self) -> PathBuf {
+        self.out.join("vmcoredd.ko")
+    }
+
+    /// The sample driver `name`.
+    #[must_use]
+    pub fn driver(&self, name: &str) -> PathBuf {
+        self.out.join("drivers").join(name).join(name).with_extension("ko")
+    }
+
+    /// Builds a module of the tests' own, whose source is in `tests/modules/<name>`.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with what the build printed.
+    pub fn test_module(&self, name: &str) -> Result<PathBuf> {
+        let out = self.out.join("tests").join(name);
+        let mut build = Command::new(root().join("scripts/c-module"));
+        build.arg(root().join("tests/modules").join(name)).arg(&self.headers);
+        build.arg(&out).arg(self.out.join("Module.symvers"));
+        output(build.env_remove("LD_LIBRARY_PATH"))?;
+        Ok(out.join(name).with_extension("ko"))
+    }
+
+    /// Gives `vm`'s script the module and the sample drivers, in `/modules`.
+    pub fn add_to<Mode>(&self, vm: Vm<Mode>) -> Vm<Mode> {
+        vm.file(self.vmcoredd(), "/modules/vmcoredd.ko")
+            .file(self.driver("edu"), "/modules/edu.ko")
+            .file(self.driver("ivshmem"), "/modules/ivshmem.ko")
+    }
+}
+
+/// Makes the memory of an adapter: a file of `size` bytes, a power of two, with
+/// content that `seed` tells apart, 4 KiB in 64 of it zeros.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn make_adapter(path: &Path, size: usize, seed: u64) -> Result<()> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut memory = vec![0; size];
+    for (index, page) in memory.chunks_mut(4096).enumerate() {
+        if index % 16 == 5 {
+            continue;
+        }
+        for word in page.chunks_mut(8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
+        }
+    }
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(file_error(directory))?;
+    }
+    fs::write(path, memory).map_err(file_error(path))
+}
+
+/// The payload of the device dump `name` in the vmcore at `path`.
+///
+/// # Errors
+/// [`Error::Different`] when there is no such dump.
+pub fn payload(path: &Path, name: &str) -> Result<Vec<u8>> {
+    let dump = kdump::Dump::open(path)?;
+    for device_dump in dump.device_dumps() {
+        let device_dump = device_dump?;
+        if device_dump.name() == name.as_bytes() {
+            let mut bytes = Vec::new();
+            device_dump
+                .copy_to(&mut bytes)
+                .map_err(|error| Error::Different(format!("{}: {error}", path.display())))?;
+            return Ok(bytes);
+        }
+    }
+    Err(Error::Different(format!("{}: no device dump {name}", path.display())))
+}
+
+/// The names of the device dumps in the vmcore at `path`, in their order.
+///
+/// # Errors
+/// [`Error::Dump`].
+pub fn names(path: &Path) -> Result<Vec<String>> {
+    let dump = kdump::Dump::open(path)?;
+    let names = dump
+        .device_dumps()
+        .map(|device_dump| Ok(String::from_utf8_lossy(device_dump?.name()).into_owned()));
+    names.collect()
+}
+
+/// What the module itself said in a kernel log, line by line.
+#[must_use]
+pub fn module_log(dmesg: &str) -> Vec<&str> {
+    let of_the_loader = ["loading out-of-tree module", "module verification failed"];
+    dmesg
+        .lines()
+        .filter_map(|line| line.split_once("vmcoredd: "))
+        .map(|(_, said)| said)
+        .filter(|said| !of_the_loader.iter().any(|theirs| said.starts_with(theirs)))
+        .collect()
+}
+
+/// What is made once of each series of kernels, by whoever needs it first, and
+/// then serves many tests of the same process.
+pub struct OnEachKernel<T> {
+    make: fn(Series) -> Result<T>,
+    v6_12: OnceLock<Result<T>>,
+    v6_1: OnceLock<Result<T>>,
+}
+
+impl<T> OnEachKernel<T> {
+    /// Nothing yet; `make` makes it.
+    #[must_use]
+    pub const fn new(make: fn(Series) -> Result<T>) -> Self {
+        Self { make, v6_12: OnceLock::new(), v6_1: OnceLock::new() }
+    }
+
+    /// What was made of `series`.
+    ///
+    /// # Panics
+    /// When it could not be made, with the error.
+    pub fn get(&self, series: Series) -> &T {
+        let once = match series {
+            Series::V6_12 => &self.v6_12,
+            Series::V6_1 => &self.v6_1,
+        };
+        match once.get_or_init(|| (self.make)(series)) {
+            Ok(made) => made,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Makes each of the named functions, which take a [`Series`], a test on every
+/// series of kernels.
+#[macro_export]
+macro_rules! on_each_kernel {
+    ($($test:ident)+) => {
+        mod on_6_12 { $(#[test] fn $test() { super::$test(::vmtest::Series::V6_12) })+ }
+        mod on_6_1 { $(#[test] fn $test() { super::$test(::vmtest::Series::V6_1) })+ }
+    };
+}

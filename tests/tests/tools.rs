@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The tools that read vmcores today read ours, unmodified, and so does our own.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use system_tests::{Modules, OnEachKernel, Result, make_adapter, names, output, payload};
+use vmtest::{Kernel, PanicCycle, Run, Series};
+
+const ADAPTER_SIZE: usize = 1 << 20;
+
+/// What makedumpfile is told in the crash kernel, by the port that it writes to.
+const SAVED: [(&str, &str); 3] = [("zlib", "-c -d 31"), ("lzo", "-l -d 31"), ("elf", "-E -d 31")];
+
+struct Saved {
+    run: Run,
+    adapter: Vec<u8>,
+    directory: PathBuf,
+}
+
+fn panic(series: Series) -> Result<Saved> {
+    let kernel = Kernel::fetch(series)?;
+    let modules = Modules::build(&kernel)?;
+    let name = format!("tools-{series}");
+    let directory = vmtest::target_dir().join("tools").join(&name);
+    let adapter = directory.join("adapter.bin");
+    make_adapter(&adapter, ADAPTER_SIZE, 11)?;
+    let mut script = String::from(
+        "insmod /modules/vmcoredd.ko
+         insmod /modules/edu.ko
+         insmod /modules/ivshmem.ko
+         cp /proc/vmcore /ports/raw
+        ",
+    );
+    let mut vm = PanicCycle::new(&kernel, &name).crashkernel_mib(192).edu().ivshmem(&adapter);
+    for (port, options) in SAVED {
+        script += &format!("makedumpfile {options} -F /proc/vmcore >/ports/{port}\n");
+        vm = vm.port(port);
+    }
+    let run = modules
+        .add_to(vm)
+        .port("raw")
+        .program("/usr/bin/makedumpfile")
+        .crash_script(&script)
+        .run()?;
+    let adapter =
+        fs::read(&adapter).map_err(|error| system_tests::Error::File { path: adapter, error })?;
+    Ok(Saved { run, adapter, directory })
+}
+
+/// One panic of each kernel serves all tests of this file.
+static SAVED_ON: OnEachKernel<Saved> = OnEachKernel::new(panic);
+
+fn saved(series: Series) -> &'static Saved {
+    SAVED_ON.get(series)
+}
+
+impl Saved {
+    fn raw(&self) -> &Path {
+        self.run.port("raw")
+    }
+
+    /// Where `vmcoredd`, readelf and the others find the same dumps.
+    fn check_elf(&self, path: &Path) {
+        let found = names(path).unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("edu_0000:00:") && found[1].starts_with("ivshmem_0000:00:"));
+        assert!(payload(path, &found[1]).unwrap() == self.adapter, "{}", path.display());
+    }
+
+    /// The notes of a kdump-compressed file are not compressed: the sub header,
+    /// `struct kdump_sub_header` in the second block, says where they are.
+    fn check_kdump(&self, path: &Path) {
+        let file = File::open(path).unwrap();
+        let number = |at: u64, size: usize| {
+            let mut bytes = [0; 8];
+            file.read_exact_at(&mut bytes[..size], at).unwrap();
+            u64::from_le_bytes(bytes)
+        };
+        let mut signature = [0; 8];
+        file.read_exact_at(&mut signature, 0).unwrap();
+        assert_eq!(&signature, b"KDUMP   ", "{}", path.display());
+        let block_size = number(0x1ac, 4);
+        assert_eq!(block_size, 4096);
+        let (offset, size) = (number(block_size + 48, 8), number(block_size + 56, 8));
+        let mut notes = vec![0; size as usize];
+        file.read_exact_at(&mut notes, offset).unwrap();
+        let at = |needle: &[u8]| notes.windows(needle.len()).position(|window| window == needle);
+        let name = at(b"ivshmem_0000:00:").expect("the dump's name in the notes");
+        assert_eq!(&notes[name - 8..name], b"LINUX\0\0\0");
+        assert!(notes[name + 44..].starts_with(&self.adapter), "{}", path.display());
+        assert!(at(b"VMCOREINFO").expect("the dead kernel's own notes") > name);
+    }
+
+    /// A file beside the saved ones, which is not there yet.
+    fn new_file(&self, name: &str) -> PathBuf {
+        let path = self.directory.join(name);
+        if path.exists() {
+            fs::remove_file(&path).unwrap();
+        }
+        path
+    }
+
+    /// Runs makedumpfile here on what the crash kernel saved as it is.
+    fn makedumpfile(&self, options: &[&str], outputs: &[&Path]) {
+        output(Command::new("makedumpfile").args(options).arg(self.raw()).args(outputs)).unwrap();
+    }
+}
+
+fn vmcoredd_reads_a_copy(series: Series) {
+    let saved = saved(series);
+    saved.check_elf(saved.raw());
+}
+
+fn makedumpfile_saves_from_the_crash_kernel(series: Series) {
+    let saved = saved(series);
+    for (port, _) in SAVED {
+        let whole = saved.new_file(&format!("{port}.rearranged"));
+        let flattened = File::open(saved.run.port(port)).unwrap();
+        output(Command::new("makedumpfile").arg("-R").arg(&whole).stdin(flattened)).unwrap();
+        if port == "elf" {
+            saved.check_elf(&whole);
+        } else {
+            saved.check_kdump(&whole);
+        }
+    }
+}
+
+fn makedumpfile_reads_a_copy(series: Series) {
+    let saved = saved(series);
+    for (name, options) in [("copy.zlib", ["-c", "-d", "31"]), ("copy.lzo", ["-l", "-d", "31"])] {
+        let path = saved.new_file(name);
+        saved.makedumpfile(&options, &[&path]);
+        saved.check_kdump(&path);
+    }
+    let path = saved.new_file("copy.elf");
+    saved.makedumpfile(&["-E", "-d", "31"], &[&path]);
+    saved.check_elf(&path);
+}
+
+fn makedumpfile_splits_and_reassembles(series: Series) {
+    let saved = saved(series);
+    let parts = [saved.new_file("split.0"), saved.new_file("split.1")];
+    saved.makedumpfile(&["--split", "-c", "-d", "31"], &[&parts[0], &parts[1]]);
+    let whole = saved.new_file("reassembled");
+    output(Command::new("makedumpfile").arg("--reassemble").args(&parts).arg(&whole)).unwrap();
+    saved.check_kdump(&whole);
+}
+
+fn readelf_lists_the_notes(series: Series) {
+    let saved = saved(series);
+    let notes = output(Command::new("readelf").args(["-n", "-W"]).arg(saved.raw())).unwrap();
+    // readelf shows every byte of a desc on one line behind the one wanted.
+    let listed: Vec<Vec<&str>> = notes
+        .lines()
+        .filter(|line| line.starts_with("  LINUX") || line.starts_with("  CORE"))
+        .map(|line| line.split_whitespace().take(2).collect())
+        .collect();
+    let dump_size = format!("{:#010x}", ADAPTER_SIZE + 44);
+    assert_eq!(listed[0], ["LINUX", "0x000000cc"]);
+    assert_eq!(listed[1], ["LINUX", &dump_size]);
+    assert_eq!(listed[2][0], "CORE", "the dead kernel's own notes follow");
+    assert!(notes.contains("(0x00000700)"));
+    assert!(notes.lines().any(|line| line.starts_with("  VMCOREINFO")));
+}
+
+fn eu_readelf_lists_the_notes(series: Series) {
+    let saved = saved(series);
+    let notes = output(Command::new("eu-readelf").arg("-n").arg(saved.raw())).unwrap();
+    let listed: Vec<String> = notes
+        .lines()
+        .filter(|line| line.starts_with("  LINUX") || line.starts_with("  VMCOREINFO"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected =
+        ["LINUX 204 <unknown>: 1792", &format!("LINUX {} <unknown>: 1792", ADAPTER_SIZE + 44)];
+    assert_eq!(listed[..2], expected);
+    assert!(listed[2].starts_with("VMCOREINFO "), "{listed:?}");
+}
+
+fn gdb_reads_memory(series: Series) {
+    let saved = saved(series);
+    let gdb = output(
+        Command::new("gdb")
+            .args(["-nx", "-batch", "-ex", "maint info sections", "-ex"])
+            .args(["x/8xb 0xffffffff81000000", "-c"])
+            .arg(saved.raw()),
+    )
+    .unwrap();
+    assert!(gdb.lines().any(|line| line.contains(" note0 ")), "{gdb}");
+    let shown: Vec<u8> = gdb
+        .lines()
+        .find_map(|line| line.strip_prefix("0xffffffff81000000:"))
+        .unwrap_or_else(|| panic!("{gdb}"))
+        .split_whitespace()
+        .map(|byte| u8::from_str_radix(byte.trim_start_matches("0x"), 16).unwrap())
+        .collect();
+    assert_eq!(shown, kernel_text(saved.raw()));
+}
+
+/// The first 8 bytes of the kernel's text, where the first `PT_LOAD` says.
+fn kernel_text(path: &Path) -> [u8; 8] {
+    let file = File::open(path).unwrap();
+    let mut offset = [0; 8];
+    // p_offset of the second program header.
+    file.read_exact_at(&mut offset, 64 + 56 + 8).unwrap();
+    let mut text = [0; 8];
+    file.read_exact_at(&mut text, u64::from_le_bytes(offset)).unwrap();
+    text
+}
+
+system_tests::on_each_kernel! {
+    vmcoredd_reads_a_copy
+    makedumpfile_saves_from_the_crash_kernel
+    makedumpfile_reads_a_copy
+    makedumpfile_splits_and_reassembles
+    readelf_lists_the_notes
+    eu_readelf_lists_the_notes
+    gdb_reads_memory
+}
