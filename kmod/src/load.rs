@@ -6,16 +6,18 @@
 
 use core::ffi::CStr;
 
-use devdump::{Buffer, BuildError, CoreFile, Memory, NoMemory, OldMemory as _};
-use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX};
+use devdump::{Buffer, CoreFile, List as _, Memory, NoMemory, OldMemory as _};
+use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
-use vmcore::{Error, PAGE_SIZE};
+use vmcore::{Error, PAGE_SIZE, page_align_down};
 
+use crate::kernel::command_line::CommandLine;
 use crate::kernel::error::Errno;
 use crate::kernel::file::File;
 use crate::kernel::log::{Hex, Line, Show, log};
-use crate::kernel::memory::{Block, KernelMemory, Shared};
+use crate::kernel::mapping::Mapping;
+use crate::kernel::memory::{Block, KernelMemory, List, Shared};
 use crate::kernel::shim;
 use crate::served::Served;
 
@@ -23,8 +25,14 @@ const VMCORE: &CStr = c"/proc/vmcore";
 /// The most bytes of notes that are taken over: a PRSTATUS is below 512 bytes,
 /// so this is enough for 32,768 CPUs.
 const NOTES_MAX: u64 = 16 << 20;
+/// The most bytes that the dead kernel's headers have: 65,535 program headers
+/// of 56 bytes, and the file header.
+const ELFCOREHDR_MAX: u64 = 4 << 20;
 /// How many pages of each segment are compared, its first and last among them.
-const SAMPLES: u64 = 16;
+const SAMPLES: u64 = 32;
+/// Segments of up to this many pages are compared whole: the lowest 640 KiB,
+/// where headers and purgatory play tricks, are one.
+const COMPARED_WHOLE: u64 = 256;
 /// How often a page is compared: a device that still runs may change it between
 /// the two readings.
 const TRIES: usize = 3;
@@ -64,15 +72,6 @@ impl From<NoMemory> for Doubt {
 impl From<Error> for Doubt {
     fn from(error: Error) -> Self {
         Self::Header(error)
-    }
-}
-
-impl From<BuildError> for Doubt {
-    fn from(error: BuildError) -> Self {
-        match error {
-            BuildError::Header(error) => Self::Header(error),
-            BuildError::NoMemory | BuildError::NoRoom => Self::NoMemory,
-        }
     }
 }
 
@@ -120,9 +119,12 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`NoMemory`] even for the file without memory.
-pub fn plan(switched_off: bool) -> Result<Plan, NoMemory> {
-    let found =
-        if switched_off { Err(Doubt::Environment("novmcoredd is given")) } else { take_over() };
+pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
+    let found = if command_line.has_novmcoredd() {
+        Err(Doubt::Environment("novmcoredd is given"))
+    } else {
+        take_over(command_line)
+    };
     match found {
         Ok(plan) => Ok(plan),
         Err(doubt) => {
@@ -150,7 +152,7 @@ fn check_environment() -> Result<(), Doubt> {
     }
 }
 
-fn take_over() -> Result<Plan, Doubt> {
+fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
     check_environment()?;
     let file = File::open(VMCORE).map_err(Doubt::Unreadable)?;
     let header = read_header(&file)?;
@@ -166,7 +168,8 @@ fn take_over() -> Result<Plan, Doubt> {
     let memory_start = original.memory_start();
     let notes = Shared::new(read_notes(&file, &original)?)?;
     let vmcoredd = CoreFile::notes_only(&KernelMemory, encoding, machine, notes.clone());
-    let vmcore = Served::new(CoreFile::vmcore(&KernelMemory, header, notes)?)?;
+    let loads = find_loads(&original, command_line)?;
+    let vmcore = Served::new(CoreFile::vmcore(header, notes, loads)?)?;
     compare(&file, memory_start, &vmcore)?;
     Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room })
 }
@@ -190,6 +193,44 @@ fn read_notes(file: &File, original: &Original<'_>) -> Result<Block, Doubt> {
         return Err(Error::new(0, "p_filesz of the PT_NOTE", "at most 16 MiB", size).into());
     }
     read_block(file, original.notes_offset(), size)
+}
+
+/// Where the kernel reads the memory of each segment. Its own file has lost
+/// that, but the header that it was made of is still where it was.
+fn find_loads(original: &Original<'_>, command_line: &CommandLine) -> Result<List<Load>, Doubt> {
+    let mut loads = KernelMemory.list();
+    match command_line.elfcorehdr() {
+        None => original.loads().try_for_each(|load| loads.push(load))?,
+        Some(address) => {
+            let header = read_elfcorehdr(address)?;
+            original.loads_of(&header)?.try_for_each(|load| loads.push(load))?;
+        }
+    }
+    Ok(loads)
+}
+
+/// The file header and program headers at the physical address `start`; their
+/// number is bounded by the 16 bits of `e_phnum`.
+fn read_elfcorehdr(start: u64) -> Result<Block, Doubt> {
+    let file = FileHeader::parse(&read_physical(start, FILE_HEADER_MAX as u64)?)?;
+    let end = file.program_headers_end().filter(|end| *end <= ELFCOREHDR_MAX);
+    let found = file.program_headers_offset;
+    read_physical(start, end.ok_or(Error::new(0, "e_phoff", "program headers next", found))?)
+}
+
+fn read_physical(start: u64, size: u64) -> Result<Block, Doubt> {
+    let mut block = KernelMemory.block(usize::try_from(size).map_err(|_| Doubt::NoMemory)?)?;
+    let mut at = start;
+    let mut rest = &mut *block;
+    while !rest.is_empty() {
+        let page = Mapping::page(page_align_down(at)).map_err(Doubt::Unmapped)?;
+        let bytes = page.get((at % PAGE_SIZE) as usize..).unwrap_or_default();
+        let (now, later) = rest.split_at_mut(bytes.len().min(rest.len()));
+        now.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        at = at.saturating_add(now.len() as u64);
+        rest = later;
+    }
+    Ok(block)
 }
 
 /// Compares samples of every segment with what the kernel's file has there.
@@ -219,14 +260,16 @@ fn compare(file: &File, memory_start: u64, served: &Served) -> Result<(), Doubt>
     Ok(())
 }
 
-/// Where the samples of `load` lie, in bytes from its start, evenly spread.
+/// Where the samples of `load` lie, in bytes from its start: all its pages, or
+/// evenly spread with the first and the last.
 fn samples(load: &Load) -> impl Iterator<Item = u64> + use<> {
     let last = (load.size / PAGE_SIZE).saturating_sub(1);
-    let steps = SAMPLES.min(last.saturating_add(1)).saturating_sub(1).max(1);
-    let count = if last == 0 { 0 } else { steps };
-    (0..=count).map(move |step| {
-        let page = last.checked_div(steps).unwrap_or_default().saturating_mul(step);
-        let page = if step == steps { last } else { page };
+    let steps = if last < COMPARED_WHOLE { last } else { SAMPLES - 1 };
+    (0..=steps).map(move |step| {
+        let page = match steps.checked_sub(step) {
+            Some(0) => last,
+            _ => last.checked_div(steps).unwrap_or_default().saturating_mul(step),
+        };
         page.saturating_mul(PAGE_SIZE)
     })
 }

@@ -4,11 +4,11 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use devdump::{Dump, Memory, NoMemory, Store};
+use devdump::{Dump, NoMemory, Store};
 use vmcore::device_dump::Name;
 
+use crate::kernel::command_line::CommandLine;
 use crate::kernel::error::{EINVAL, Errno};
-use crate::kernel::file::File;
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::Mutex;
@@ -21,9 +21,6 @@ use crate::served::{Open, Served};
 /// moment when the kernel's own is gone already, and how long to wait between.
 const TRIES: usize = 1000;
 const PAUSE_MILLISECONDS: u32 = 10;
-/// The longest kernel command line that x86 has (`COMMAND_LINE_SIZE`).
-const COMMAND_LINE_MAX: usize = 2048;
-
 /// Everything that the loaded module has.
 pub struct Module {
     store: Mutex<Store<KernelMemory>>,
@@ -60,14 +57,14 @@ impl Module {
     /// # Errors
     /// An errno for lack of memory; then nothing was changed.
     pub fn load() -> Result<(), Errno> {
-        let switched_off = is_switched_off()?;
-        let Plan { vmcore, vmcoredd, room } = load::plan(switched_off)?;
+        let command_line = CommandLine::read()?;
+        let Plan { vmcore, vmcoredd, room } = load::plan(&command_line)?;
         let module = Shared::new(Self {
             store: Mutex::new(Store::new(KernelMemory, room))?,
             vmcore,
             vmcoredd,
             entries: Mutex::new(Entries::default())?,
-            switched_off,
+            switched_off: command_line.has_novmcoredd(),
         })?;
         MODULE.store(module.clone().into_raw(), Ordering::Release);
         if let Err(NoMemory) = module.create_entries() {
@@ -159,16 +156,4 @@ impl Module {
             }
         }
     }
-}
-
-/// Whether `novmcoredd` stands on the kernel's command line.
-fn is_switched_off() -> Result<bool, NoMemory> {
-    let mut line = KernelMemory.block(COMMAND_LINE_MAX)?;
-    let read = File::open(c"/proc/cmdline").and_then(|file| file.read(0, &mut line));
-    let length = read.unwrap_or_else(|errno| {
-        log!(Warning, "/proc/cmdline cannot be read, ", errno);
-        0
-    });
-    let mut words = line.get(..length).unwrap_or_default().split(|byte| byte.is_ascii_whitespace());
-    Ok(words.any(|word| word == b"novmcoredd"))
 }

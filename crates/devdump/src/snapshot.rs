@@ -6,7 +6,7 @@ use vmcore::elf::Encoding;
 use vmcore::layout::{Layout, Load, Place, Span};
 use vmcore::original::{Original, write_notes_header};
 
-use crate::memory::{List, Memory, NoMemory};
+use crate::memory::{Memory, NoMemory};
 use crate::table::Table;
 
 /// Where bytes of the file go.
@@ -116,20 +116,17 @@ pub struct CoreFile<M: Memory> {
 }
 
 impl<M: Memory> CoreFile<M> {
-    /// The kernel's own vmcore: its header pages and its notes, and memory
-    /// where the header says.
+    /// The kernel's own vmcore: its header pages, its notes, and old memory, whose
+    /// ranges stand in the order of the header's `PT_LOAD`s.
     ///
     /// # Errors
-    /// [`BuildError`].
+    /// [`Error`] when the header is not as the kernel writes it.
     pub fn vmcore(
-        memory: &M,
         header: M::Block,
         notes: M::Shared<M::Block>,
-    ) -> Result<Self, BuildError> {
-        let original = Original::parse(&header)?;
-        let mut loads = memory.list();
-        original.loads().try_for_each(|load| loads.push(load))?;
-        let encoding = original.encoding();
+        loads: M::List<Load>,
+    ) -> Result<Self, Error> {
+        let encoding = Original::parse(&header)?.encoding();
         Ok(Self { encoding, header: Header::Original(header), notes, loads })
     }
 

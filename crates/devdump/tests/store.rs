@@ -6,13 +6,15 @@ mod host;
 use std::rc::Rc;
 
 use devdump::{
-    AddError, Buffer, BuildError, CHUNK_SIZE, CoreFile, Dump, DumpWriter, Snapshot, Store,
+    AddError, Buffer, BuildError, CHUNK_SIZE, CoreFile, Dump, DumpWriter, List, Memory, Snapshot,
+    Store,
 };
 use host::{Limited, Pattern};
 use proptest::prelude::*;
 use vmcore::device_dump::Name;
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FileHeader, PT_LOAD, PT_NOTE};
 use vmcore::elf::{ET_CORE, ProgramHeader};
+use vmcore::original::Original;
 
 const NOTES: &[u8] = b"\x05\0\0\0\x04\0\0\0\x01\0\0\0CORE\0\0\0\0regs";
 const LOADS: [(u64, u64); 2] = [(0x10_0000, 0x3000), (0x4000_0000, 0x1000)];
@@ -91,8 +93,10 @@ fn naive_vmcore(dumps: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn core_file(memory: &Limited) -> Result<Rc<CoreFile<Limited>>, BuildError> {
-    let notes = Rc::new(NOTES.to_vec());
-    Ok(Rc::new(CoreFile::vmcore(memory, header(0), notes)?))
+    let header = header(0);
+    let mut loads = memory.list();
+    Original::parse(&header)?.loads().try_for_each(|load| loads.push(load))?;
+    Ok(Rc::new(CoreFile::vmcore(header, Rc::new(NOTES.to_vec()), loads)?))
 }
 
 fn dump(memory: &Limited, name: &str, payload: &[u8]) -> Dump<Limited> {

@@ -205,7 +205,6 @@ impl FileHeader {
     /// bytes end too early.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let available = bytes.len() as u64;
-        let short = Error::new(available, "ELF file header", "64 bytes", available);
         let ident: [u8; 16] = bytes::array(bytes, 0).ok_or(Error::new(
             available,
             "ELF identification",
@@ -232,6 +231,11 @@ impl FileHeader {
         }
         let encoding = Encoding { class, endian };
         let fields = encoding.fields();
+        let size = match class {
+            Class::Elf32 => "52 bytes",
+            Class::Elf64 => "64 bytes",
+        };
+        let short = Error::new(available, "ELF file header", size, available);
         let header = bytes.get(..fields.file_header).ok_or(short)?;
         let half = |at| endian.u16(header, at).ok_or(short);
         let address = |at| encoding.address(header, at).ok_or(short);
@@ -256,6 +260,33 @@ impl FileHeader {
             return Err(Error::new(at, "e_phentsize", expected, entry_size.into()));
         }
         Ok(parsed)
+    }
+
+    /// Where the program headers end, in bytes; `None` when that does not fit 64
+    /// bits.
+    #[must_use]
+    pub fn program_headers_end(&self) -> Option<u64> {
+        let size = self.encoding.program_header_size() as u64 * u64::from(self.program_headers);
+        self.program_headers_offset.checked_add(size)
+    }
+
+    /// Each program header with its own offset, as far as `file`, the bytes from
+    /// the start of the file on, has them. [`PN_XNUM`] is taken as a number.
+    pub fn segments<'a>(
+        &self,
+        file: &'a [u8],
+    ) -> impl Iterator<Item = (u64, ProgramHeader)> + use<'a> {
+        let encoding = self.encoding;
+        let start = self.program_headers_offset;
+        let entry = encoding.program_header_size();
+        let table = usize::try_from(start).ok().and_then(|start| file.get(start..));
+        let entries = table.unwrap_or_default().chunks_exact(entry);
+        entries.take(usize::from(self.program_headers)).enumerate().filter_map(
+            move |(index, bytes)| {
+                let at = start.saturating_add(index as u64 * entry as u64);
+                Some((at, ProgramHeader::parse(encoding, bytes)?))
+            },
+        )
     }
 
     /// Writes the header to the start of `to`, all of

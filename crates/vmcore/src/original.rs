@@ -5,8 +5,9 @@
 //! That file is: the ELF header and one merged `PT_NOTE` followed by the
 //! `PT_LOAD`s, zero-filled to a page; the notes, zero-filled to a page; the
 //! memory of each `PT_LOAD`, widened to whole pages, one behind the other.
-//! Anything else is an [`Error`]: whoever wants to serve the file in the
-//! kernel's place must not guess.
+//! Anything else that would move a byte is an [`Error`]: whoever wants to serve
+//! the file in the kernel's place must not guess. What only stands in the header
+//! is copied as it is.
 
 use crate::elf::{ET_CORE, Encoding, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, ProgramHeader};
 use crate::layout::Load;
@@ -38,15 +39,15 @@ impl<'a> Original<'a> {
         }
         if file.program_headers == 0 || file.program_headers == PN_XNUM {
             let found = file.program_headers.into();
-            return Err(Error::new(0, "e_phnum", "1 to 65534 program headers", found));
+            return Err(Error::new(0, "e_phnum", "1 to 65534", found));
         }
         if file.program_headers_offset != encoding.file_header_size() as u64 {
             let found = file.program_headers_offset;
             return Err(Error::new(0, "e_phoff", "the end of the file header", found));
         }
-        let table = u64::from(file.program_headers) * encoding.program_header_size() as u64;
-        let end = encoding.file_header_size() as u64 + table;
-        page_align_up(end).ok_or(Error::new(0, "e_phnum", "a header below 2^64 bytes", end))
+        let end = file.program_headers_end();
+        let found = file.program_headers.into();
+        end.and_then(page_align_up).ok_or(Error::new(0, "e_phnum", "an end below 2^64", found))
     }
 
     /// Checks the header pages `header`, whole, as [`Original::header_size`]
@@ -108,20 +109,8 @@ impl<'a> Original<'a> {
         below_file_max(end).ok_or(too_large)
     }
 
-    /// Each program header with its offset in the file.
     fn segments(&self) -> impl Iterator<Item = (u64, ProgramHeader)> + use<'a> {
-        let encoding = self.file.encoding;
-        let start = encoding.file_header_size();
-        let entry = encoding.program_header_size();
-        let table = self.header.get(start..).unwrap_or_default();
-        table
-            .chunks_exact(entry)
-            .take(usize::from(self.file.program_headers))
-            .enumerate()
-            .filter_map(move |(index, bytes)| {
-                let at = start as u64 + index as u64 * entry as u64;
-                Some((at, ProgramHeader::parse(encoding, bytes)?))
-            })
+        self.file.segments(self.header)
     }
 
     /// How the file writes its numbers.
@@ -160,13 +149,8 @@ impl<'a> Original<'a> {
         self.memory_start
     }
 
-    /// How many ranges of old memory there are.
-    #[must_use]
-    pub fn load_count(&self) -> usize {
-        self.loads().count()
-    }
-
-    /// The ranges of old memory, in the order in which they stand in the file.
+    /// The ranges of old memory, in the order in which they stand in the file,
+    /// each where its physical address says.
     pub fn loads(&self) -> impl Iterator<Item = Load> + use<'a> {
         let memory_start = self.memory_start;
         self.segments().skip(1).filter_map(move |(at, segment)| {
@@ -174,6 +158,43 @@ impl<'a> Original<'a> {
             load.start = page_align_down(segment.offset).checked_sub(memory_start)?;
             Some(load)
         })
+    }
+
+    /// The ranges of old memory, each where the kernel reads it.
+    ///
+    /// `elfcorehdr` are the headers that the dead kernel left for this one, of
+    /// which the kernel made its own: there, `p_offset` is a physical address.
+    /// It is not `p_paddr` where purgatory moved memory out of the crash
+    /// kernel's way, as kexec-tools has it done with the lowest 640 KiB.
+    ///
+    /// # Errors
+    /// [`Error`], with an offset in `elfcorehdr`, when that has not the very
+    /// segments of this header.
+    pub fn loads_of<'b>(
+        &self,
+        elfcorehdr: &'b [u8],
+    ) -> Result<impl Iterator<Item = Load> + use<'a, 'b>, Error> {
+        let file = FileHeader::parse(elfcorehdr)?;
+        let sources = move || {
+            let loads = file.segments(elfcorehdr);
+            loads.filter(|(_, segment)| segment.segment_type == PT_LOAD)
+        };
+        let ours = || self.segments().skip(1);
+        if sources().count() != ours().count() {
+            let found = sources().count() as u64;
+            return Err(Error::new(0, "elfcorehdr", "the PT_LOADs of /proc/vmcore", found));
+        }
+        for ((at, source), (_, ours)) in sources().zip(ours()) {
+            let moved = ProgramHeader { offset: ours.offset, ..source };
+            if moved != ours || !same_place_in_page(source.offset, ours.offset) {
+                let found = source.physical_address;
+                return Err(Error::new(at, "elfcorehdr", "the PT_LOAD of /proc/vmcore", found));
+            }
+        }
+        Ok(self
+            .loads()
+            .zip(sources())
+            .map(|(load, (_, source))| Load { physical: page_align_down(source.offset), ..load }))
     }
 
     /// The most bytes of device dumps that can be put in before the other notes
@@ -261,7 +282,7 @@ fn check_load(at: u64, segment: &ProgramHeader) -> Result<Load, Error> {
         return Err(Error::new(at, "p_memsz", "more than 0", 0));
     }
     let physical = segment.physical_address;
-    if physical % PAGE_SIZE != segment.offset % PAGE_SIZE {
+    if !same_place_in_page(physical, segment.offset) {
         return Err(Error::new(at, "p_paddr", "the same place in its page as p_offset", physical));
     }
     let end = physical.checked_add(segment.memory_size).and_then(page_align_up);
@@ -269,6 +290,10 @@ fn check_load(at: u64, segment: &ProgramHeader) -> Result<Load, Error> {
     let first = page_align_down(physical);
     let size = end.and_then(|end| end.checked_sub(first)).ok_or(too_large)?;
     Ok(Load { start: 0, physical: first, size })
+}
+
+fn same_place_in_page(one: u64, other: u64) -> bool {
+    one % PAGE_SIZE == other % PAGE_SIZE
 }
 
 fn below_file_max(end: Option<u64>) -> Option<u64> {

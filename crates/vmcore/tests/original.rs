@@ -164,7 +164,7 @@ proptest! {
         prop_assert_eq!(original.size(), file.len() as u64);
 
         let reading = read_again(header).expect("the kernel writes it so");
-        prop_assert_eq!(original.load_count(), reading.loads.len());
+        prop_assert_eq!(original.loads().count(), reading.loads.len());
         let fields = reading.offset_fields.clone();
         prop_assert_eq!(as_reading(&original, fields), reading);
     }

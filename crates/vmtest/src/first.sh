@@ -3,7 +3,7 @@
 # What the first kernel of a panic cycle runs as its script.
 
 status=0
-kexec -p -s /crash/vmlinuz --initrd=/crash/initramfs.cpio \
+kexec -p "$(cat /crash/call)" /crash/vmlinuz --initrd=/crash/initramfs.cpio \
     --command-line="$(cat /crash/args)" || status=$?
 echo "kexec: $status" >/ports/status
 [ "$status" -eq 0 ]

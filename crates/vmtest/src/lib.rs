@@ -36,6 +36,6 @@ pub use boot::Boot;
 pub use error::{Error, Failure, Result};
 pub use guest::guest_program;
 pub use kernel::{Kernel, Series};
-pub use panic_cycle::PanicCycle;
+pub use panic_cycle::{KexecCall, PanicCycle};
 pub use vm::{Run, Vm};
 pub use workspace::target_dir;

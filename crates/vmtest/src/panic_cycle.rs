@@ -22,6 +22,26 @@ pub struct Panic {
     crashkernel_mib: u32,
     crash_append: String,
     before_panic: String,
+    kexec_call: KexecCall,
+}
+
+/// The system call that loads a crash kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KexecCall {
+    /// `kexec_file_load`: the kernel makes the ELF core header.
+    FileLoad,
+    /// `kexec_load`: kexec-tools makes it, and its purgatory moves the lowest
+    /// memory of the dead kernel out of the crash kernel's way.
+    Load,
+}
+
+impl KexecCall {
+    fn option(self) -> &'static str {
+        match self {
+            Self::FileLoad => "--kexec-file-syscall",
+            Self::Load => "--kexec-syscall",
+        }
+    }
 }
 
 impl PanicCycle {
@@ -31,6 +51,7 @@ impl PanicCycle {
             crashkernel_mib: 128,
             crash_append: String::new(),
             before_panic: String::new(),
+            kexec_call: KexecCall::FileLoad,
         };
         Self::with_mode(kernel, name, mode)
     }
@@ -38,6 +59,12 @@ impl PanicCycle {
     /// Sets the memory reserved for the crash kernel; 128 MiB if not called.
     pub fn crashkernel_mib(mut self, mib: u32) -> Self {
         self.mode.crashkernel_mib = mib;
+        self
+    }
+
+    /// Sets how the crash kernel is loaded; by `kexec_file_load` if not called.
+    pub fn kexec_call(mut self, call: KexecCall) -> Self {
+        self.mode.kexec_call = call;
         self
     }
 
@@ -82,6 +109,7 @@ impl PanicCycle {
         initramfs.file(&self.kernel.vmlinuz(), "crash/vmlinuz");
         initramfs.file(crash_initrd, "crash/initramfs.cpio");
         initramfs.text("crash/args", &crash_args);
+        initramfs.text("crash/call", self.mode.kexec_call.option());
         let before_panic = format!("set -e -o pipefail\n{}\n", self.mode.before_panic);
         initramfs.text("before_panic", &before_panic);
         Ok(initramfs)

@@ -3,6 +3,7 @@
 //!
 //! All `unsafe` that is not an entry point from C is below here.
 
+pub mod command_line;
 pub mod error;
 pub mod file;
 pub mod iter;
