@@ -22,6 +22,7 @@ help: ## What there is
 
 .PHONY: demo
 demo: deps ## A stock kernel panics in a VM; its vmcore shows the device dumps
+	@$(CARGO) build --release --package vmcoredd --package system-tests
 	@$(CARGO) run --quiet --release --package system-tests --bin demo
 
 .PHONY: test
