@@ -101,7 +101,12 @@ impl Kernel {
         if let Some(kernel) = Self::unpacked(series, &kernels) {
             return Ok(kernel);
         }
-        download(series, &kernels, &mut report)
+        download(series, &kernels, &mut report).or_else(|_| {
+            // What the lists name may be gone from the archive, or there are none.
+            report("updating the package lists");
+            command::stdout(Command::new("apt-get").args(["--quiet", "update"]))?;
+            download(series, &kernels, &mut report)
+        })
     }
 
     /// The release as `uname -r` shows it.
@@ -137,6 +142,37 @@ impl Kernel {
             return Ok(found);
         }
         self.decompressed(&found, &name)
+    }
+
+    /// The kernel with its debug symbols, for tools that analyse dumps; a large
+    /// download the first time.
+    pub fn vmlinux(&self) -> Result<PathBuf> {
+        let inside = format!("usr/lib/debug/boot/vmlinux-{}", self.release);
+        let vmlinux = self.root.join(&inside);
+        let _turn = workspace::lock(&self.root.join("debug.lock"))?;
+        if vmlinux.exists() {
+            return Ok(vmlinux);
+        }
+        // The package has every module's symbols, too: only one file is taken.
+        let partial = self.root.join("debug.partial");
+        remake_dir(&partial)?;
+        let package = format!("linux-image-{}-dbg", self.release);
+        command::stdout(
+            Command::new("apt-get").args(["--quiet", "download", &package]).current_dir(&partial),
+        )?;
+        let extract = "dpkg-deb --fsys-tarfile ./*.deb | tar -x \"$1\"";
+        command::stdout(
+            Command::new("bash")
+                .args(["-e", "-o", "pipefail", "-c", extract, "extract"])
+                .arg(format!("./{inside}"))
+                .current_dir(&partial),
+        )?;
+        let directory = vmlinux.with_file_name("");
+        fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
+        let extracted = partial.join(&inside);
+        fs::rename(&extracted, &vmlinux).map_err(Error::file("rename", &extracted))?;
+        fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
+        Ok(vmlinux)
     }
 
     /// virtio-serial's modules in loading order; empty where it is built in.
