@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! `vmtest`: fetches the kernels that the tests boot.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The main job, to watch: a stock kernel panics in a virtual machine, and the
 //! vmcore that ordinary tools save has the memory of its adapters.
+#![forbid(unsafe_code)]
 
 use std::fs::{self, File};
 use std::io::IsTerminal;
