@@ -20,6 +20,7 @@
 
 #include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
+#include <linux/dcache.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/init.h>
@@ -40,8 +41,8 @@
 #include "shim.h"
 #include "vmcoredd.h"
 
-/* Fail rather than wait for the OOM killer to make room: it may take the saver. */
-#define GFP_MODEST	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+/* Reclaim, then fail: the OOM killer might take the saver of the vmcore. */
+#define GFP_MODEST	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 #define PCI_DEVICE_ID_VIRTIO_MEM	0x1058
 
@@ -81,6 +82,34 @@ static bool has_virtio_mem(void)
 	return device;
 }
 
+/*
+ * The callback of unaccepted memory is always registered where it is built in;
+ * it says something in encrypted guests alone, which have their own bit.
+ */
+#if IS_ENABLED(CONFIG_UNACCEPTED_MEMORY) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define HARMLESS_CALLBACKS	1
+#else
+#define HARMLESS_CALLBACKS	0
+#endif
+
+/*
+ * Whether other code says which pages of old memory must not be read: Xen, the
+ * GART, virtio-mem. The kernel asks it on every read, and nobody else can.
+ */
+static bool has_vmcore_callback(void)
+{
+	struct vmcore_cb own = { };
+	struct list_head *node;
+	unsigned int others = 0;
+
+	register_vmcore_cb(&own);
+	list_for_each(node, &own.next)
+		others++;
+	unregister_vmcore_cb(&own);
+	/* The head of the list was counted, too. */
+	return others > 1 + HARMLESS_CALLBACKS;
+}
+
 u32 shim_environment(void)
 {
 	u32 found = 0;
@@ -93,7 +122,14 @@ u32 shim_environment(void)
 		found |= SHIM_ENV_XEN;
 	if (has_virtio_mem())
 		found |= SHIM_ENV_VIRTIO_MEM;
+	if (has_vmcore_callback())
+		found |= SHIM_ENV_CALLBACK;
 	return found;
+}
+
+u64 shim_memory_available(void)
+{
+	return (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
 }
 
 void *shim_alloc(size_t size)
@@ -111,12 +147,18 @@ void *shim_alloc_pages(size_t size)
 	return __vmalloc(size, GFP_MODEST | __GFP_ZERO);
 }
 
-struct mutex *shim_mutex_create(void)
+struct mutex *shim_mutex_create(u32 lock)
 {
+	static const char * const names[] = {
+		[SHIM_LOCK_STORE]	= "vmcoredd_store",
+		[SHIM_LOCK_ENTRIES]	= "vmcoredd_entries",
+		[SHIM_LOCK_WINDOWS]	= "vmcoredd_windows",
+	};
+	static struct lock_class_key keys[ARRAY_SIZE(names)];
 	struct mutex *mutex = kmalloc(sizeof(*mutex), GFP_MODEST);
 
 	if (mutex)
-		mutex_init(mutex);
+		__mutex_init(mutex, names[lock], &keys[lock]);
 	return mutex;
 }
 
@@ -164,6 +206,11 @@ loff_t shim_file_size(struct file *file)
 	return vfs_llseek(file, 0, SEEK_END);
 }
 
+bool shim_file_is_shared(struct file *file)
+{
+	return d_count(file->f_path.dentry) > 1;
+}
+
 void shim_file_close(struct file *file)
 {
 	filp_close(file, NULL);
@@ -171,9 +218,12 @@ void shim_file_close(struct file *file)
 
 void *shim_map_window(u64 physical, size_t size)
 {
-	/* memremap() warns where memory of this kernel and other memory mix. */
+	/*
+	 * Where there is any memory of this kernel, memremap() gives the direct
+	 * map, in which the holes around that memory are not mapped.
+	 */
 	if (region_intersects(physical, size, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) == REGION_MIXED)
+			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return NULL;
 	return memremap(physical, size, MEMREMAP_WB);
 }
@@ -225,6 +275,7 @@ int shim_call_collector(struct vmcoredd_data *data, void *buffer)
  */
 static int file_open(struct inode *inode, struct file *file)
 {
+	loff_t size;
 	int error = 0;
 
 	if (!try_module_get(THIS_MODULE))
@@ -234,7 +285,10 @@ static int file_open(struct inode *inode, struct file *file)
 		module_put(THIS_MODULE);
 		return error;
 	}
-	i_size_write(inode, rust_size(file->private_data));
+	/* Files only grow; of two that race here, the larger one is newer. */
+	size = rust_size(file->private_data);
+	if (size > i_size_read(inode))
+		i_size_write(inode, size);
 	return 0;
 }
 

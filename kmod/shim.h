@@ -29,6 +29,12 @@
 #define SHIM_ENV_ENCRYPTED	0x2U
 #define SHIM_ENV_XEN		0x4U
 #define SHIM_ENV_VIRTIO_MEM	0x8U
+#define SHIM_ENV_CALLBACK	0x10U
+
+/* The locks, which lock validators tell apart. */
+#define SHIM_LOCK_STORE		0U
+#define SHIM_LOCK_ENTRIES	1U
+#define SHIM_LOCK_WINDOWS	2U
 
 /* The files that are served. */
 #define SHIM_FILE_VMCORE	0U
@@ -47,12 +53,15 @@ struct vmcoredd_writer;
 /** Logs a line of @length bytes without its end. Any context. */
 void shim_log(int level, const char *text, size_t length);
 
-/** What this kernel runs on: SHIM_ENV bits. Any context. */
+/** What this kernel runs on: SHIM_ENV bits. May sleep. */
 u32 shim_environment(void);
 
+/** How much memory could be had without swapping, in bytes. Any context. */
+u64 shim_memory_available(void);
+
 /**
- * @size zero-filled bytes, or NULL. Fails instead of invoking the OOM killer.
- * May sleep. Freed with shim_free().
+ * @size zero-filled bytes, or NULL. Reclaims what it can and fails then, instead
+ * of invoking the OOM killer. May sleep. Freed with shim_free().
  */
 void *shim_alloc(size_t size);
 
@@ -65,8 +74,8 @@ void shim_free(const void *memory);
  */
 void *shim_alloc_pages(size_t size);
 
-/** A new mutex, or NULL. May sleep. */
-struct mutex *shim_mutex_create(void);
+/** A new mutex for SHIM_LOCK_@lock, or NULL. May sleep. */
+struct mutex *shim_mutex_create(u32 lock);
 
 /** Frees a mutex that nobody holds. */
 void shim_mutex_destroy(struct mutex *mutex);
@@ -95,6 +104,9 @@ ssize_t shim_file_read(struct file *file, loff_t offset, void *to, size_t length
 /** Where SEEK_END of @file leads, in bytes, or a negative errno. */
 loff_t shim_file_size(struct file *file);
 
+/** Whether @file's name is in use by somebody else: open, mapped, walked over. */
+bool shim_file_is_shared(struct file *file);
+
 /** Closes @file. Sleeps. */
 void shim_file_close(struct file *file);
 
@@ -107,7 +119,10 @@ struct proc_dir_entry *shim_proc_create(u32 file);
 /** Removes an entry that shim_proc_create() gave; waits for its users. Sleeps. */
 void shim_proc_remove(struct proc_dir_entry *entry);
 
-/** Sets the size of an entry, in bytes, as stat() shows it. */
+/**
+ * Sets the size of an entry, in bytes, as stat() shows it where nobody looked
+ * the entry up before; there it shows the new size from the next open on.
+ */
 void shim_proc_set_size(struct proc_dir_entry *entry, loff_t size);
 
 /** Removes the kernel's own /proc/vmcore; closes whoever has it open. Sleeps. */
@@ -118,7 +133,7 @@ void shim_pin_module(void);
 
 /**
  * Maps old memory, write-back, or gives NULL: for lack of address space, or
- * because a part of it is memory of this kernel and a part is not. Sleeps.
+ * because any of it is memory of this kernel. Sleeps.
  */
 void *shim_map_window(u64 physical, size_t size);
 

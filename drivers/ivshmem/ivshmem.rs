@@ -4,7 +4,7 @@
 #![no_std]
 
 use vmcoredd_driver::pci::Device;
-use vmcoredd_driver::{Errno, Name, collect, in_crash_kernel, pci_driver};
+use vmcoredd_driver::{ENODEV, Errno, Name, collect, in_crash_kernel, pci_driver};
 
 /// The shared memory; BAR 0 has the registers, docs/specs/ivshmem-spec.rst of
 /// QEMU.
@@ -15,7 +15,7 @@ const PART: usize = 1024;
 
 fn probe(device: &Device) -> Result<(), Errno> {
     if !in_crash_kernel() {
-        return Ok(());
+        return Err(ENODEV);
     }
     let memory = device.bar(MEMORY_BAR)?;
     let name = Name::new().text(b"ivshmem_").text(device.name());

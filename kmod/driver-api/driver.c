@@ -9,6 +9,7 @@
 #include "driver.h"
 
 static_assert(DRIVER_ENOMEM == ENOMEM);
+static_assert(DRIVER_ENODEV == ENODEV);
 static_assert(DRIVER_EINVAL == EINVAL);
 
 bool driver_in_crash_kernel(void)

@@ -10,6 +10,7 @@
 
 /* Errors, as in <linux/errno.h>. */
 #define DRIVER_ENOMEM	12
+#define DRIVER_ENODEV	19
 #define DRIVER_EINVAL	22
 
 struct pci_dev;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Taking a driver's dump: the outcome of every collection is in the log.
 
-use devdump::{Dump, DumpWriter, WriteError};
+use devdump::{Dump, DumpWriter};
 use vmcore::device_dump::{Name, NameError};
 
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
-use crate::kernel::memory::{Block, KernelMemory};
+use crate::kernel::memory::{Block, KernelMemory, Shared};
 use crate::module::Module;
 
 /// Why there is no dump.
@@ -46,7 +46,7 @@ impl<E: Into<Errno>> From<E> for Refusal {
 /// The errno that goes back to the driver; the reason is in the log.
 pub fn collect(
     name: Result<Name, Refusal>,
-    collect: impl FnOnce(&Name) -> Result<Dump<KernelMemory>, Refusal>,
+    collect: impl FnOnce(&Shared<Module>, &Name) -> Result<Dump<KernelMemory>, Refusal>,
 ) -> Result<(), Errno> {
     let name = match name {
         Ok(name) => name,
@@ -56,7 +56,7 @@ pub fn collect(
         }
     };
     let added = module().and_then(|module| {
-        let dump = collect(&name)?;
+        let dump = collect(&module, &name)?;
         let length = dump.length();
         Ok((module.add(dump)?, length))
     });
@@ -72,7 +72,7 @@ pub fn collect(
     }
 }
 
-fn module() -> Result<&'static Module, Refusal> {
+fn module() -> Result<Shared<Module>, Refusal> {
     let module = Module::get().ok_or(Refusal::Bad("the module is not loaded yet"))?;
     if module.is_switched_off() {
         return Err(Refusal::Bad("novmcoredd is given"));
@@ -94,10 +94,13 @@ fn report(what: &impl crate::kernel::log::Show, refusal: &Refusal) {
 /// # Errors
 /// [`Refusal`].
 pub fn in_one_buffer(
+    module: &Module,
     name: &Name,
     size: u32,
     fill: impl FnOnce(&mut Block) -> Result<(), Errno>,
 ) -> Result<Dump<KernelMemory>, Refusal> {
+    // The buffer, and what is kept of it.
+    module.afford(u64::from(size) * 2)?;
     let mut buffer = Block::pages(size as usize)?;
     fill(&mut buffer).map_err(Refusal::Failed)?;
     let mut writer = DumpWriter::new(KernelMemory, *name)?;
@@ -107,10 +110,11 @@ pub fn in_one_buffer(
 
 /// What a collector that writes in pieces is given.
 pub struct Writer {
+    module: Shared<Module>,
     writer: DumpWriter<KernelMemory>,
-    /// The first write that failed: the dump is not whole even if the
+    /// Of the first write that failed: the dump is not whole even if the
     /// collector did not look at what it returned.
-    failed: Option<WriteError>,
+    failed: Option<Errno>,
 }
 
 impl Writer {
@@ -119,11 +123,12 @@ impl Writer {
     /// # Errors
     /// An errno when it does not fit.
     pub fn write(&mut self, data: &[u8]) -> Result<(), Errno> {
-        let written = self.writer.write(data);
-        if let Err(error) = written {
-            self.failed.get_or_insert(error);
+        let afforded = self.module.afford(data.len() as u64);
+        let written = afforded.and_then(|()| Ok(self.writer.write(data)?));
+        if let Err(errno) = written {
+            self.failed.get_or_insert(errno);
         }
-        Ok(written?)
+        written
     }
 }
 
@@ -132,14 +137,19 @@ impl Writer {
 /// # Errors
 /// [`Refusal`].
 pub fn in_pieces(
+    module: &Shared<Module>,
     name: &Name,
     write: impl FnOnce(&mut Writer) -> Result<(), Errno>,
 ) -> Result<Dump<KernelMemory>, Refusal> {
     let writer = DumpWriter::new(KernelMemory, *name)?;
-    let mut writer = Writer { writer, failed: None };
-    write(&mut writer).map_err(Refusal::Failed)?;
+    let mut writer = Writer { module: module.clone(), writer, failed: None };
+    let written = write(&mut writer);
     match writer.failed {
-        Some(error) => Err(error.into()),
-        None => Ok(writer.writer.finish()?),
+        // A collector hands on what a write gave it; that is not its own failure.
+        Some(errno) => Err(Refusal::Kept(errno)),
+        None => {
+            written.map_err(Refusal::Failed)?;
+            Ok(writer.writer.finish()?)
+        }
     }
 }

@@ -161,14 +161,14 @@ pub unsafe extern "C" fn rust_add(
         let name = Name::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) })?;
         Ok(name)
     };
-    to_c(collect(check_arguments(), |name| {
+    to_c(collect(check_arguments(), |module, name| {
         if size == 0 {
             return Err(Refusal::Bad("its size is 0"));
         }
         if !has_callback {
             return Err(Refusal::Bad("it has no callback"));
         }
-        in_one_buffer(name, size, |buffer| {
+        in_one_buffer(module, name, size, |buffer| {
             // SAFETY: `data` has a callback, which was told the buffer's size.
             check(unsafe { shim::shim_call_collector(data, buffer.as_mut_ptr().cast()) })
         })
@@ -195,9 +195,9 @@ pub unsafe extern "C" fn rust_collect(
         let name = Name::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })?;
         Ok(name)
     };
-    to_c(collect(check_arguments(), |name| {
+    to_c(collect(check_arguments(), |module, name| {
         let callback = collect_pieces.ok_or(Refusal::Bad("it has no callback"))?;
-        in_pieces(name, |writer| {
+        in_pieces(module, name, |writer| {
             let writer: *mut Writer = writer;
             // SAFETY: the caller promises it; the writer lives until it returns.
             check(unsafe { callback(context, writer.cast()) })

@@ -13,12 +13,12 @@ use vmcore::original::Original;
 use vmcore::{Error, PAGE_SIZE, page_align_down};
 
 use crate::kernel::command_line::CommandLine;
+use crate::kernel::environment;
 use crate::kernel::error::Errno;
 use crate::kernel::file::File;
 use crate::kernel::log::{Hex, Line, Show, log};
 use crate::kernel::mapping::Mapping;
 use crate::kernel::memory::{Block, KernelMemory, List, Shared};
-use crate::kernel::shim;
 use crate::served::Served;
 
 const VMCORE: &CStr = c"/proc/vmcore";
@@ -28,14 +28,21 @@ const NOTES_MAX: u64 = 16 << 20;
 /// The most bytes that the dead kernel's headers have: 65,535 program headers
 /// of 56 bytes, and the file header.
 const ELFCOREHDR_MAX: u64 = 4 << 20;
-/// How many pages of each segment are compared, its first and last among them.
-const SAMPLES: u64 = 32;
-/// Segments of up to this many pages are compared whole: the lowest 640 KiB,
-/// where headers and purgatory play tricks, are one.
+/// How many pages are compared in all, evenly over the segments, and of each at
+/// most and at least: the kernel looks a page up in time that grows with the
+/// number of segments.
+const SAMPLES: u64 = 4096;
+const SAMPLES_MOST: u64 = 32;
+const SAMPLES_LEAST: u64 = 2;
+/// The most segments that are taken over; machines with many nodes have dozens.
+const LOADS_MAX: usize = (SAMPLES / SAMPLES_LEAST) as usize;
+/// A segment that was moved is compared whole up to this many pages: the lowest
+/// 640 KiB are what kexec moves.
 const COMPARED_WHOLE: u64 = 256;
-/// How often a page is compared: a device that still runs may change it between
-/// the two readings.
+/// How often something is tried that may be different the next time: a page
+/// that a device changes between two readings, a name that is being looked up.
 const TRIES: usize = 3;
+const PAUSE_MILLISECONDS: u32 = 10;
 
 /// Why the kernel's file is left alone.
 pub enum Doubt {
@@ -137,23 +144,8 @@ pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
     }
 }
 
-fn check_environment() -> Result<(), Doubt> {
-    // SAFETY: may be called at any time.
-    let found = unsafe { shim::shim_environment() };
-    let doubts = [
-        (found & shim::SHIM_ENV_CRASH_KERNEL == 0, "this is not a crash kernel"),
-        (found & shim::SHIM_ENV_ENCRYPTED != 0, "memory is encrypted"),
-        (found & shim::SHIM_ENV_XEN != 0, "the kernel runs on Xen"),
-        (found & shim::SHIM_ENV_VIRTIO_MEM != 0, "there is a virtio-mem device"),
-    ];
-    match doubts.into_iter().find(|(doubtful, _)| *doubtful) {
-        Some((_, reason)) => Err(Doubt::Environment(reason)),
-        None => Ok(()),
-    }
-}
-
 fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
-    check_environment()?;
+    environment::check().map_err(Doubt::Environment)?;
     let file = File::open(VMCORE).map_err(Doubt::Unreadable)?;
     let header = read_header(&file)?;
     let original = Original::parse(&header)?;
@@ -162,15 +154,17 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
         return Err(Doubt::Size { expected: original.size(), found });
     }
 
+    let loads = find_loads(&original, command_line)?;
+    let counts = sample_counts(&original, &loads)?;
     let room = original.room();
     let encoding = original.encoding();
     let machine = original.machine();
     let memory_start = original.memory_start();
     let notes = Shared::new(read_notes(&file, &original)?)?;
     let vmcoredd = CoreFile::notes_only(&KernelMemory, encoding, machine, notes.clone());
-    let loads = find_loads(&original, command_line)?;
     let vmcore = Served::new(CoreFile::vmcore(header, notes, loads)?)?;
-    compare(&file, memory_start, &vmcore)?;
+    compare(&file, memory_start, &vmcore, &counts)?;
+    check_unused(&file)?;
     Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room })
 }
 
@@ -198,13 +192,14 @@ fn read_notes(file: &File, original: &Original<'_>) -> Result<Block, Doubt> {
 /// Where the kernel reads the memory of each segment. Its own file has lost
 /// that, but the header that it was made of is still where it was.
 fn find_loads(original: &Original<'_>, command_line: &CommandLine) -> Result<List<Load>, Doubt> {
+    let address = command_line.elfcorehdr();
+    let address = address.ok_or(Doubt::Environment("elfcorehdr= is not on the command line"))?;
+    let header = read_elfcorehdr(address)?;
     let mut loads = KernelMemory.list();
-    match command_line.elfcorehdr() {
-        None => original.loads().try_for_each(|load| loads.push(load))?,
-        Some(address) => {
-            let header = read_elfcorehdr(address)?;
-            original.loads_of(&header)?.try_for_each(|load| loads.push(load))?;
-        }
+    original.loads_of(&header)?.try_for_each(|load| loads.push(load))?;
+    if loads.len() > LOADS_MAX {
+        let found = loads.len() as u64;
+        return Err(Error::new(0, "PT_LOADs", "at most 2,048", found).into());
     }
     Ok(loads)
 }
@@ -233,38 +228,73 @@ fn read_physical(start: u64, size: u64) -> Result<Block, Doubt> {
     Ok(block)
 }
 
-/// Compares samples of every segment with what the kernel's file has there.
-fn compare(file: &File, memory_start: u64, served: &Served) -> Result<(), Doubt> {
+/// Removing the kernel's entry ends the reading of whoever has it open.
+fn check_unused(file: &File) -> Result<(), Doubt> {
+    for _ in 0..TRIES {
+        if !file.is_shared() {
+            return Ok(());
+        }
+        // It may only be somebody who looks the name up.
+        environment::sleep(PAUSE_MILLISECONDS);
+    }
+    Err(Doubt::Environment("somebody is reading it"))
+}
+
+/// How many pages of each of `loads` to compare.
+fn sample_counts(original: &Original<'_>, loads: &[Load]) -> Result<List<u64>, NoMemory> {
+    let each = SAMPLES.checked_div(loads.len() as u64).unwrap_or_default();
+    let each = each.clamp(SAMPLES_LEAST, SAMPLES_MOST);
+    let mut counts = KernelMemory.list();
+    for (own, load) in original.loads().zip(loads) {
+        let pages = load.size / PAGE_SIZE;
+        let whole = own.physical != load.physical && pages <= COMPARED_WHOLE;
+        counts.push(if whole { pages } else { each })?;
+    }
+    Ok(counts)
+}
+
+/// Compares `counts` samples of every segment with what the kernel's file has there.
+fn compare(file: &File, memory_start: u64, served: &Served, counts: &[u64]) -> Result<(), Doubt> {
     let mut theirs = KernelMemory.block(PAGE_SIZE as usize)?;
     let mut ours = KernelMemory.block(PAGE_SIZE as usize)?;
-    for load in served.file().loads() {
-        for page in samples(load) {
+    for (load, count) in served.loads().iter().zip(counts) {
+        for page in samples(load, *count) {
             let offset = memory_start.saturating_add(load.start).saturating_add(page);
             let physical = load.physical.saturating_add(page);
-            let mut tries = 0;
-            loop {
-                file.read_exact(offset, &mut theirs).map_err(Doubt::Unreadable)?;
-                let sink = &mut Buffer::new(&mut ours);
-                let read = served.old_memory().read(physical, PAGE_SIZE as usize, sink);
-                read.map_err(Doubt::Unmapped)?;
-                if *ours == *theirs {
-                    break;
-                }
-                tries += 1;
-                if tries == TRIES {
-                    return Err(Doubt::Sample { offset });
-                }
+            if !agree(file, offset, &mut theirs, served, physical, &mut ours)? {
+                return Err(Doubt::Sample { offset });
             }
         }
     }
     Ok(())
 }
 
-/// Where the samples of `load` lie, in bytes from its start: all its pages, or
-/// evenly spread with the first and the last.
-fn samples(load: &Load) -> impl Iterator<Item = u64> + use<> {
+/// Whether the page at `offset` of the kernel's file is ours at `physical`.
+fn agree(
+    file: &File,
+    offset: u64,
+    theirs: &mut Block,
+    served: &Served,
+    physical: u64,
+    ours: &mut Block,
+) -> Result<bool, Doubt> {
+    for _ in 0..TRIES {
+        file.read_exact(offset, theirs).map_err(Doubt::Unreadable)?;
+        let sink = &mut Buffer::new(ours);
+        let read = served.old_memory().read(physical, PAGE_SIZE as usize, sink);
+        read.map_err(Doubt::Unmapped)?;
+        if **ours == **theirs {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where `count` samples of `load` lie, in bytes from its start: evenly spread,
+/// with the first and the last page.
+fn samples(load: &Load, count: u64) -> impl Iterator<Item = u64> + use<> {
     let last = (load.size / PAGE_SIZE).saturating_sub(1);
-    let steps = if last < COMPARED_WHOLE { last } else { SAMPLES - 1 };
+    let steps = count.saturating_sub(1).min(last);
     (0..=steps).map(move |step| {
         let page = match steps.checked_sub(step) {
             Some(0) => last,

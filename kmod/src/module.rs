@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The loaded module: the dumps so far, and the files that show them.
 
-use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
-
 use devdump::{Dump, NoMemory, Store};
 use vmcore::device_dump::Name;
 
 use crate::kernel::command_line::CommandLine;
-use crate::kernel::error::{EINVAL, Errno};
+use crate::kernel::environment;
+use crate::kernel::error::{EINVAL, ENOMEM, Errno};
+use crate::kernel::global::Global;
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
-use crate::kernel::mutex::Mutex;
-use crate::kernel::proc::{Entry, Which};
-use crate::kernel::shim;
+use crate::kernel::mutex::{Lock, Mutex};
+use crate::kernel::proc::{self, Entry, Which};
 use crate::load::{self, Plan};
 use crate::served::{Open, Served};
 
-/// How often the new entry is tried when there is no memory for it at the one
-/// moment when the kernel's own is gone already, and how long to wait between.
-const TRIES: usize = 1000;
+/// How often the new entry is tried at the one moment when the kernel's own is
+/// gone, and how long to wait between. The one that was just removed left its
+/// memory, and the entry of `/proc/vmcoredd` has just been made, so that the
+/// first try should do.
+const TRIES: usize = 100;
 const PAUSE_MILLISECONDS: u32 = 10;
+
 /// Everything that the loaded module has.
 pub struct Module {
     store: Mutex<Store<KernelMemory>>,
@@ -29,6 +30,8 @@ pub struct Module {
     /// The entries in `/proc`, once they are there.
     entries: Mutex<Entries>,
     switched_off: bool,
+    /// How much memory dumps must leave available, in bytes.
+    left_over: u64,
 }
 
 #[derive(Default)]
@@ -37,18 +40,14 @@ struct Entries {
     vmcoredd: Option<Entry>,
 }
 
-/// The one module: an owner that [`Shared::into_raw`] gave, or null before
-/// loading and behind unloading, when nobody calls us.
-static MODULE: AtomicPtr<core::ffi::c_void> = AtomicPtr::new(null_mut());
+/// The one module, while it is loaded.
+static MODULE: Global<Module> = Global::empty();
 
 impl Module {
     /// The loaded module.
     #[must_use]
-    pub fn get() -> Option<&'static Self> {
-        let raw = MODULE.load(Ordering::Acquire);
-        // SAFETY: not null means that it is an owner, which is given back only
-        // in `unload`, when nobody uses the module.
-        (!raw.is_null()).then(|| unsafe { Shared::borrow(raw) })
+    pub fn get() -> Option<Shared<Self>> {
+        MODULE.get()
     }
 
     /// Loads the module: serves `/proc/vmcoredd`, and `/proc/vmcore` if there is
@@ -60,13 +59,14 @@ impl Module {
         let command_line = CommandLine::read()?;
         let Plan { vmcore, vmcoredd, room } = load::plan(&command_line)?;
         let module = Shared::new(Self {
-            store: Mutex::new(Store::new(KernelMemory, room))?,
+            store: Mutex::new(Lock::Store, Store::new(KernelMemory, room))?,
             vmcore,
             vmcoredd,
-            entries: Mutex::new(Entries::default())?,
+            entries: Mutex::new(Lock::Entries, Entries::default())?,
             switched_off: command_line.has_novmcoredd(),
+            left_over: environment::memory_available() / 2,
         })?;
-        MODULE.store(module.clone().into_raw(), Ordering::Release);
+        MODULE.set(module.clone());
         if let Err(NoMemory) = module.create_entries() {
             Self::unload();
             return Err(NoMemory.into());
@@ -82,10 +82,8 @@ impl Module {
             return Ok(());
         }
         // The kernel's own file cannot come back, so ours must not go.
-        // SAFETY: may be called while the module is loaded or loading.
-        unsafe { shim::shim_pin_module() };
-        // SAFETY: all that serves ours is built.
-        unsafe { shim::shim_proc_remove_kernels_vmcore() };
+        environment::pin_module();
+        proc::remove_kernels_vmcore();
         for _ in 0..TRIES {
             if let Ok(entry) = Entry::create(Which::Vmcore) {
                 self.entries.lock().vmcore = Some(entry);
@@ -93,8 +91,7 @@ impl Module {
                 log!(Info, "/proc/vmcore takes device dumps");
                 return Ok(());
             }
-            // SAFETY: loading a module may sleep.
-            unsafe { shim::shim_sleep(PAUSE_MILLISECONDS) };
+            environment::sleep(PAUSE_MILLISECONDS);
         }
         log!(Error, "/proc/vmcore is lost: there is no memory for its entry");
         Ok(())
@@ -102,14 +99,8 @@ impl Module {
 
     /// Unloads the module, when nobody uses it. Sleeps.
     pub fn unload() {
-        if let Some(module) = Self::get() {
+        if let Some(module) = MODULE.take() {
             *module.entries.lock() = Entries::default();
-        }
-        let raw = MODULE.swap(null_mut(), Ordering::AcqRel);
-        if !raw.is_null() {
-            // SAFETY: it is the owner that `load` put there, and was taken away
-            // from there first.
-            drop(unsafe { Shared::<Self>::from_raw(raw) });
         }
     }
 
@@ -132,6 +123,16 @@ impl Module {
         self.switched_off
     }
 
+    /// Whether `bytes` more can be taken for dumps: half of the memory that was
+    /// available when the module was loaded is for whoever saves the vmcore.
+    ///
+    /// # Errors
+    /// [`ENOMEM`] when they cannot.
+    pub fn afford(&self, bytes: u64) -> Result<(), Errno> {
+        let needed = self.left_over.saturating_add(bytes);
+        if environment::memory_available() >= needed { Ok(()) } else { Err(ENOMEM) }
+    }
+
     /// Adds a dump; gives the name under which it was added. Sleeps.
     ///
     /// # Errors
@@ -143,12 +144,11 @@ impl Module {
     }
 
     fn update_sizes(&self) {
-        let entries = self.entries.lock();
+        let mut entries = self.entries.lock();
         let table = self.store.lock().table().clone();
-        let files = [
-            (entries.vmcore.as_ref(), self.vmcore.as_ref()),
-            (entries.vmcoredd.as_ref(), Some(&self.vmcoredd)),
-        ];
+        let Entries { vmcore, vmcoredd } = &mut *entries;
+        let files =
+            [(vmcore.as_mut(), self.vmcore.as_ref()), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
         for (entry, served) in files {
             let size = served.and_then(|served| served.size(&table));
             if let (Some(entry), Some(size)) = (entry, size) {

@@ -5,14 +5,14 @@
 //! page that it reads. A window of [`WINDOW_SIZE`] is mapped with large pages,
 //! takes next to no memory itself, and serves thousands of reads.
 
-use devdump::{NoMemory, Sink};
+use devdump::{CoreFile, NoMemory, Sink};
 use vmcore::layout::Load;
 use vmcore::{PAGE_SIZE, page_align_down};
 
 use crate::kernel::error::{EIO, ENOMEM, Errno};
 use crate::kernel::mapping::{Mapping, UserMapping};
-use crate::kernel::memory::{KernelMemory, List, Shared};
-use crate::kernel::mutex::Mutex;
+use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::mutex::{Lock, Mutex};
 
 /// Size and alignment of a window, in bytes: the parts of a segment that one
 /// window maps.
@@ -43,21 +43,19 @@ struct Windows {
 
 /// The dead kernel's memory.
 pub struct OldMemory {
-    loads: List<Load>,
+    /// The file whose segments it is.
+    file: Shared<CoreFile<KernelMemory>>,
     windows: Mutex<Windows>,
 }
 
 impl OldMemory {
-    /// The memory of `loads`.
+    /// The memory of `file`'s segments.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(loads: &[Load]) -> Result<Self, NoMemory> {
-        use devdump::{List as _, Memory as _};
-        let mut list = KernelMemory.list();
-        loads.iter().try_for_each(|load| list.push(*load))?;
-        let windows = Mutex::new(Windows { kept: [const { None }; WINDOWS], next: 0 })?;
-        Ok(Self { loads: list, windows })
+    pub fn new(file: Shared<CoreFile<KernelMemory>>) -> Result<Self, NoMemory> {
+        let windows = Windows { kept: [const { None }; WINDOWS], next: 0 };
+        Ok(Self { file, windows: Mutex::new(Lock::Windows, windows)? })
     }
 
     /// The window that shows `physical`. Whoever has it may use it for as long
@@ -90,7 +88,7 @@ impl OldMemory {
         let holds = |load: &&Load| {
             physical.checked_sub(load.physical).is_some_and(|within| within < load.size)
         };
-        self.loads.iter().find(holds)
+        self.file.loads().iter().find(holds)
     }
 
     /// Maps `size` bytes from `physical` on to user space, `offset` bytes behind

@@ -3,7 +3,7 @@
 
 use devdump::{Buffer, NoMemory, Table};
 use vmcore::PAGE_SIZE;
-use vmcore::layout::Place;
+use vmcore::layout::{Load, Place};
 
 use crate::kernel::error::{EIO, Errno};
 use crate::kernel::iter::Iter;
@@ -26,8 +26,9 @@ impl Served {
     /// # Errors
     /// [`NoMemory`].
     pub fn new(file: CoreFile) -> Result<Shared<Self>, NoMemory> {
-        let old_memory = OldMemory::new(file.loads())?;
-        Shared::new(Self { file: Shared::new(file)?, old_memory })
+        let file = Shared::new(file)?;
+        let old_memory = OldMemory::new(file.clone())?;
+        Shared::new(Self { file, old_memory })
     }
 
     /// Opens the file with the dumps of `table`.
@@ -53,8 +54,8 @@ impl Served {
 
     /// The ranges of old memory in the file.
     #[must_use]
-    pub fn file(&self) -> &CoreFile {
-        &self.file
+    pub fn loads(&self) -> &[Load] {
+        self.file.loads()
     }
 }
 

@@ -67,10 +67,10 @@ impl<M: Memory> Store<M> {
     }
 
     fn unique(&self, name: &Name) -> Name {
-        let numbers = self.table.iter().filter_map(|dump| dump.name().number_of(name));
-        match numbers.max() {
-            Some(highest) => name.numbered(highest.saturating_add(1)),
-            None => *name,
+        if !self.table.iter().any(|dump| dump.name() == name) {
+            return *name;
         }
+        let numbers = self.table.iter().filter_map(|dump| dump.name().number_of(name));
+        name.numbered(numbers.max().unwrap_or(1).saturating_add(1))
     }
 }

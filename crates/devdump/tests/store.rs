@@ -211,11 +211,11 @@ fn a_snapshot_without_memory_is_an_error() {
 fn names_are_unique() {
     let memory = Limited::unlimited();
     let mut store = Store::new(memory.clone(), u64::MAX);
-    let names: Vec<String> = ["nic", "nic", "nic#3", "nic", "gpu"]
+    let names: Vec<String> = ["nic", "nic", "nic#3", "nic", "gpu#7", "gpu", "gpu"]
         .into_iter()
         .map(|name| store.add(dump(&memory, name, b"x")).unwrap().to_string())
         .collect();
-    assert_eq!(names, ["nic", "nic#2", "nic#3", "nic#4", "gpu"]);
+    assert_eq!(names, ["nic", "nic#2", "nic#3", "nic#4", "gpu#7", "gpu", "gpu#8"]);
 }
 
 #[test]

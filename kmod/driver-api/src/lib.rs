@@ -40,6 +40,8 @@ pub struct Errno(pub c_int);
 
 /// Out of memory, or of address space.
 pub const ENOMEM: Errno = Errno(-shim::DRIVER_ENOMEM);
+/// No such device: this driver leaves it to others.
+pub const ENODEV: Errno = Errno(-shim::DRIVER_ENODEV);
 /// Invalid argument.
 pub const EINVAL: Errno = Errno(-shim::DRIVER_EINVAL);
 

@@ -8,8 +8,9 @@ use super::file::File;
 use super::log::log;
 use super::memory::{Block, KernelMemory};
 
-/// The longest command line that x86 has (`COMMAND_LINE_SIZE`).
-const LENGTH_MAX: usize = 2048;
+/// The longest command line that is read: x86 itself has at most 2,048 bytes, a
+/// bootconfig puts up to 32 KiB more before them.
+const LENGTH_MAX: usize = 48 << 10;
 
 /// The command line.
 pub struct CommandLine {
@@ -37,16 +38,28 @@ impl CommandLine {
         text.split(|byte| byte.is_ascii_whitespace())
     }
 
-    /// Whether device dumps are switched off, as for the C implementation.
+    /// Whether device dumps are switched off: `novmcoredd[=BOOL]`, where the last
+    /// one counts, as for the C implementation (`core_param`, `kstrtobool()`).
     #[must_use]
     pub fn has_novmcoredd(&self) -> bool {
-        self.words().any(|word| word == b"novmcoredd")
+        let values = self.words().filter_map(|word| match word.strip_prefix(b"novmcoredd")? {
+            [] | [b'=', b'y' | b'Y' | b't' | b'T' | b'1', ..] => Some(true),
+            [b'=', b'n' | b'N' | b'f' | b'F' | b'0', ..] => Some(false),
+            [b'=', b'o' | b'O', b'n' | b'N', ..] => Some(true),
+            [b'=', b'o' | b'O', b'f' | b'F', ..] => Some(false),
+            _ => None,
+        });
+        values.last().unwrap_or(false)
     }
 
     /// The physical address of the headers that the dead kernel left:
-    /// `elfcorehdr=[size[KMG]@]address[KMG]`, where the last one counts.
+    /// `elfcorehdr=[size[KMG]@]address[KMG]`, where the last one counts. `None`
+    /// without it, or when the command line was not read to its end.
     #[must_use]
     pub fn elfcorehdr(&self) -> Option<u64> {
+        if self.length == LENGTH_MAX {
+            return None;
+        }
         let value = self.words().filter_map(|word| word.strip_prefix(b"elfcorehdr=")).last()?;
         parse_size(value.rsplit(|byte| *byte == b'@').next()?)
     }

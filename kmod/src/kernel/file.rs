@@ -71,6 +71,16 @@ impl File {
     }
 }
 
+impl File {
+    /// Whether somebody else has the file open or mapped, or is just looking
+    /// its name up.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        // SAFETY: by the invariant.
+        unsafe { shim::shim_file_is_shared(self.file.as_ptr()) }
+    }
+}
+
 impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: by the invariant, and it is not used again.

@@ -209,7 +209,10 @@ impl<T> Shared<T> {
         // INVARIANT: initialised, with this as its one owner.
         Ok(Self { inner })
     }
+}
 
+/// C may use a value from any thread.
+impl<T: Send + Sync> Shared<T> {
     /// Hands this owner to C as a pointer that is not null.
     #[must_use]
     pub fn into_raw(self) -> *mut c_void {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The safe face of the kernel: a type for each of its concepts.
 //!
-//! All `unsafe` that is not an entry point from C is below here.
+//! All `unsafe` is below here, but for the entry points from C.
 
 pub mod command_line;
+pub mod environment;
 pub mod error;
 pub mod file;
+pub mod global;
 pub mod iter;
 pub mod log;
 pub mod mapping;

@@ -2,12 +2,25 @@
 //! The kernel's sleeping lock.
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
 use devdump::NoMemory;
 
 use super::shim;
+
+/// Which lock it is, for lock validators.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub enum Lock {
+    /// The store of dumps.
+    Store = shim::SHIM_LOCK_STORE,
+    /// The entries in `/proc`; the store may be locked while it is held.
+    Entries = shim::SHIM_LOCK_ENTRIES,
+    /// The windows to old memory; no other lock is taken while it is held.
+    Windows = shim::SHIM_LOCK_WINDOWS,
+}
 
 /// A value that one thread at a time may use. Process context only.
 ///
@@ -24,13 +37,14 @@ unsafe impl<T: Send> Send for Mutex<T> {}
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// `value` behind a lock.
+    /// `value` behind `lock`.
     ///
     /// # Errors
     /// [`NoMemory`]; `value` is dropped.
-    pub fn new(value: T) -> Result<Self, NoMemory> {
-        // SAFETY: may be called in process context.
-        let raw = NonNull::new(unsafe { shim::shim_mutex_create() }).ok_or(NoMemory)?;
+    pub fn new(lock: Lock, value: T) -> Result<Self, NoMemory> {
+        // SAFETY: the number is one of `shim.h`.
+        let raw = unsafe { shim::shim_mutex_create(lock as u32) };
+        let raw = NonNull::new(raw).ok_or(NoMemory)?;
         // INVARIANT: just created.
         Ok(Self { raw, value: UnsafeCell::new(value) })
     }
@@ -40,7 +54,7 @@ impl<T> Mutex<T> {
         // SAFETY: by the invariant.
         unsafe { shim::shim_mutex_lock(self.raw.as_ptr()) };
         // INVARIANT: this thread holds the lock now.
-        Guard { mutex: self }
+        Guard { mutex: self, _same_thread: PhantomData }
     }
 }
 
@@ -57,6 +71,8 @@ impl<T> Drop for Mutex<T> {
 /// The thread that owns this value holds the lock.
 pub struct Guard<'a, T> {
     mutex: &'a Mutex<T>,
+    /// A kernel mutex is given back by the task that took it.
+    _same_thread: PhantomData<*mut ()>,
 }
 
 impl<T> Deref for Guard<'_, T> {

@@ -40,10 +40,8 @@ pub struct Entry {
     entry: NonNull<shim::proc_dir_entry>,
 }
 
-// SAFETY: procfs locks its own entries.
+// SAFETY: any thread may change or remove an entry that it alone has.
 unsafe impl Send for Entry {}
-// SAFETY: as above.
-unsafe impl Sync for Entry {}
 
 impl Entry {
     /// Creates the entry of `which`, mode 0400. Readers may come at once. Sleeps.
@@ -57,8 +55,9 @@ impl Entry {
         Ok(Self { entry: NonNull::new(entry).ok_or(NoMemory)? })
     }
 
-    /// Sets the size that `stat()` shows, in bytes.
-    pub fn set_size(&self, size: u64) {
+    /// Sets the size that `stat()` shows, in bytes: at once where nobody looked
+    /// the entry up before, else from the next `open()` on.
+    pub fn set_size(&mut self, size: u64) {
         // SAFETY: by the invariant.
         unsafe { shim::shim_proc_set_size(self.entry.as_ptr(), size as i64) }
     }
@@ -69,4 +68,11 @@ impl Drop for Entry {
         // SAFETY: by the invariant.
         unsafe { shim::shim_proc_remove(self.entry.as_ptr()) }
     }
+}
+
+/// Removes the kernel's own `/proc/vmcore`; whoever still has it open gets errors.
+/// Sleeps.
+pub fn remove_kernels_vmcore() {
+    // SAFETY: procfs waits for calls that are under way.
+    unsafe { shim::shim_proc_remove_kernels_vmcore() }
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What this kernel runs on, and this module's place in it.
+
+use super::shim;
+
+/// What makes serving old memory impossible, or unwanted.
+///
+/// # Errors
+/// The first of them, in words.
+pub fn check() -> Result<(), &'static str> {
+    // SAFETY: modules are loaded in process context.
+    let found = unsafe { shim::shim_environment() };
+    let doubts = [
+        (found & shim::SHIM_ENV_CRASH_KERNEL == 0, "this is not a crash kernel"),
+        (found & shim::SHIM_ENV_ENCRYPTED != 0, "memory is encrypted"),
+        (found & shim::SHIM_ENV_XEN != 0, "the kernel runs on Xen"),
+        (found & shim::SHIM_ENV_VIRTIO_MEM != 0, "there is a virtio-mem device"),
+        (found & shim::SHIM_ENV_CALLBACK != 0, "a driver forbids reading a part of old memory"),
+    ];
+    match doubts.into_iter().find(|(doubtful, _)| *doubtful) {
+        Some((_, reason)) => Err(reason),
+        None => Ok(()),
+    }
+}
+
+/// How much memory could be had without swapping, in bytes.
+#[must_use]
+pub fn memory_available() -> u64 {
+    // SAFETY: may be called at any time.
+    unsafe { shim::shim_memory_available() }
+}
+
+/// Keeps this module loaded for good.
+pub fn pin_module() {
+    // SAFETY: may be called while the module is loading or loaded.
+    unsafe { shim::shim_pin_module() }
+}
+
+/// Sleeps.
+pub fn sleep(milliseconds: u32) {
+    // SAFETY: only process context calls into this module.
+    unsafe { shim::shim_sleep(milliseconds) }
+}
