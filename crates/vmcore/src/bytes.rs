@@ -23,61 +23,33 @@ pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) -
     Some(())
 }
 
-impl Endian {
-    pub(crate) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let raw = array(bytes, at)?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(raw),
-            Self::Big => u16::from_be_bytes(raw),
-        })
-    }
+/// Reads and writes numbers of one width in either byte order.
+macro_rules! numbers {
+    ($($number:ty: $get:ident, $put:ident;)+) => {
+        impl Endian {
+            $(
+                pub(crate) fn $get(self, bytes: &[u8], at: usize) -> Option<$number> {
+                    let raw = array(bytes, at)?;
+                    Some(match self {
+                        Self::Little => <$number>::from_le_bytes(raw),
+                        Self::Big => <$number>::from_be_bytes(raw),
+                    })
+                }
 
-    pub(crate) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let raw = array(bytes, at)?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(raw),
-            Self::Big => u32::from_be_bytes(raw),
-        })
-    }
+                pub(crate) fn $put(self, bytes: &mut [u8], at: usize, value: $number) -> Option<()> {
+                    let raw = match self {
+                        Self::Little => value.to_le_bytes(),
+                        Self::Big => value.to_be_bytes(),
+                    };
+                    put(bytes, at, raw)
+                }
+            )+
+        }
+    };
+}
 
-    pub(crate) fn u64(self, bytes: &[u8], at: usize) -> Option<u64> {
-        let raw = array(bytes, at)?;
-        Some(match self {
-            Self::Little => u64::from_le_bytes(raw),
-            Self::Big => u64::from_be_bytes(raw),
-        })
-    }
-
-    pub(crate) fn put_u16(self, bytes: &mut [u8], at: usize, value: u16) -> Option<()> {
-        put(
-            bytes,
-            at,
-            match self {
-                Self::Little => value.to_le_bytes(),
-                Self::Big => value.to_be_bytes(),
-            },
-        )
-    }
-
-    pub(crate) fn put_u32(self, bytes: &mut [u8], at: usize, value: u32) -> Option<()> {
-        put(
-            bytes,
-            at,
-            match self {
-                Self::Little => value.to_le_bytes(),
-                Self::Big => value.to_be_bytes(),
-            },
-        )
-    }
-
-    pub(crate) fn put_u64(self, bytes: &mut [u8], at: usize, value: u64) -> Option<()> {
-        put(
-            bytes,
-            at,
-            match self {
-                Self::Little => value.to_le_bytes(),
-                Self::Big => value.to_be_bytes(),
-            },
-        )
-    }
+numbers! {
+    u16: u16, put_u16;
+    u32: u32, put_u32;
+    u64: u64, put_u64;
 }
