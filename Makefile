@@ -27,7 +27,10 @@ demo: deps ## A stock kernel panics in a VM; its vmcore shows the device dumps
 
 .PHONY: test
 test: deps lint ## Every test, in VMs too
-	@$(CARGO) test --workspace --no-fail-fast
+	@status=0; \
+	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?; \
+	$(CARGO) test --package system-tests --no-fail-fast --tests || status=$$?; \
+	exit $$status
 
 .PHONY: test-crash
 test-crash: deps ## The crash utility reads the vmcore (a large download)
@@ -38,8 +41,21 @@ test-crash: deps ## The crash utility reads the vmcore (a large download)
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
 
+.PHONY: fuzz
+fuzz: deps ## Each fuzz target for a minute
+	@scripts/install-packages g++
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@status=0; \
+	for target in $$($(CARGO) fuzz list); do \
+		mkdir -p fuzz/target/corpus/$$target; \
+		$(CARGO) fuzz run --sanitizer none $$target \
+			fuzz/target/corpus/$$target fuzz/corpus/$$target \
+			-- -max_total_time=60 -timeout=10 -rss_limit_mb=512 || status=$$?; \
+	done; \
+	exit $$status
+
 .PHONY: lint
-lint: deps ## Formatting, clippy, shellcheck, layers
+lint: deps ## Formatting, clippy, shellcheck
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run
