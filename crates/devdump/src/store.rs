@@ -2,6 +2,7 @@
 //! The dumps that were added so far.
 
 use vmcore::device_dump::{self, Name};
+use vmcore::layout::DumpTable;
 
 use crate::dump::Dump;
 use crate::memory::{Memory, NoMemory};
@@ -66,11 +67,20 @@ impl<M: Memory> Store<M> {
         Ok(name)
     }
 
+    fn is_taken(&self, name: &Name) -> bool {
+        self.table.iter().any(|dump| dump.name() == name)
+    }
+
     fn unique(&self, name: &Name) -> Name {
-        if !self.table.iter().any(|dump| dump.name() == name) {
+        if !self.is_taken(name) {
             return *name;
         }
         let numbers = self.table.iter().filter_map(|dump| dump.name().number_of(name));
-        name.numbered(numbers.max().unwrap_or(1).saturating_add(1))
+        let next = numbers.max().unwrap_or(1).wrapping_add(1);
+        // That one is free, but for a name that has such a number in itself. Of
+        // one name more than there are dumps, one is free in any case.
+        let tries = 0..=self.table.count().min(u32::MAX as usize) as u32;
+        let names = tries.map(|step| name.numbered(next.wrapping_add(step)));
+        names.into_iter().find(|name| !self.is_taken(name)).unwrap_or(*name)
     }
 }

@@ -3,6 +3,7 @@
 
 mod host;
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use devdump::{
@@ -216,6 +217,20 @@ fn names_are_unique() {
         .map(|name| store.add(dump(&memory, name, b"x")).unwrap().to_string())
         .collect();
     assert_eq!(names, ["nic", "nic#2", "nic#3", "nic#4", "gpu#7", "gpu", "gpu#8"]);
+}
+
+#[test]
+fn numbers_in_names_themselves_do_no_harm() {
+    let memory = Limited::unlimited();
+    let mut store = Store::new(memory.clone(), u64::MAX);
+    let long = format!("{}#2", "a".repeat(41));
+    let highest = format!("x#{}", u32::MAX);
+    let asked = [&long, &long, &long, &highest, "x", "x", "x"];
+    let names: HashSet<String> = asked
+        .iter()
+        .map(|name| store.add(dump(&memory, name, b"x")).unwrap().to_string())
+        .collect();
+    assert_eq!(names.len(), asked.len(), "{names:?}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ const PROGRAM_HEADER_MAX: usize = 56;
 const SECTION_HEADER_MAX: usize = 64;
 /// How many program headers are read at a time.
 const BATCH: usize = 64;
+/// The most note segments that are kept in mind; the kernel makes one of all.
+const NOTE_SEGMENTS_MAX: usize = 1 << 16;
 
 /// Where the notes of the ELF vmcore stand that begins with `start`.
 pub(crate) fn notes(source: &Source, start: &[u8]) -> Result<NoteArea, Error> {
@@ -31,7 +33,23 @@ pub(crate) fn notes(source: &Source, start: &[u8]) -> Result<NoteArea, Error> {
         collect(source, &file, first, batch, &mut segments)?;
         first += batch as u32;
     }
+    check_apart(&segments).map_err(wrong)?;
     Ok(NoteArea { endian: file.encoding.endian, segments })
+}
+
+/// Notes that stand in many segments at once would be walked as often.
+fn check_apart(segments: &[NoteSegment]) -> Result<(), vmcore::Error> {
+    let mut sorted: Vec<&NoteSegment> = segments.iter().collect();
+    sorted.sort_by_key(|segment| segment.offset);
+    for pair in sorted.windows(2) {
+        let [before, segment] = pair else { continue };
+        if before.offset + before.size > segment.offset && segment.size > 0 {
+            let expected = "the end of the PT_NOTE before it, or behind";
+            let at = segment.header_offset;
+            return Err(vmcore::Error::new(at, "p_offset of PT_NOTE", expected, segment.offset));
+        }
+    }
+    Ok(())
 }
 
 /// How many program headers there are.
@@ -81,6 +99,11 @@ fn collect(
             wrong(vmcore::Error::new(offset, "program headers", expected, found))
         })?;
         if header.segment_type == PT_NOTE {
+            if segments.len() == NOTE_SEGMENTS_MAX {
+                let found = segments.len() as u64 + 1;
+                let error = vmcore::Error::new(offset, "PT_NOTEs", "at most 65,536", found);
+                return Err(wrong(error));
+            }
             segments.push(note_segment(offset, &header).map_err(wrong)?);
         }
     }

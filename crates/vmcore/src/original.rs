@@ -186,7 +186,9 @@ impl<'a> Original<'a> {
         }
         for ((at, source), (_, ours)) in sources().zip(ours()) {
             let moved = ProgramHeader { offset: ours.offset, ..source };
-            if moved != ours || !same_place_in_page(source.offset, ours.offset) {
+            // check_load() sees to the end of the memory, here of where it is read.
+            let read = ProgramHeader { physical_address: source.offset, ..ours };
+            if moved != ours || check_load(at, &read).is_err() {
                 let found = source.physical_address;
                 return Err(Error::new(at, "elfcorehdr", "the PT_LOAD of /proc/vmcore", found));
             }

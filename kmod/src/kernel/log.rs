@@ -103,7 +103,10 @@ impl Show for Name {
 
 impl Show for Errno {
     fn show(&self, line: &mut Line) {
-        "error -".show(line);
+        "error ".show(line);
+        if self.0 < 0 {
+            "-".show(line);
+        }
         line.digits(self.0.unsigned_abs().into(), 10);
     }
 }
