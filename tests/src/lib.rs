@@ -71,6 +71,31 @@ pub fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Runs `make` for `kernel`.
+fn make(kernel: &Kernel, arguments: &[&str]) -> Result<()> {
+    let mut make = Command::new("make");
+    // What an outer make or cargo set is not meant for this one.
+    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
+        make.env_remove(variable);
+    }
+    make.current_dir(root()).args(arguments);
+    make.arg(format!("KVER={}", kernel.release()));
+    make.arg(format!("KDIR={}", kernel.headers().display()));
+    let _turn = turn_to_build()?;
+    output(&mut make)?;
+    Ok(())
+}
+
+/// One builds at a time, until the value is dropped: tests that run at once
+/// share the results.
+fn turn_to_build() -> Result<fs::File> {
+    let turn = vmtest::target_dir().join("kmod").join(".lock");
+    fs::create_dir_all(turn.with_file_name("")).map_err(file_error(&turn))?;
+    let turn_file = fs::File::create(&turn).map_err(file_error(&turn))?;
+    turn_file.lock().map_err(file_error(&turn))?;
+    Ok(turn_file)
+}
+
 /// This project's modules for one kernel.
 #[derive(Debug)]
 pub struct Modules {
@@ -84,23 +109,21 @@ impl Modules {
     /// # Errors
     /// [`Error::Program`] with what the build printed.
     pub fn build(kernel: &Kernel) -> Result<Self> {
+        make(kernel, &["drivers"])?;
         let out = vmtest::target_dir().join("kmod").join(kernel.release());
-        let headers = kernel.headers();
-        let mut make = Command::new("make");
-        // What an outer make or cargo set is not meant for this one.
-        for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
-            make.env_remove(variable);
-        }
-        make.current_dir(root()).arg("drivers");
-        make.arg(format!("KVER={}", kernel.release()));
-        make.arg(format!("KDIR={}", headers.display()));
-        // One at a time: tests that run at once share the result.
-        let turn = vmtest::target_dir().join("kmod").join(".lock");
-        fs::create_dir_all(turn.with_file_name("")).map_err(file_error(&turn))?;
-        let turn_file = fs::File::create(&turn).map_err(file_error(&turn))?;
-        turn_file.lock().map_err(file_error(&turn))?;
-        output(&mut make)?;
-        Ok(Self { out, headers })
+        Ok(Self { out, headers: kernel.headers() })
+    }
+
+    /// Builds `vmcoredd.ko` as for a `kernel` that has device dumps of its own.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with what the build printed.
+    pub fn build_where_not_needed(kernel: &Kernel) -> Result<PathBuf> {
+        let out = format!("target/kmod/{}/not-needed", kernel.release());
+        let rust_module = "RUST_MODULE=kmod/build/rust-module --kdir \"$(KDIR)\" \
+            --cache target/kmod/cache --cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1";
+        make(kernel, &["kmod", &format!("OUT={out}"), rust_module])?;
+        Ok(root().join(out).join("vmcoredd.ko"))
     }
 
     /// `vmcoredd.ko`.
@@ -124,6 +147,7 @@ impl Modules {
         let mut build = Command::new(root().join("scripts/c-module"));
         build.arg(root().join("tests/modules").join(name)).arg(&self.headers);
         build.arg(&out).arg(self.out.join("Module.symvers"));
+        let _turn = turn_to_build()?;
         output(build.env_remove("LD_LIBRARY_PATH"))?;
         Ok(out.join(name).with_extension("ko"))
     }
@@ -202,6 +226,13 @@ pub fn module_log(dmesg: &str) -> Vec<&str> {
         .map(|(_, said)| said)
         .filter(|said| !of_the_loader.iter().any(|theirs| said.starts_with(theirs)))
         .collect()
+}
+
+/// A line of a kernel log that tells of a fault in a kernel.
+#[must_use]
+pub fn fault(dmesg: &str) -> Option<&str> {
+    let signs = ["WARNING:", "BUG:", "Oops", "Call Trace:", "ioremap on RAM", "Out of memory"];
+    dmesg.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
 }
 
 /// What is made once of each series of kernels, by whoever needs it first, and

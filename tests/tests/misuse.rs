@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Drivers that ask for what cannot be are refused, with a line in the log that
+//! says why; what was there before and comes later is kept as it is.
+
+use std::fs;
+
+use system_tests::{Modules, OnEachKernel, Result, fault, names, payload};
+use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
+
+/// What `tests/modules/misuse` does, first of all with `greedy`, what each call returned, and what the
+/// module says meanwhile.
+const CASES: &[(&str, i32, &[&str])] = &[
+    ("more than is free", ENOMEM, &["too-much is lost: it cannot be kept, error -12"]),
+    ("the largest size", ENOMEM, &["largest is lost: it cannot be kept, error -12"]),
+    ("no data", EINVAL, &["a device dump is refused: there is no struct vmcoredd_data"]),
+    ("empty name", EINVAL, &["a device dump is refused: the dump name is empty"]),
+    (
+        "unterminated name",
+        EINVAL,
+        &["a device dump is refused: the dump name is longer than 43 bytes"],
+    ),
+    ("no size", EINVAL, &["no-size is refused: its size is 0"]),
+    ("no callback", EINVAL, &["no-callback is refused: it has no callback"]),
+    ("failing callback", EIO, &["failing failed: its collector gave error -5"]),
+    ("control characters", 0, &["a?b?[31m??: 16 bytes"]),
+    ("the longest name", 0, &["0123456789abcdef0123456789abcdef0123456789a: 16 bytes"]),
+    ("the longest name again", 0, &["0123456789abcdef0123456789abcdef012345678#2: 17 bytes"]),
+    ("a name", 0, &["twice: 20 bytes"]),
+    ("the same name", 0, &["twice#2: 21 bytes"]),
+    ("an add within an add", 0, &["inner: 10 bytes", "outer: 30 bytes"]),
+    ("nothing written", 0, &["zeros: 70000 bytes"]),
+    ("size 1", 0, &["size-1: 1 bytes"]),
+    ("size 4032", 0, &["size-4032: 4032 bytes"]),
+    ("size 4033", 0, &["size-4033: 4033 bytes"]),
+    ("size 65536", 0, &["size-65536: 65536 bytes"]),
+    ("size 65537", 0, &["size-65537: 65537 bytes"]),
+    ("size 4194304", 0, &["size-4194304: 4194304 bytes"]),
+    ("pieces without a name", EINVAL, &["a device dump is refused: it has no name"]),
+    ("pieces with an empty name", EINVAL, &["a device dump is refused: the dump name is empty"]),
+    (
+        "pieces with a long name",
+        EINVAL,
+        &["a device dump is refused: the dump name is longer than 43 bytes"],
+    ),
+    ("pieces without a callback", EINVAL, &["no-pieces is refused: it has no callback"]),
+    ("no pieces", EINVAL, &["nothing is lost: it cannot be kept, error -22"]),
+    ("failing behind its pieces", EIO, &["fails failed: its collector gave error -5"]),
+    ("pieces", 0, &["pieces: 131074 bytes"]),
+    ("pieces from nowhere", 0, &["nowhere: 5 bytes"]),
+    ("a piece from nowhere", EINVAL, &[]),
+    ("a piece to nowhere", EINVAL, &[]),
+];
+const EIO: i32 = -5;
+const ENOMEM: i32 = -12;
+const EINVAL: i32 = -22;
+
+/// The last case: so many dumps of one name and size.
+const MANY: usize = 300;
+const MANY_SIZE: u32 = 100;
+
+/// Everything that is asked of the files while and after dumps are added.
+///
+/// Where there is a second CPU, a reader copies the file over and over
+/// meanwhile; each copy must be whole, and the start of what came later.
+const SCRIPT: &str = "
+    insmod /modules/vmcoredd.ko
+    cat /proc/vmcoredd >/tmp/empty
+    insmod /modules/misuse.ko greedy=1
+    rmmod misuse
+    exec 3</proc/vmcoredd
+    head -c 100 <&3 >/tmp/opened-before
+    mkdir /tmp/copies
+    {
+        until [ -e /tmp/added ]; do
+            cat /proc/vmcoredd >/tmp/copy
+            mv /tmp/copy /tmp/copies/$(stat -c %s /tmp/copy)
+        done
+    } &
+    echo '@@ adding'
+    insmod /modules/misuse.ko
+    touch /tmp/added
+    wait $!
+
+    echo '@@ comparing'
+    cat <&3 >>/tmp/opened-before
+    cmp /tmp/empty /tmp/opened-before
+    cat /proc/vmcoredd >/tmp/vmcoredd
+    notes() { hexdump -s 96 -n 4 -e '1/4 \"%d\"' $1; }
+    for copy in /tmp/copies/*; do
+        size=$(stat -c %s $copy)
+        [ $size -eq $((($(notes $copy) + 8191) / 4096 * 4096)) ]
+        dumps=$(($(notes $copy) - $(notes /tmp/empty)))
+        cmp -n $dumps $copy /tmp/vmcoredd 4096 4096
+        echo $size
+    done >/ports/copies
+
+    echo '@@ reading'
+    for file in /proc/vmcoredd /proc/vmcore; do
+        [ -e $file ] || continue
+        vmtest-guest agree $file --random 1000 --seed 3
+        vmtest-guest refuse $file
+        head -c 20000 $file >/tmp/start
+        dd if=$file bs=1 count=20000 | cmp - /tmp/start
+        head -c 5000000 $file >/tmp/start
+        for size in 3 63 4095 4097; do
+            dd if=$file bs=$size count=$((200000 / size)) >/tmp/blocks
+            cmp -n $((200000 / size * size)) /tmp/blocks /tmp/start
+        done
+        dd if=$file bs=65537 count=70 >/tmp/blocks
+        cmp -n 4587590 /tmp/blocks /tmp/start
+        for offset in 0x40000000000 0x7ffffffffffff000 0x7ffffffffffffffe; do
+            dd if=$file bs=1 skip=$((offset)) count=10 >/tmp/nothing
+            [ ! -s /tmp/nothing ]
+        done
+    done
+    cat /tmp/vmcoredd >/ports/vmcoredd
+    [ ! -e /proc/vmcore ] || head -c 8000000 /proc/vmcore >/ports/vmcore-start
+";
+
+fn prepared<Mode>(vm: Vm<Mode>, modules: &Modules) -> Result<Vm<Mode>> {
+    Ok(modules
+        .add_to(vm)
+        .file(modules.test_module("misuse")?, "/modules/misuse.ko")
+        .file(vmtest::guest_program()?, "/bin/vmtest-guest")
+        .port("copies")
+        .port("vmcoredd")
+        .port("vmcore-start"))
+}
+
+/// Two CPUs in a kernel that serves `/proc/vmcoredd` alone.
+fn boot(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = Boot::new(&kernel, &format!("misuse-{series}")).smp(2);
+    Ok(prepared(vm, &Modules::build(&kernel)?)?.script(SCRIPT).run()?)
+}
+
+/// A crash kernel, which has both files and little memory.
+fn panic(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = PanicCycle::new(&kernel, &format!("misuse-after-panic-{series}"));
+    let vm = vm.crashkernel_mib(160);
+    Ok(prepared(vm, &Modules::build(&kernel)?)?.crash_script(SCRIPT).run()?)
+}
+
+static BOOTED: OnEachKernel<Run> = OnEachKernel::new(boot);
+static PANICKED: OnEachKernel<Run> = OnEachKernel::new(panic);
+
+/// Between what two calls returned stands what the module said of the second.
+fn every_call_is_answered_and_explained(run: &Run) {
+    let dmesg = run.dmesg();
+    let mut said: Vec<&str> = Vec::new();
+    let mut cases = CASES.iter();
+    let (_, lines) = dmesg.split_once("/proc/vmcore ").unwrap();
+    for line in lines.lines().filter_map(|line| Some(line.split_once("] ")?.1)) {
+        if let Some(line) = line.strip_prefix("vmcoredd: ") {
+            said.push(line);
+        } else if let Some(done) = line.strip_prefix("misuse: ") {
+            match cases.next() {
+                Some((case, returned, expected)) => {
+                    assert_eq!(done, format!("{case}: {returned}"));
+                    assert_eq!(said, *expected, "{case}");
+                }
+                None => many_are_numbered(done, &said),
+            }
+            said.clear();
+        }
+    }
+    assert_eq!(cases.next(), None, "{dmesg}");
+    assert!(dmesg.contains("misuse: many: 0"), "{dmesg}");
+    assert_eq!(fault(dmesg), None);
+}
+
+fn many_are_numbered(done: &str, said: &[&str]) {
+    assert_eq!((done, said.len()), ("many: 0", MANY));
+    for (name, line) in many().zip(said) {
+        assert_eq!(*line, format!("{name}: {MANY_SIZE} bytes"));
+    }
+}
+
+fn many() -> impl Iterator<Item = String> {
+    let name = |number| if number == 1 { "many".to_owned() } else { format!("many#{number}") };
+    (1..=MANY).map(name)
+}
+
+/// What a collector of `misuse` writes.
+fn pattern(seed: u32, length: u32) -> Vec<u8> {
+    (0..length).map(|at| (seed + at + 3 * (at >> 8) + 5 * (at >> 16)) as u8).collect()
+}
+
+/// Every dump that must be there, in its place.
+fn expected_dumps() -> Vec<(String, Vec<u8>)> {
+    let added = CASES.iter().filter(|(_, returned, _)| *returned == 0);
+    let mut dumps = Vec::new();
+    for line in added.flat_map(|(_, _, said)| *said) {
+        let (name, length) = line.rsplit_once(": ").unwrap();
+        let length = length.strip_suffix(" bytes").unwrap().parse().unwrap();
+        let payload = match name {
+            "zeros" => vec![0; length as usize],
+            "pieces" => pattern(0x5a, length),
+            "nowhere" => b"right".to_vec(),
+            _ => pattern(length, length),
+        };
+        dumps.push((name.to_owned(), payload));
+    }
+    dumps.extend(many().map(|name| (name, pattern(MANY_SIZE, MANY_SIZE))));
+    dumps
+}
+
+fn dumps_are_what_was_written(run: &Run, port: &str) {
+    let file = run.port(port);
+    let expected = expected_dumps();
+    let names = names(file).unwrap();
+    assert_eq!(names, expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+    for (name, written) in &expected {
+        assert!(payload(file, name).unwrap() == *written, "{name} in {}", file.display());
+    }
+}
+
+fn a_reader_meanwhile_saw_whole_files(run: &Run) {
+    let sizes = fs::read_to_string(run.port("copies")).unwrap();
+    // Fewer would not have been made while dumps were added.
+    assert!(sizes.lines().count() >= 4, "{sizes}");
+}
+
+fn every_way_to_read_agrees(run: &Run, files: usize) {
+    let console = run.console();
+    assert_eq!(console.matches("agree: ok").count(), files, "{console}");
+    assert_eq!(console.matches("refuse: ok").count(), files, "{console}");
+}
+
+fn calls(series: Series) {
+    every_call_is_answered_and_explained(BOOTED.get(series));
+}
+
+fn dumps(series: Series) {
+    dumps_are_what_was_written(BOOTED.get(series), "vmcoredd");
+}
+
+fn reading(series: Series) {
+    every_way_to_read_agrees(BOOTED.get(series), 1);
+    a_reader_meanwhile_saw_whole_files(BOOTED.get(series));
+}
+
+fn calls_after_panic(series: Series) {
+    every_call_is_answered_and_explained(PANICKED.get(series));
+}
+
+fn dumps_after_panic(series: Series) {
+    dumps_are_what_was_written(PANICKED.get(series), "vmcoredd");
+    dumps_are_what_was_written(PANICKED.get(series), "vmcore-start");
+}
+
+fn reading_after_panic(series: Series) {
+    every_way_to_read_agrees(PANICKED.get(series), 2);
+}
+
+system_tests::on_each_kernel! {
+    calls
+    dumps
+    reading
+    calls_after_panic
+    dumps_after_panic
+    reading_after_panic
+}
