@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Makes the seeds of all targets but `store`, where they stand:
+//!
+//!     cargo run --manifest-path fuzz/Cargo.toml --example seeds
+//!
+//! Inputs that once failed are kept beside them as `*.found.seed`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
+
+const ENCODINGS: [(&str, Class, Endian); 4] = [
+    ("elf64-little", Class::Elf64, Endian::Little),
+    ("elf64-big", Class::Elf64, Endian::Big),
+    ("elf32-little", Class::Elf32, Endian::Little),
+    ("elf32-big", Class::Elf32, Endian::Big),
+];
+
+fn main() -> io::Result<()> {
+    for (name, class, endian) in ENCODINGS {
+        headers(name, class, endian)?;
+        dumps(name, class, endian)?;
+    }
+    more_headers()?;
+    more_dumps()?;
+    notes()
+}
+
+fn save(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(format!("{name}.seed")), bytes)
+}
+
+/// `bytes` without the zeros at their end.
+fn without_fill(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
+}
+
+/// The file without what follows its notes.
+fn up_to_notes(made: &Vmcore) -> Vec<u8> {
+    let end = made.header_size() + made.dumps_size() + made.notes_size();
+    made.image().truncated(end).to_vec()
+}
+
+/// The headers of the file, of which `loads` are of memory, without zero fill.
+fn headers_of(made: &Vmcore, class: Class, loads: u64) -> Vec<u8> {
+    let (file, program) = match class {
+        Class::Elf32 => (52, 32),
+        Class::Elf64 => (64, 56),
+    };
+    made.image().truncated(file + program * (1 + loads)).to_vec()
+}
+
+/// What the kernel's own file looks like: no dumps, some memory.
+fn kernels_own(class: Class, endian: Endian) -> Vmcore {
+    Vmcore::new(class, endian)
+        .note(Note::prstatus(endian, 1))
+        .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+        .load(Load::new(0x1000, Content::Zeros(0x9f000 - 0x1000)))
+        .load(Load::new(0x10_0000, Content::Zeros(0x1000)))
+        .load(Load::new(0x20_0123, Content::Zeros(0x1_2345)))
+}
+
+fn headers(name: &str, class: Class, endian: Endian) -> io::Result<()> {
+    let made = kernels_own(class, endian);
+    save("headers", name, &headers_of(&made, class, 3))
+}
+
+fn more_headers() -> io::Result<()> {
+    let class = Class::Elf64;
+    // Behind the kernel's header those of the dead kernel, where `p_offset` is a
+    // physical address.
+    let header = headers_of(&kernels_own(class, Endian::Little), class, 3);
+    let mut left = header.clone();
+    for (index, physical) in [0x1000_u64, 0x10_0000, 0x20_0123].into_iter().enumerate() {
+        let at = 64 + 56 * (index + 1) + 8;
+        left[at..at + 8].copy_from_slice(&physical.to_le_bytes());
+    }
+    save("headers", "elfcorehdr", &[header, left].concat())?;
+
+    let empty = Vmcore::new(class, Endian::Little);
+    save("headers", "no-memory", &headers_of(&empty, class, 0))?;
+
+    let one = |made: Vmcore, page: u64| made.load(Load::new(page << 12, Content::Zeros(1)));
+    save("headers", "two-pages", &headers_of(&(0..80).fold(empty, one), class, 80))
+}
+
+fn dumps(name: &str, class: Class, endian: Endian) -> io::Result<()> {
+    let made = Vmcore::new(class, endian)
+        .dump("nic0", Content::Pattern { seed: 1, length: 50 })
+        .dump("gpu\x1b[1m", Content::Pattern { seed: 2, length: 5 })
+        .note(Note::prstatus(endian, 1))
+        .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+        .zero_fill(20);
+    save("dump", name, &up_to_notes(&made))
+}
+
+fn more_dumps() -> io::Result<()> {
+    let empty = || Vmcore::new(Class::Elf64, Endian::Little);
+    let separate = empty()
+        .dump("nic0", vec![1; 9])
+        .dump("nic1", vec![2; 9])
+        .note(Note::vmcoreinfo("A=1\n"))
+        .separate_notes();
+    save("dump", "separate-notes", &up_to_notes(&separate))?;
+    let extended = empty().dump("nic0", vec![1; 9]).extended_numbering();
+    save("dump", "extended-numbering", &up_to_notes(&extended))?;
+    let extended = Vmcore::new(Class::Elf32, Endian::Big).extended_numbering();
+    save("dump", "no-notes", without_fill(&up_to_notes(&extended)))?;
+    let paged = empty().style(DumpStyle::Paged).dump("nic0", vec![1; 9]);
+    save("dump", "paged", &up_to_notes(&paged))?;
+    // Longer than the file, and not than the file with its hole.
+    let long = empty().dump("nic0", Content::Pattern { seed: 1, length: 1 << 20 });
+    save("dump", "cut", &long.image().truncated(4096 + 100).to_vec())?;
+    save("dump", "kdump-compressed", b"KDUMP   \x06\0\0\0Linux")?;
+    save("dump", "flattened", b"makedumpfile\0\0\0\0")
+}
+
+fn notes() -> io::Result<()> {
+    let segment = |made: &Vmcore| up_to_notes(made).split_off(made.header_size() as usize);
+    for (name, endian) in [("little", Endian::Little), ("big", Endian::Big)] {
+        let made = Vmcore::new(Class::Elf64, endian)
+            .dump("nic0", vec![1; 9])
+            .note(Note::prstatus(endian, 1))
+            .note(Note::vmcoreinfo("A=1\n"))
+            .zero_fill(14);
+        save("notes", name, &segment(&made))?;
+        let bare = Vmcore::new(Class::Elf64, endian).note(Note::new("", 7, vec![]));
+        save("notes", &format!("bare-{name}"), &segment(&bare))?;
+    }
+    save("notes", "name", b"edu_0000:00:04.0\0\x02\0\0\0edu_0000:00:04.0")?;
+    save("notes", "numbered-name", b"nic#12\0\xff\xff\xff\xffnic")?;
+    save("notes", "long-name", &[b'a'; 44])
+}
