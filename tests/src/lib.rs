@@ -71,13 +71,18 @@ pub fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Takes from a build's environment what an outer make or cargo set for itself.
+pub fn without_outer_build(build: &mut Command) -> &mut Command {
+    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
+        build.env_remove(variable);
+    }
+    build
+}
+
 /// Runs `make` for `kernel`.
 fn make(kernel: &Kernel, arguments: &[&str]) -> Result<()> {
     let mut make = Command::new("make");
-    // What an outer make or cargo set is not meant for this one.
-    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
-        make.env_remove(variable);
-    }
+    without_outer_build(&mut make);
     make.current_dir(root()).args(arguments);
     make.arg(format!("KVER={}", kernel.release()));
     make.arg(format!("KDIR={}", kernel.headers().display()));
@@ -148,7 +153,7 @@ impl Modules {
         build.arg(root().join("tests/modules").join(name)).arg(&self.headers);
         build.arg(&out).arg(self.out.join("Module.symvers"));
         let _turn = turn_to_build()?;
-        output(build.env_remove("LD_LIBRARY_PATH"))?;
+        output(without_outer_build(&mut build))?;
         Ok(out.join(name).with_extension("ko"))
     }
 
