@@ -13,7 +13,7 @@ KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
 	target/kernels/$(KVER)/usr/src/linux-headers-$(KVER)))
 
 OUT := target/kmod/$(KVER)
-RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache
+RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache $(MODULE_FLAGS)
 CARGO := cargo
 
 .PHONY: help
@@ -57,6 +57,7 @@ fuzz: deps ## Each fuzz target for a minute
 .PHONY: lint
 lint: deps ## Formatting, clippy, shellcheck
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run
 
@@ -77,12 +78,13 @@ drivers: kmod ## The sample drivers, for the kernel KVER=<release>
 		--header kmod/driver-api/driver.h --header kmod/include/vmcoredd.h \
 		--include kmod/driver-api --include kmod/include \
 		--symvers $(OUT)/Module.symvers
-	@scripts/c-module drivers/edu "$(KDIR)" $(OUT)/drivers/edu $(OUT)/Module.symvers
+	@$(RUST_MODULE) --name edu --out $(OUT)/drivers/edu --c-source drivers/edu/edu.c \
+		--cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1 --symvers $(OUT)/Module.symvers
 
 .PHONY: kdir
 kdir:
 	@test -n "$(KDIR)" || { \
-		echo "make: no headers for the kernel $(KVER): install linux-headers-$(KVER) or give KDIR=" >&2; \
+		echo "make: no headers for the kernel $(KVER): give KVER=, install linux-headers-$(KVER), or give KDIR=" >&2; \
 		exit 2; \
 	}
 
@@ -92,4 +94,5 @@ deps: ## What all this needs, by apt, once
 
 .PHONY: clean
 clean: ## Removes all that was built, but not the kernels that were fetched
-	@rm -rf target/debug target/release target/kmod target/guest target/vmtest target/demo
+	@find target fuzz/target -mindepth 1 -maxdepth 1 ! -path target/kernels \
+		-exec rm -rf {} + 2>/dev/null || :

@@ -73,7 +73,7 @@ pub fn root() -> &'static Path {
 
 /// Takes from a build's environment what an outer make or cargo set for itself.
 pub fn without_outer_build(build: &mut Command) -> &mut Command {
-    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH", "RUSTC"] {
+    for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LD_LIBRARY_PATH"] {
         build.env_remove(variable);
     }
     build
@@ -125,9 +125,8 @@ impl Modules {
     /// [`Error::Program`] with what the build printed.
     pub fn build_where_not_needed(kernel: &Kernel) -> Result<PathBuf> {
         let out = format!("target/kmod/{}/not-needed", kernel.release());
-        let rust_module = "RUST_MODULE=kmod/build/rust-module --kdir \"$(KDIR)\" \
-            --cache target/kmod/cache --cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1";
-        make(kernel, &["kmod", &format!("OUT={out}"), rust_module])?;
+        let flags = "MODULE_FLAGS=--cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1";
+        make(kernel, &["kmod", &format!("OUT={out}"), flags])?;
         Ok(root().join(out).join("vmcoredd.ko"))
     }
 
@@ -149,9 +148,13 @@ impl Modules {
     /// [`Error::Program`] with what the build printed.
     pub fn test_module(&self, name: &str) -> Result<PathBuf> {
         let out = self.out.join("tests").join(name);
-        let mut build = Command::new(root().join("scripts/c-module"));
-        build.arg(root().join("tests/modules").join(name)).arg(&self.headers);
-        build.arg(&out).arg(self.out.join("Module.symvers"));
+        let source = root().join("tests/modules").join(name).join(name).with_extension("c");
+        let mut build = Command::new(root().join("kmod/build/rust-module"));
+        build.args(["--name", name, "--cflag", "-DCONFIG_PROC_VMCORE_DEVICE_DUMP=1"]);
+        build.arg("--c-source").arg(source).arg("--kdir").arg(&self.headers);
+        build.arg("--cache").arg(vmtest::target_dir().join("kmod/cache"));
+        build.arg("--include").arg(root().join("kmod/include"));
+        build.arg("--out").arg(&out).arg("--symvers").arg(self.out.join("Module.symvers"));
         let _turn = turn_to_build()?;
         output(without_outer_build(&mut build))?;
         Ok(out.join(name).with_extension("ko"))
@@ -236,8 +239,31 @@ pub fn module_log(dmesg: &str) -> Vec<&str> {
 /// A line of a kernel log that tells of a fault in a kernel.
 #[must_use]
 pub fn fault(dmesg: &str) -> Option<&str> {
-    let signs = ["WARNING:", "BUG:", "Oops", "Call Trace:", "ioremap on RAM", "Out of memory"];
+    let signs = [
+        "WARNING:",
+        "BUG:",
+        "Oops",
+        "Call Trace:",
+        "ioremap on RAM",
+        "Out of memory",
+        "conflicting memory types",
+        "map pfn",
+    ];
     dmesg.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
+}
+
+/// Makes a file in `directory` of what makedumpfile wrote to a port as a stream.
+///
+/// # Errors
+/// [`Error::Program`] with what makedumpfile said.
+pub fn rearranged(stream: &Path, directory: &Path) -> Result<PathBuf> {
+    let file = directory.join(stream.file_name().unwrap_or_default());
+    if file.exists() {
+        fs::remove_file(&file).map_err(file_error(&file))?;
+    }
+    let stdin = fs::File::open(stream).map_err(file_error(stream))?;
+    output(Command::new("makedumpfile").arg("-R").arg(&file).stdin(stdin))?;
+    Ok(file)
 }
 
 /// What is made once of each series of kernels, by whoever needs it first, and

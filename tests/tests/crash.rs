@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::Command;
 
-use system_tests::{Modules, make_adapter, output};
+use system_tests::{Modules, make_adapter, output, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 
 #[test]
@@ -34,11 +34,7 @@ fn crash_lists_and_extracts_the_dumps() {
         .run()
         .unwrap();
     for port in ["kdump", "elf"] {
-        let dump = directory.join(port);
-        let _ = fs::remove_file(&dump);
-        let stream = fs::File::open(run.port(port)).unwrap();
-        output(Command::new("makedumpfile").arg("-R").arg(&dump).stdin(stream)).unwrap();
-
+        let dump = rearranged(run.port(port), &directory).unwrap();
         let extracted = directory.join("extracted");
         let _ = fs::remove_file(&extracted);
         let commands = directory.join("commands");

@@ -394,7 +394,7 @@ fn the_kernel_has_device_dumps_of_its_own() {
     let module = Modules::build_where_not_needed(&kernel).unwrap();
     let header = core_header(&[Load::new(OLD, 1 << 20)]);
     let vm = crash_kernel(Series::V6_12, "not-needed", &header, &[(OLD, OLD_SIZE)]).unwrap();
-    let lines = "! insmod /modules/not-needed.ko
+    let lines = "fails insmod /modules/not-needed.ko
         [ ! -e /proc/vmcoredd ]";
     let run = vm.file(module, "/modules/not-needed.ko").script(&script(lines)).run().unwrap();
     reads_as_before(&run);

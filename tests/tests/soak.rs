@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use system_tests::{Modules, make_adapter, names, payload};
+use system_tests::{Modules, fault, make_adapter, names, payload, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 
 const PANICS: u64 = 20;
@@ -36,11 +36,8 @@ fn every_panic_is_saved_with_its_dumps() {
             .port("vmcore")
             .run()
             .unwrap();
-        let vmcore = directory.join("vmcore");
-        let _ = fs::remove_file(&vmcore);
-        let stream = fs::File::open(run.port("vmcore")).unwrap();
-        let mut rearrange = std::process::Command::new("makedumpfile");
-        system_tests::output(rearrange.arg("-R").arg(&vmcore).stdin(stream)).unwrap();
+        assert_eq!(fault(run.dmesg()), None);
+        let vmcore = rearranged(run.port("vmcore"), &directory).unwrap();
 
         let found = names(&vmcore).unwrap();
         assert_eq!(found.len(), 3, "{found:?}");

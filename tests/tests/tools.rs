@@ -6,7 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use system_tests::{Modules, OnEachKernel, Result, make_adapter, names, output, payload};
+use system_tests::{
+    Modules, OnEachKernel, Result, make_adapter, names, output, payload, rearranged,
+};
 use vmtest::{Kernel, PanicCycle, Run, Series};
 
 const ADAPTER_SIZE: usize = 1 << 20;
@@ -117,9 +119,7 @@ fn vmcoredd_reads_a_copy(series: Series) {
 fn makedumpfile_saves_from_the_crash_kernel(series: Series) {
     let saved = saved(series);
     for (port, _) in SAVED {
-        let whole = saved.new_file(&format!("{port}.rearranged"));
-        let flattened = File::open(saved.run.port(port)).unwrap();
-        output(Command::new("makedumpfile").arg("-R").arg(&whole).stdin(flattened)).unwrap();
+        let whole = rearranged(saved.run.port(port), &saved.directory).unwrap();
         if port == "elf" {
             saved.check_elf(&whole);
         } else {

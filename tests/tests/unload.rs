@@ -17,7 +17,7 @@ const SCRIPT: &str = "
 
     echo '@@ unloading'
     exec 3</proc/vmcoredd
-    ! rmmod vmcoredd
+    fails rmmod vmcoredd
     cmp - /tmp/empty <&3
     exec 3<&-
     rmmod vmcoredd
@@ -26,9 +26,9 @@ const SCRIPT: &str = "
     echo '@@ unloading what a driver uses'
     insmod /modules/vmcoredd.ko
     insmod /modules/misuse.ko
-    ! rmmod vmcoredd
+    fails rmmod vmcoredd
     rmmod misuse
-    ! cmp -s /proc/vmcoredd /tmp/empty
+    fails cmp -s /proc/vmcoredd /tmp/empty
     rmmod vmcoredd
     insmod /modules/vmcoredd.ko
     cmp /proc/vmcoredd /tmp/empty

@@ -39,11 +39,12 @@ pub(crate) fn notes(source: &Source, start: &[u8]) -> Result<NoteArea, Error> {
 
 /// Notes that stand in many segments at once would be walked as often.
 fn check_apart(segments: &[NoteSegment]) -> Result<(), vmcore::Error> {
-    let mut sorted: Vec<&NoteSegment> = segments.iter().collect();
+    let mut sorted: Vec<&NoteSegment> =
+        segments.iter().filter(|segment| segment.size > 0).collect();
     sorted.sort_by_key(|segment| segment.offset);
     for pair in sorted.windows(2) {
         let [before, segment] = pair else { continue };
-        if before.offset + before.size > segment.offset && segment.size > 0 {
+        if before.offset + before.size > segment.offset {
             let expected = "the end of the PT_NOTE before it, or behind";
             let at = segment.header_offset;
             return Err(vmcore::Error::new(at, "p_offset of PT_NOTE", expected, segment.offset));

@@ -107,7 +107,7 @@ fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
 fn to_file(device_dump: &DeviceDump<'_>, input: &Path, output: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::output(output, error);
     let Ok(existing) = fs::metadata(output) else {
-        return replace(device_dump, output, output);
+        return replace(device_dump, output, output, None);
     };
     let is_input =
         |input: fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
@@ -117,15 +117,21 @@ fn to_file(device_dump: &DeviceDump<'_>, input: &Path, output: &Path) -> Result<
     if existing.is_file() {
         // A link stays a link: what it leads to is replaced.
         let target = output.canonicalize().map_err(failed)?;
-        return replace(device_dump, &target, output);
+        return replace(device_dump, &target, output, Some(existing.permissions()));
     }
     // A device or a pipe cannot be replaced, only written.
     let mut file = OpenOptions::new().write(true).open(output).map_err(failed)?;
     copy(device_dump, &mut file, output)
 }
 
-/// Puts a file with the payload in the place of `target`, whole or not at all.
-fn replace(device_dump: &DeviceDump<'_>, target: &Path, output: &Path) -> Result<(), Failure> {
+/// Puts a file with the payload in the place of `target`, whole or not at all,
+/// with the `permissions` of what stood there.
+fn replace(
+    device_dump: &DeviceDump<'_>,
+    target: &Path,
+    output: &Path,
+    permissions: Option<Permissions>,
+) -> Result<(), Failure> {
     let failed = |error| Failure::output(output, error);
     let folder = match target.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -139,6 +145,9 @@ fn replace(device_dump: &DeviceDump<'_>, target: &Path, output: &Path) -> Result
         // The error itself names the temporary file, which nobody asked for.
         .map_err(|error| failed(error.kind().into()))?;
     copy(device_dump, temporary.as_file_mut(), output)?;
+    if let Some(permissions) = permissions {
+        temporary.as_file().set_permissions(permissions).map_err(failed)?;
+    }
     temporary.as_file().sync_all().map_err(failed)?;
     temporary.persist(target).map_err(|error| failed(error.error))?;
     Ok(())

@@ -101,11 +101,13 @@ impl Kernel {
         if let Some(kernel) = Self::unpacked(series, &kernels) {
             return Ok(kernel);
         }
-        download(series, &kernels, &mut report).or_else(|_| {
+        download(series, &kernels, &mut report).or_else(|first| {
             // What the lists name may be gone from the archive, or there are none.
             report("updating the package lists");
-            command::stdout(Command::new("apt-get").args(["--quiet", "update"]))?;
-            download(series, &kernels, &mut report)
+            match command::stdout(Command::new("apt-get").args(["--quiet", "update"])) {
+                Ok(_) => download(series, &kernels, &mut report),
+                Err(_) => Err(first),
+            }
         })
     }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::initramfs::Initramfs;
-use crate::vm::{KERNEL_ARGS, Report, Run, Vm};
+use crate::vm::{KERNEL_ARGS, Report, Run, SCRIPT_START, Vm};
 use crate::{Failure, Kernel, Result};
 
 const FIRST_ROLE: &str = "first kernel";
@@ -110,7 +110,7 @@ impl PanicCycle {
         initramfs.file(crash_initrd, "crash/initramfs.cpio");
         initramfs.text("crash/args", &crash_args);
         initramfs.text("crash/call", self.mode.kexec_call.option());
-        let before_panic = format!("set -e -o pipefail\n{}\n", self.mode.before_panic);
+        let before_panic = format!("{SCRIPT_START}\n{}\n", self.mode.before_panic);
         initramfs.text("before_panic", &before_panic);
         Ok(initramfs)
     }

@@ -23,12 +23,18 @@ pub(crate) const KERNEL_ARGS: &str =
 const STATUS_PORT: &str = "status";
 const DMESG_PORT: &str = "dmesg";
 
+/// What every script starts with. A `!` before a command hides its failure to
+/// fail from `set -e`, so there is a function for that.
+pub(crate) const SCRIPT_START: &str =
+    "set -e -o pipefail\nfails() { if \"$@\"; then echo \"succeeds: $*\"; return 1; fi; }";
+
 const CONSOLE_LINES_IN_ERROR: usize = 4;
 
 /// A run in a virtual machine, to be configured and started; used as
 /// [`PanicCycle`](crate::PanicCycle) or [`Boot`](crate::Boot).
 ///
-/// The script is run by busybox's shell with `set -e -o pipefail`. Its output
+/// The script is run by busybox's shell with `set -e -o pipefail`, and `fails
+/// COMMAND…` where a command must not succeed. Its output
 /// goes to the console; a line `@@ text` is a stage for [`Vm::on_stage`]. What
 /// it writes to `/ports/<name>` arrives in a file on the host. Applets of
 /// busybox hide programs of the same name unless these are called by their path.
@@ -179,7 +185,7 @@ impl<Mode> Vm<Mode> {
         let ports: String = self.all_ports().map(|port| format!("{port}\n")).collect();
         initramfs.text("vmtest/ports", &ports);
         initramfs.text("vmtest/role", role);
-        initramfs.text("script", &format!("set -e -o pipefail\n{script}\n"));
+        initramfs.text("script", &format!("{SCRIPT_START}\n{script}\n"));
         initramfs.script("init", include_str!("init.sh"));
         Ok(initramfs)
     }

@@ -3,7 +3,7 @@
 //! vmcore that ordinary tools save has the memory of its adapters.
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use system_tests::{Error, Modules, Result, make_adapter, names, output, payload};
+use system_tests::{Error, Modules, Result, make_adapter, names, output, payload, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 
 const ADAPTERS: [(&str, usize); 2] = [("adapter0.bin", 1 << 20), ("adapter1.bin", 4 << 20)];
@@ -86,19 +86,6 @@ fn described(stage: &str) -> &str {
         "powered off" => "putting the saved files together",
         other => other,
     }
-}
-
-/// makedumpfile writes to a port as a stream, of which it makes a file here.
-fn rearranged(stream: &Path, directory: &Path) -> Result<PathBuf> {
-    let file_error = |error| Error::File { path: stream.to_owned(), error };
-    let file = directory.join(stream.file_name().unwrap_or_default());
-    if file.exists() {
-        fs::remove_file(&file).map_err(file_error)?;
-    }
-    let stdin = File::open(stream).map_err(file_error)?;
-    output(Command::new("makedumpfile").arg("-R").arg(&file).stdin(stdin))?;
-    fs::remove_file(stream).map_err(file_error)?;
-    Ok(file)
 }
 
 /// A program that was built together with this one.
