@@ -898,7 +898,7 @@ impl Text {
         }
         self.line("}");
         self.line("const _: () = {");
-        self.line(&format!("    assert!(core::mem::size_of::<{name}>() == {});", known.size()));
+        self.line(&format!("    assert!(size_of::<{name}>() == {});", known.size()));
         for field in fields {
             let (field, offset) = (rust_name(&field.name), field.offset);
             self.line(&format!("    assert!(core::mem::offset_of!({name}, {field}) == {offset});"));
@@ -992,7 +992,7 @@ ssize_t dump_read(const struct dump *dump, void **in, loff_t at);
             &rust,
             "    pub name: [u8; 44],\n    /// `struct file *type;`\n    pub r#type: *mut file,\n",
         );
-        has(&rust, "assert!(core::mem::size_of::<dump>() == 72);");
+        has(&rust, "assert!(size_of::<dump>() == 72);");
         has(&rust, "assert!(core::mem::offset_of!(dump, r#type) == 64);");
         let c = generate_c_check(HEADER, "shim.h").unwrap();
         has(&c, "#include \"shim.h\"\n");
