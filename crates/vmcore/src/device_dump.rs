@@ -106,8 +106,9 @@ impl core::error::Error for NameError {}
 impl Name {
     /// The name in `bytes`, up to a terminating zero or their end.
     ///
-    /// Every byte that is not printable ASCII becomes `?`: a driver's dump is
-    /// worth more than its spelling, and a name must not disturb a terminal.
+    /// Every byte that is not printable ASCII becomes `?`, and `/` becomes `!` as
+    /// in sysfs: a driver's dump is worth more than its spelling, and a name must
+    /// neither disturb a terminal nor be taken for a path.
     ///
     /// # Errors
     /// [`NameError`] when nothing is left or it is too long.
@@ -122,11 +123,19 @@ impl Name {
         let mut field = [0; NAME_SIZE];
         for (to, from) in field.iter_mut().zip(name) {
             *to = match *from {
+                b'/' => b'!',
                 printable @ 0x20..=0x7e => printable,
                 _ => b'?',
             };
         }
         Ok(Self { field, length: name.len() as u8 })
+    }
+
+    /// FNV-1a of the name, to tell most names apart by one number.
+    #[must_use]
+    pub fn hash(&self) -> u32 {
+        let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        self.as_bytes().iter().fold(0x811c_9dc5, step)
     }
 
     /// The name's bytes, without padding.
@@ -212,6 +221,7 @@ mod tests {
         assert_eq!(Name::new(&[b'a'; 44]), Err(NameError::Unterminated));
         assert_eq!(name(&[b'a'; 43]).as_bytes(), [b'a'; 43]);
         assert_eq!(name(b"a\nb\xff\0c").as_bytes(), b"a?b?");
+        assert_eq!(name(b"../nvme0/ctrl").as_bytes(), b"..!nvme0!ctrl");
     }
 
     #[test]

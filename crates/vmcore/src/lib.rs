@@ -11,16 +11,21 @@
 //! | [`elf`] | file and program headers of both classes and byte orders |
 //! | [`note`] | notes: header, padding, walking |
 //! | [`device_dump`] | the device-dump note (`LINUX`, type `0x700`) and its names |
+//! | [`manifest`] | the manifest note (`VMCOREDD`, type `0x701`): what became of every collection |
 //! | [`original`] | the header of the kernel's own `/proc/vmcore`, checked, and rewritten with room for device dumps |
 //! | [`layout`] | the map from an offset of the file to what stands there |
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
 
 mod bytes;
 pub mod device_dump;
 pub mod elf;
 mod error;
 pub mod layout;
+pub mod manifest;
 pub mod note;
 pub mod original;
 

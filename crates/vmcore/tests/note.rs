@@ -72,7 +72,7 @@ proptest! {
 
     #[test]
     fn device_dumps_are_what_another_hand_writes(
-        endian in endian(), name in "[ -~]{1,43}", payload in vec(any::<u8>(), 0..300),
+        endian in endian(), name in "[ -.0-~]{1,43}", payload in vec(any::<u8>(), 0..300),
     ) {
         let made = synth::Vmcore::new(synth::Class::Elf64, foreign(endian))
             .dump(&name, payload.clone());

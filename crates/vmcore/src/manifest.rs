@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The manifest note: what became of every collection.
+//!
+//! One note behind the device dumps, owner [`OWNER`], type [`NT_MANIFEST`], whose
+//! desc is text, lines of `KEY=VALUE` as in VMCOREINFO. The first lines are of the
+//! manifest itself, then each `NAME` starts the record of one collection:
+//!
+//! | key | value |
+//! |---|---|
+//! | `VERSION` | 1 |
+//! | `UNRECORDED` | how many collections have no record, for want of memory; not there when none |
+//! | `NAME` | name of the dump, empty where a refused one had none |
+//! | `RENAMED` | `unprintable`, `taken` or both: the driver asked for another name |
+//! | `STATUS` | [`Status`] |
+//! | `REASON` | [`Reason`] in words; not there where there is none |
+//! | `ERRNO` | the negative errno that the collector gave, where that is the reason |
+//! | `IN` | `vmcore` when the note stands in both files, `vmcoredd` when in `/proc/vmcoredd` alone |
+//! | `LENGTH` | length of the payload, in bytes |
+//! | `DECLARED` | the length that the collector declared, where it is another |
+//! | `STORED` | how many bytes the payload takes in memory |
+//! | `MILLISECONDS` | how long the collection took |
+//! | `CRC32C` | CRC-32C of the payload, eight hexadecimal digits |
+//!
+//! `IN` to `STORED` and `CRC32C` are there where there is a payload. A reader
+//! skips keys that it does not know.
+
+use crate::device_dump::Name;
+use crate::elf::Endian;
+use crate::note::{self, NoteHeader};
+
+/// Owner of the manifest note, as it stands in the file.
+pub const OWNER: [u8; 9] = *b"VMCOREDD\0";
+/// `n_type` of the manifest note: no type of a core file, as which tools would
+/// decode it whoever its owner is.
+pub const NT_MANIFEST: u32 = 0x701;
+/// Size of what stands before the text, in bytes: note header, padded owner.
+pub const HEADER_SIZE: usize = note::HEADER_SIZE + 12;
+/// The longest text of one record, in bytes.
+pub const RECORD_MAX: usize = 384;
+/// The longest text before the first record, in bytes.
+pub const HEAD_MAX: usize = 64;
+
+/// Size of a manifest note with `text_size` bytes of text, with padding, in bytes.
+#[must_use]
+pub const fn note_size(text_size: u64) -> u64 {
+    (HEADER_SIZE as u64).saturating_add(note::align(text_size))
+}
+
+/// What stands before the text; `None` when that is longer than a note can say.
+#[must_use]
+pub fn header(endian: Endian, text_size: u64) -> Option<[u8; HEADER_SIZE]> {
+    let note_header = NoteHeader {
+        name_size: OWNER.len() as u32,
+        desc_size: u32::try_from(text_size).ok()?,
+        note_type: NT_MANIFEST,
+    };
+    let mut header = [0; HEADER_SIZE];
+    note_header.write(endian, &mut header)?;
+    crate::bytes::put(&mut header, note::HEADER_SIZE, OWNER)?;
+    Some(header)
+}
+
+/// How a collection ended, or that it has not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// All that the collector wrote is there.
+    Complete,
+    /// A part is there, and a [`Reason`] why not more.
+    Partial,
+    /// Nothing is there: the collector gave nothing.
+    Failed,
+    /// Nothing is there: what was asked for cannot be.
+    Refused,
+    /// The collector has not ended yet.
+    Running,
+}
+
+impl Status {
+    /// The word in the manifest.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// Why a dump is not complete, not there, or not what was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// All dumps together reached their limit.
+    Budget,
+    /// The dump reached its own limit, or its share of what was left.
+    DumpLimit,
+    /// The kernel had no memory.
+    NoMemory,
+    /// It is longer than a note, or the file's header, can say.
+    TooLong,
+    /// The collector had not ended at its deadline.
+    Deadline,
+    /// The collector's thread died.
+    Crashed,
+    /// The collector's thread could not be started, with this negative errno.
+    NotStarted(i32),
+    /// The collector wrote from memory that is not there.
+    BadAddress,
+    /// The collector gave this negative errno.
+    Errno(i32),
+    /// It wrote less than it had declared.
+    Shorter,
+    /// It wrote more than it had declared.
+    Longer,
+    /// It wrote nothing.
+    Empty,
+    /// There was no description of what to collect.
+    NoData,
+    /// There was no name, or an empty one.
+    NoName,
+    /// The name had more than 43 bytes.
+    NameTooLong,
+    /// A size of 0 was declared where one is needed.
+    NoSize,
+    /// There was no callback.
+    NoCallback,
+    /// `novmcoredd` is on the kernel's command line.
+    SwitchedOff,
+}
+
+impl Reason {
+    /// The reason in words, but for the number of an errno.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Budget => "the budget of all dumps is used up",
+            Self::DumpLimit => "it reached the limit of one dump",
+            Self::NoMemory => "no memory is left for it",
+            Self::TooLong => "it is longer than a note can say",
+            Self::Deadline => "its collector did not end in time",
+            Self::Crashed => "its collector crashed",
+            Self::NotStarted(_) => "its collector could not be started",
+            Self::BadAddress => "its collector wrote from a bad address",
+            Self::Errno(_) => "its collector gave an error",
+            Self::Shorter => "it is shorter than declared",
+            Self::Longer => "it is longer than declared",
+            Self::Empty => "its collector wrote nothing",
+            Self::NoData => "there is no struct vmcoredd_data",
+            Self::NoName => "its name is empty",
+            Self::NameTooLong => "its name is longer than 43 bytes",
+            Self::NoSize => "its size is 0",
+            Self::NoCallback => "it has no callback",
+            Self::SwitchedOff => "novmcoredd is given",
+        }
+    }
+}
+
+/// Where the note of a dump stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Nowhere: there is no payload.
+    Nowhere,
+    /// In `/proc/vmcoredd` alone.
+    Vmcoredd,
+    /// In `/proc/vmcore`, too.
+    Inline,
+}
+
+/// How a dump's name differs from what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Renamed {
+    /// It had bytes that no name may have.
+    pub unprintable: bool,
+    /// Another dump had it.
+    pub taken: bool,
+}
+
+/// What became of one collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Name of the dump; `None` where a refused one had none.
+    pub name: Option<Name>,
+    /// How it differs from what was asked for.
+    pub renamed: Renamed,
+    /// How the collection ended.
+    pub status: Status,
+    /// Why it ended so.
+    pub reason: Option<Reason>,
+    /// Where the note stands.
+    pub whereabouts: Whereabouts,
+    /// Length of the payload, in bytes, at most
+    /// [`device_dump::LENGTH_MAX`](crate::device_dump::LENGTH_MAX).
+    pub length: u32,
+    /// What the collector had declared, in bytes, cut at 32 bits; 0 when it had
+    /// not.
+    pub declared: u32,
+    /// How many bytes the payload takes in memory.
+    pub stored: u32,
+    /// How long the collection took.
+    pub milliseconds: u32,
+    /// CRC-32C of the payload.
+    pub crc32c: u32,
+}
+
+impl Record {
+    /// A record of something that has not yet left anything.
+    #[must_use]
+    pub const fn new(name: Option<Name>, renamed: Renamed, status: Status) -> Self {
+        Self {
+            name,
+            renamed,
+            status,
+            reason: None,
+            whereabouts: Whereabouts::Nowhere,
+            length: 0,
+            declared: 0,
+            stored: 0,
+            milliseconds: 0,
+            crc32c: 0,
+        }
+    }
+
+    /// Its lines in the manifest.
+    #[must_use]
+    pub fn text(&self) -> Text<RECORD_MAX> {
+        let mut text = Text::new();
+        text.line("NAME", self.name.as_ref().map_or(&[], Name::as_bytes));
+        match self.renamed {
+            Renamed { unprintable: false, taken: false } => {}
+            Renamed { unprintable: true, taken: false } => text.line("RENAMED", b"unprintable"),
+            Renamed { unprintable: false, taken: true } => text.line("RENAMED", b"taken"),
+            Renamed { unprintable: true, taken: true } => {
+                text.line("RENAMED", b"unprintable,taken");
+            }
+        }
+        text.line("STATUS", self.status.word().as_bytes());
+        if let Some(reason) = self.reason {
+            text.line("REASON", reason.words().as_bytes());
+            if let Reason::Errno(errno) | Reason::NotStarted(errno) = reason {
+                text.errno("ERRNO", errno);
+            }
+        }
+        match self.whereabouts {
+            Whereabouts::Nowhere => {}
+            Whereabouts::Vmcoredd => text.line("IN", b"vmcoredd"),
+            Whereabouts::Inline => text.line("IN", b"vmcore"),
+        }
+        let has_payload = self.whereabouts != Whereabouts::Nowhere;
+        if has_payload {
+            text.number("LENGTH", self.length.into());
+            if self.declared != 0 && self.declared != self.length {
+                text.number("DECLARED", self.declared.into());
+            }
+            text.number("STORED", self.stored.into());
+        }
+        if !matches!(self.status, Status::Running | Status::Refused) {
+            text.number("MILLISECONDS", self.milliseconds.into());
+        }
+        if has_payload {
+            text.key("CRC32C");
+            text.digits(self.crc32c.into(), 16, 8);
+            text.push(b"\n");
+        }
+        text
+    }
+}
+
+/// The lines before the first record, where `unrecorded` collections have none.
+#[must_use]
+pub fn head(unrecorded: u64) -> Text<HEAD_MAX> {
+    let mut text = Text::new();
+    text.number("VERSION", 1);
+    if unrecorded > 0 {
+        text.number("UNRECORDED", unrecorded);
+    }
+    text
+}
+
+/// Text of at most `N` bytes, put together without `core::fmt`, whose code can
+/// panic; what does not fit is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Text<N> {
+    /// No text yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Puts `bytes` at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
+            *to = *from;
+            self.length += 1;
+        }
+    }
+
+    /// Puts `number` at the end in digits of `base`, at most 16, at least `width` of them.
+    pub fn digits(&mut self, number: u64, base: u64, width: u32) {
+        let mut place = 1_u64;
+        let mut digits = 1_u32;
+        while let Some(next) = place.checked_mul(base) {
+            if next > number && digits >= width {
+                break;
+            }
+            place = next;
+            digits += 1;
+        }
+        while place > 0 {
+            let digit = number.checked_div(place).unwrap_or_default().checked_rem(base);
+            let digit = digit.unwrap_or_default() as u8;
+            self.push(&[if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }]);
+            place = place.checked_div(base).unwrap_or_default();
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.push(key.as_bytes());
+        self.push(b"=");
+    }
+
+    fn line(&mut self, key: &str, value: &[u8]) {
+        self.key(key);
+        self.push(value);
+        self.push(b"\n");
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        self.digits(value, 10, 1);
+        self.push(b"\n");
+    }
+
+    fn errno(&mut self, key: &str, errno: i32) {
+        self.key(key);
+        if errno < 0 {
+            self.push(b"-");
+        }
+        self.digits(errno.unsigned_abs().into(), 10, 1);
+        self.push(b"\n");
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The lines of one record, or those before the first one, as they stand in a
+/// manifest that may say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lines<'a>(&'a [u8]);
+
+impl<'a> Lines<'a> {
+    /// The value of `key`; the first one where there are several.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a [u8]> {
+        lines(self.0).find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
+    }
+
+    /// The value of `key`, a decimal number.
+    #[must_use]
+    pub fn number(&self, key: &str) -> Option<u64> {
+        self.digits(key, 10)
+    }
+
+    /// `CRC32C`.
+    #[must_use]
+    pub fn crc32c(&self) -> Option<u32> {
+        u32::try_from(self.digits("CRC32C", 16)?).ok()
+    }
+
+    fn digits(&self, key: &str, base: u32) -> Option<u64> {
+        let digits = self.get(key).filter(|digits| !digits.is_empty())?;
+        digits.iter().try_fold(0_u64, |number, digit| {
+            let digit = char::from(*digit).to_digit(base)?;
+            number.checked_mul(base.into())?.checked_add(digit.into())
+        })
+    }
+}
+
+/// Splits the text of a manifest into the lines before the first record, and
+/// the records.
+#[must_use]
+pub fn split(text: &[u8]) -> (Lines<'_>, Records<'_>) {
+    let start = record_start(text, 0);
+    let (head, records) = text.split_at_checked(start).unwrap_or((text, &[]));
+    (Lines(head), Records { rest: records })
+}
+
+/// The records of a manifest.
+#[derive(Debug, Clone)]
+pub struct Records<'a> {
+    /// Starts with a `NAME` line, or is empty.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Lines<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = record_start(self.rest, 1);
+        let (record, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        Some(Lines(record))
+    }
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
+}
+
+/// Where in `text`, behind its first `skipped` lines, a `NAME` line starts; its
+/// end when none does.
+fn record_start(text: &[u8], skipped: usize) -> usize {
+    let mut start = 0_usize;
+    for (index, line) in lines(text).enumerate() {
+        if index >= skipped && line.starts_with(b"NAME=") {
+            return start;
+        }
+        start = start.saturating_add(line.len()).saturating_add(1);
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let name = Name::new(b"nic_0000:00:04.0").expect("a good name");
+        Record {
+            whereabouts: Whereabouts::Inline,
+            length: 4096,
+            stored: 700,
+            milliseconds: 12,
+            crc32c: 0xabc,
+            ..Record::new(Some(name), Renamed::default(), Status::Complete)
+        }
+    }
+
+    #[test]
+    fn a_complete_dump() {
+        let expected = "NAME=nic_0000:00:04.0\nSTATUS=complete\nIN=vmcore\nLENGTH=4096\n\
+            STORED=700\nMILLISECONDS=12\nCRC32C=00000abc\n";
+        assert_eq!(core::str::from_utf8(record().text().as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn the_longest_record_fits() {
+        let longest = Record {
+            name: Name::new(&[b'a'; 43]).ok(),
+            renamed: Renamed { unprintable: true, taken: true },
+            status: Status::Complete,
+            reason: Some(Reason::Errno(i32::MIN)),
+            whereabouts: Whereabouts::Vmcoredd,
+            length: u32::MAX,
+            declared: u32::MAX - 1,
+            stored: u32::MAX,
+            milliseconds: u32::MAX,
+            crc32c: u32::MAX,
+        };
+        let text = longest.text();
+        assert!(text.as_bytes().ends_with(b"CRC32C=ffffffff\n"));
+        let words = Reason::BadAddress.words().len() - Reason::Errno(0).words().len();
+        assert!(text.as_bytes().len() + words < RECORD_MAX);
+        let head = head(u64::MAX);
+        assert_eq!(head.as_bytes(), b"VERSION=1\nUNRECORDED=18446744073709551615\n");
+    }
+
+    #[test]
+    fn a_running_one_is_the_shortest() {
+        let name = record().name;
+        let running = Record::new(name, Renamed::default(), Status::Running);
+        for status in [Status::Complete, Status::Partial, Status::Failed] {
+            let ended = Record::new(name, Renamed::default(), status);
+            assert!(ended.text().as_bytes().len() >= running.text().as_bytes().len());
+        }
+    }
+
+    #[test]
+    fn records_are_found_again() {
+        let mut text = head(3).as_bytes().to_vec();
+        let failed = Record {
+            reason: Some(Reason::Errno(-5)),
+            ..Record::new(None, Renamed::default(), Status::Failed)
+        };
+        for record in [record(), failed] {
+            text.extend(record.text().as_bytes());
+        }
+        let (head, mut records) = split(&text);
+        assert_eq!((head.number("VERSION"), head.number("UNRECORDED")), (Some(1), Some(3)));
+        let first = records.next().expect("a record");
+        assert_eq!(first.get("NAME"), Some(&b"nic_0000:00:04.0"[..]));
+        assert_eq!((first.number("LENGTH"), first.crc32c()), (Some(4096), Some(0xabc)));
+        let second = records.next().expect("a record");
+        assert_eq!((second.get("NAME"), second.get("ERRNO")), (Some(&b""[..]), Some(&b"-5"[..])));
+        assert_eq!(second.number("ERRNO"), None);
+        assert_eq!(records.next(), None);
+    }
+
+    #[test]
+    fn any_text_is_taken_apart() {
+        for text in
+            [&b""[..], b"\n\n", b"NAME=", b"x\nNAME=a\nNAME=b", b"LENGTH=99999999999999999999"]
+        {
+            let (head, records) = split(text);
+            let records: usize = records.map(|record| record.0.len()).sum();
+            assert_eq!(head.0.len() + records, text.len());
+        }
+        let (head, _) = split(b"LENGTH=99999999999999999999\nSTORED=\n");
+        assert_eq!((head.number("LENGTH"), head.number("STORED")), (None, None));
+    }
+}
