@@ -18,21 +18,34 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/cc_platform.h>
+#include <linux/completion.h>
 #include <linux/crash_dump.h>
+#include <linux/crc32.h>
 #include <linux/dcache.h>
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/lzo.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/namei.h>
+#include <linux/path.h>
 #include <linux/pci.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
@@ -54,9 +67,67 @@ static_assert(SHIM_ENOMEM == ENOMEM);
 static_assert(SHIM_EFAULT == EFAULT);
 static_assert(SHIM_EINVAL == EINVAL);
 static_assert(SHIM_EFBIG == EFBIG);
+static_assert(SHIM_ENOSPC == ENOSPC);
+static_assert(SHIM_ETIMEDOUT == ETIMEDOUT);
+static_assert(SHIM_COMPRESS_WORKSPACE == LZO1X_MEM_COMPRESS);
 static_assert(sizeof_field(struct vmcoredd_data, dump_name) == 44);
 static_assert(sizeof_field(struct vmcoredd_data, size) == sizeof(u32));
 static_assert(PAGE_SIZE == 4096);
+
+static ulong budget_kib;
+module_param(budget_kib, ulong, 0444);
+MODULE_PARM_DESC(budget_kib, "Memory that dumps may take, in KiB (default: 9/16 of what is available)");
+
+static ulong dump_kib;
+module_param(dump_kib, ulong, 0444);
+MODULE_PARM_DESC(dump_kib, "Memory that one dump may take, in KiB (default: the budget)");
+
+static ulong inline_kib;
+module_param(inline_kib, ulong, 0444);
+MODULE_PARM_DESC(inline_kib, "Size of dumps in /proc/vmcore, in KiB (default: an eighth of what is available)");
+
+static uint deadline_ms;
+module_param(deadline_ms, uint, 0444);
+MODULE_PARM_DESC(deadline_ms, "Time for a collector of vmcoredd_collect(), in ms (default: 30000)");
+
+static uint callback_deadline_ms;
+module_param(callback_deadline_ms, uint, 0444);
+MODULE_PARM_DESC(callback_deadline_ms, "Time for a callback of vmcore_add_device_dump(), in ms (default: any)");
+
+void shim_parameters(struct shim_parameters *parameters)
+{
+	parameters->budget_kib = budget_kib;
+	parameters->dump_kib = dump_kib;
+	parameters->inline_kib = inline_kib;
+	parameters->deadline_ms = deadline_ms;
+	parameters->callback_deadline_ms = callback_deadline_ms;
+}
+
+#ifdef VMCOREDD_FAULTS
+static uint calls;
+module_param(calls, uint, 0644);
+MODULE_PARM_DESC(calls, "Test only: how many calls of the kernel could have failed so far");
+
+static uint fail_at;
+module_param(fail_at, uint, 0644);
+MODULE_PARM_DESC(fail_at, "Test only: which of these calls fails, counted from 1");
+
+static uint fail_count = 1;
+module_param(fail_count, uint, 0644);
+MODULE_PARM_DESC(fail_count, "Test only: how many of them fail from there on");
+
+/* Whether this call of something that may fail is to fail. */
+static bool fault(void)
+{
+	calls++;
+	return fail_at && calls >= fail_at && calls - fail_at < fail_count;
+}
+#else
+static inline bool fault(void)
+{
+	return false;
+}
+#endif
 
 void shim_log(int level, const char *text, size_t length)
 {
@@ -134,7 +205,7 @@ u64 shim_memory_available(void)
 
 void *shim_alloc(size_t size)
 {
-	return kvzalloc(size, GFP_MODEST);
+	return fault() ? NULL : kvzalloc(size, GFP_MODEST);
 }
 
 void shim_free(const void *memory)
@@ -142,9 +213,178 @@ void shim_free(const void *memory)
 	kvfree(memory);
 }
 
-void *shim_alloc_pages(size_t size)
+struct page *shim_pages_alloc(u32 order)
 {
-	return __vmalloc(size, GFP_MODEST | __GFP_ZERO);
+	gfp_t flags = order ? GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN : GFP_MODEST;
+
+	return fault() ? NULL : alloc_pages(flags | __GFP_ZERO, order);
+}
+
+void shim_pages_free(struct page *pages, u32 order)
+{
+	__free_pages(pages, order);
+}
+
+struct page *shim_pages_at(struct page *pages, u32 index)
+{
+	return pages + index;
+}
+
+void *shim_pages_address(struct page *pages)
+{
+	return page_address(pages);
+}
+
+void *shim_pages_map(struct page **pages, u32 count)
+{
+	return fault() ? NULL : vmap(pages, count, VM_MAP, PAGE_KERNEL);
+}
+
+void shim_pages_unmap(void *map)
+{
+	vunmap(map);
+}
+
+bool shim_copy(void *to, const void *from, size_t length)
+{
+	return !copy_from_kernel_nofault(to, from, length);
+}
+
+size_t shim_compress_bound(size_t length)
+{
+	return lzo1x_worst_compress(length);
+}
+
+size_t shim_compress(void *workspace, const void *from, size_t length, void *to)
+{
+	size_t size = 0;
+
+	if (lzorle1x_1_compress(from, length, to, &size, workspace) != LZO_E_OK)
+		return 0;
+	return size;
+}
+
+bool shim_decompress(const void *from, size_t length, void *to, size_t to_length)
+{
+	size_t size = to_length;
+
+	return lzo1x_decompress_safe(from, length, to, &size) == LZO_E_OK && size == to_length;
+}
+
+u32 shim_crc32c(u32 crc, const void *data, size_t length)
+{
+	return ~__crc32c_le(~crc, data, length);
+}
+
+u64 shim_milliseconds(void)
+{
+	return ktime_to_ms(ktime_get());
+}
+
+/*
+ * A thread of one collector's own: whatever becomes of it, its starter goes on.
+ */
+struct shim_thread {
+	struct task_struct *task;
+	struct module *owner;
+	void *job;
+	struct completion ended;
+	atomic_t state;
+};
+
+enum { THREAD_RUNS, THREAD_ENDED, THREAD_ABANDONED };
+
+/* How often a thread that died is looked for, which tells nobody. */
+#define THREAD_LOOK	msecs_to_jiffies(20)
+
+static int thread_main(void *data)
+{
+	struct shim_thread *thread = data;
+
+	rust_run(thread->job);
+	if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) == THREAD_RUNS) {
+		/* The starter waits until this function has returned. */
+		complete(&thread->ended);
+		return 0;
+	}
+	rust_abandoned(thread->job);
+	module_put(thread->owner);
+	put_task_struct(thread->task);
+	kfree(thread);
+	module_put_and_kthread_exit(0);
+	return 0;
+}
+
+struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error)
+{
+	struct shim_thread *thread;
+
+	*error = -ENOMEM;
+	if (fault())
+		return NULL;
+	thread = kzalloc(sizeof(*thread), GFP_MODEST);
+	if (!thread)
+		return NULL;
+	if (!try_module_get(owner)) {
+		*error = -ENOENT;
+		goto free;
+	}
+	thread->owner = owner;
+	thread->job = job;
+	init_completion(&thread->ended);
+	thread->task = kthread_create(thread_main, thread, "vmcoredd");
+	if (IS_ERR(thread->task)) {
+		*error = PTR_ERR(thread->task);
+		goto put_owner;
+	}
+	get_task_struct(thread->task);
+	wake_up_process(thread->task);
+	return thread;
+
+put_owner:
+	module_put(owner);
+free:
+	kfree(thread);
+	return NULL;
+}
+
+int shim_thread_wait(struct shim_thread *thread, u32 milliseconds)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(milliseconds);
+	unsigned long pause = THREAD_LOOK;
+
+	for (;;) {
+		if (milliseconds) {
+			if (time_after_eq(jiffies, end))
+				return SHIM_THREAD_LATE;
+			pause = min(THREAD_LOOK, end - jiffies);
+		}
+		if (wait_for_completion_timeout(&thread->ended, pause))
+			return SHIM_THREAD_ENDED;
+		if (READ_ONCE(thread->task->exit_state))
+			return try_wait_for_completion(&thread->ended) ?
+				SHIM_THREAD_ENDED : SHIM_THREAD_CRASHED;
+	}
+}
+
+void shim_thread_free(struct shim_thread *thread, bool crashed)
+{
+	/* One that died may never come to its end. */
+	if (!crashed)
+		kthread_stop(thread->task);
+	put_task_struct(thread->task);
+	module_put(thread->owner);
+	kfree(thread);
+}
+
+bool shim_thread_abandon(struct shim_thread *thread)
+{
+	/* Its last steps are in this module. */
+	__module_get(THIS_MODULE);
+	if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ABANDONED) == THREAD_RUNS)
+		return true;
+	module_put(THIS_MODULE);
+	return false;
 }
 
 struct mutex *shim_mutex_create(u32 lock)
@@ -153,9 +393,11 @@ struct mutex *shim_mutex_create(u32 lock)
 		[SHIM_LOCK_STORE]	= "vmcoredd_store",
 		[SHIM_LOCK_ENTRIES]	= "vmcoredd_entries",
 		[SHIM_LOCK_WINDOWS]	= "vmcoredd_windows",
+		[SHIM_LOCK_WRITER]	= "vmcoredd_writer",
+		[SHIM_LOCK_CACHE]	= "vmcoredd_cache",
 	};
 	static struct lock_class_key keys[ARRAY_SIZE(names)];
-	struct mutex *mutex = kmalloc(sizeof(*mutex), GFP_MODEST);
+	struct mutex *mutex = fault() ? NULL : kmalloc(sizeof(*mutex), GFP_MODEST);
 
 	if (mutex)
 		__mutex_init(mutex, names[lock], &keys[lock]);
@@ -190,7 +432,7 @@ void shim_sleep(u32 milliseconds)
 
 struct file *shim_file_open(const char *path, int *error)
 {
-	struct file *file = filp_open(path, O_RDONLY, 0);
+	struct file *file = fault() ? ERR_PTR(-EMFILE) : filp_open(path, O_RDONLY, 0);
 
 	*error = PTR_ERR_OR_ZERO(file);
 	return IS_ERR(file) ? NULL : file;
@@ -198,12 +440,12 @@ struct file *shim_file_open(const char *path, int *error)
 
 ssize_t shim_file_read(struct file *file, loff_t offset, void *to, size_t length)
 {
-	return kernel_read(file, to, length, &offset);
+	return fault() ? -EIO : kernel_read(file, to, length, &offset);
 }
 
 loff_t shim_file_size(struct file *file)
 {
-	return vfs_llseek(file, 0, SEEK_END);
+	return fault() ? -EIO : vfs_llseek(file, 0, SEEK_END);
 }
 
 bool shim_file_is_shared(struct file *file)
@@ -222,7 +464,8 @@ void *shim_map_window(u64 physical, size_t size)
 	 * Where there is any memory of this kernel, memremap() gives the direct
 	 * map, in which the holes around that memory are not mapped.
 	 */
-	if (region_intersects(physical, size, IORESOURCE_SYSTEM_RAM,
+	if (fault() ||
+	    region_intersects(physical, size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return NULL;
 	return memremap(physical, size, MEMREMAP_WB);
@@ -235,7 +478,7 @@ void shim_unmap_window(void *window)
 
 void *shim_map_page(u64 physical)
 {
-	return (__force void *)ioremap_cache(physical, PAGE_SIZE);
+	return fault() ? NULL : (__force void *)ioremap_cache(physical, PAGE_SIZE);
 }
 
 void shim_unmap_page(void *page)
@@ -269,13 +512,23 @@ int shim_call_collector(struct vmcoredd_data *data, void *buffer)
 	return data->vmcoredd_callback(data, buffer);
 }
 
+/* Files only grow: of two sizes that race here, the larger one is newer. */
+static void grow(struct inode *inode, loff_t size)
+{
+	static DEFINE_SPINLOCK(lock);
+
+	spin_lock(&lock);
+	if (size > i_size_read(inode))
+		i_size_write(inode, size);
+	spin_unlock(&lock);
+}
+
 /*
  * The files. An open file holds a snapshot and, through the module's use
  * count, the code that its mappings fault into.
  */
 static int file_open(struct inode *inode, struct file *file)
 {
-	loff_t size;
 	int error = 0;
 
 	if (!try_module_get(THIS_MODULE))
@@ -285,10 +538,7 @@ static int file_open(struct inode *inode, struct file *file)
 		module_put(THIS_MODULE);
 		return error;
 	}
-	/* Files only grow; of two that race here, the larger one is newer. */
-	size = rust_size(file->private_data);
-	if (size > i_size_read(inode))
-		i_size_write(inode, size);
+	grow(inode, rust_size(file->private_data));
 	return 0;
 }
 
@@ -366,14 +616,16 @@ static const struct proc_ops file_ops = {
 	.proc_mmap	= file_mmap,
 };
 
+static const char * const file_names[] = {
+	[SHIM_FILE_VMCORE]	= "vmcore",
+	[SHIM_FILE_VMCOREDD]	= "vmcoredd",
+};
+
 struct proc_dir_entry *shim_proc_create(u32 file)
 {
-	static const char * const names[] = {
-		[SHIM_FILE_VMCORE]	= "vmcore",
-		[SHIM_FILE_VMCOREDD]	= "vmcoredd",
-	};
-
-	return proc_create_data(names[file], 0400, NULL, &file_ops, (void *)(uintptr_t)file);
+	if (fault())
+		return NULL;
+	return proc_create_data(file_names[file], 0400, NULL, &file_ops, (void *)(uintptr_t)file);
 }
 
 void shim_proc_remove(struct proc_dir_entry *entry)
@@ -381,9 +633,25 @@ void shim_proc_remove(struct proc_dir_entry *entry)
 	proc_remove(entry);
 }
 
-void shim_proc_set_size(struct proc_dir_entry *entry, loff_t size)
+/*
+ * An inode that is in use has a size of its own, and procfs tells nobody which
+ * inodes an entry has; that of /proc is the one that is looked at. Where /proc is
+ * not there for this task, the next open() does it.
+ */
+void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size)
 {
+	char name[] = "/proc/vmcoredd";
+	struct inode *inode;
+	struct path path;
+
 	proc_set_size(entry, size);
+	snprintf(name, sizeof(name), "/proc/%s", file_names[file]);
+	if (kern_path(name, 0, &path))
+		return;
+	inode = d_inode(path.dentry);
+	if (inode->i_sb->s_magic == PROC_SUPER_MAGIC)
+		grow(inode, size);
+	path_put(&path);
 }
 
 void shim_proc_remove_kernels_vmcore(void)
@@ -402,13 +670,15 @@ void shim_pin_module(void)
  * @data: name, size and callback of the dump, as in mainline
  *
  * Calls the callback with a zero-filled buffer of the size that it asked for
- * and keeps what it left there.
+ * and keeps what it left there, compressed.
  *
- * Context: process context; may sleep. The callback is called in the context
- * of the caller, without a lock held.
+ * Context: process context; may sleep. The callback is called in a thread of its
+ * own, while this one waits, so that it may crash without harm to its driver.
  * Return: 0; -EINVAL for bad arguments, or when novmcoredd is given; -ENOMEM;
- * -EFBIG when the vmcore's header has no room for it; or what the callback
- * returned. Every failure is in the log, too.
+ * -EFBIG for more than a note can hold; -ENOSPC when not all of it was kept;
+ * -EFAULT when the callback crashed; -ETIMEDOUT when it did not end within
+ * callback_deadline_ms; or what it returned. Every outcome is in the log and in
+ * the manifest.
  */
 int vmcore_add_device_dump(struct vmcoredd_data *data)
 {
@@ -419,11 +689,11 @@ int vmcore_add_device_dump(struct vmcoredd_data *data)
 EXPORT_SYMBOL(vmcore_add_device_dump);
 #endif
 
-int vmcoredd_collect(const char *name, size_t length,
+int vmcoredd_collect(struct module *owner, const char *name, size_t length, u64 size,
 		     int (*collect)(void *context, struct vmcoredd_writer *writer),
-		     void *context)
+		     void (*release)(void *context), void *context)
 {
-	return rust_collect(name, length, collect, context);
+	return rust_collect(owner, name, length, size, collect, release, context);
 }
 EXPORT_SYMBOL_GPL(vmcoredd_collect);
 

@@ -23,6 +23,8 @@
 #define SHIM_EFAULT	14
 #define SHIM_EINVAL	22
 #define SHIM_EFBIG	27
+#define SHIM_ENOSPC	28
+#define SHIM_ETIMEDOUT	110
 
 /* What shim_environment() finds. */
 #define SHIM_ENV_CRASH_KERNEL	0x1U
@@ -35,6 +37,16 @@
 #define SHIM_LOCK_STORE		0U
 #define SHIM_LOCK_ENTRIES	1U
 #define SHIM_LOCK_WINDOWS	2U
+#define SHIM_LOCK_WRITER	3U
+#define SHIM_LOCK_CACHE		4U
+
+/* What shim_thread_wait() finds. */
+#define SHIM_THREAD_ENDED	0
+#define SHIM_THREAD_CRASHED	1
+#define SHIM_THREAD_LATE	2
+
+/* How large a workspace shim_compress() needs, in bytes. */
+#define SHIM_COMPRESS_WORKSPACE	16384U
 
 /* The files that are served. */
 #define SHIM_FILE_VMCORE	0U
@@ -42,13 +54,28 @@
 
 struct file;
 struct iov_iter;
+struct module;
 struct mutex;
+struct page;
 struct proc_dir_entry;
+struct shim_thread;
 struct vm_area_struct;
 struct vmcoredd_data;
 struct vmcoredd_writer;
 
+/** What the operator set; 0 stands for what the module finds right. */
+struct shim_parameters {
+	u64 budget_kib;
+	u64 dump_kib;
+	u64 inline_kib;
+	u32 deadline_ms;
+	u32 callback_deadline_ms;
+};
+
 /* Implemented in C. */
+
+/** The module's parameters. */
+void shim_parameters(struct shim_parameters *parameters);
 
 /** Logs a line of @length bytes without its end. Any context. */
 void shim_log(int level, const char *text, size_t length);
@@ -69,10 +96,65 @@ void *shim_alloc(size_t size);
 void shim_free(const void *memory);
 
 /**
- * As shim_alloc(), page-wise from the vmalloc area: for buffers of any size.
- * Freed with shim_free().
+ * 1 << @order zero-filled pages one behind the other, or NULL; as shim_alloc(),
+ * but does not try hard for more than one. May sleep.
  */
-void *shim_alloc_pages(size_t size);
+struct page *shim_pages_alloc(u32 order);
+
+/** Frees what shim_pages_alloc() gave for @order. */
+void shim_pages_free(struct page *pages, u32 order);
+
+/** The page @index pages behind @pages. */
+struct page *shim_pages_at(struct page *pages, u32 index);
+
+/** Where the bytes of pages of shim_pages_alloc() are. */
+void *shim_pages_address(struct page *pages);
+
+/** Maps @count pages one behind the other, or gives NULL. Sleeps. */
+void *shim_pages_map(struct page **pages, u32 count);
+
+/** Undoes shim_pages_map(). Sleeps. */
+void shim_pages_unmap(void *map);
+
+/** Copies @length bytes, which may be anywhere in the kernel; false if they are not there. */
+bool shim_copy(void *to, const void *from, size_t length);
+
+/** How large the output of shim_compress() may get for @length bytes. */
+size_t shim_compress_bound(size_t length);
+
+/** Compresses @length bytes; how many they became, or 0. */
+size_t shim_compress(void *workspace, const void *from, size_t length, void *to);
+
+/** Fills @to with what was compressed to @from; false if that is something else. */
+bool shim_decompress(const void *from, size_t length, void *to, size_t to_length);
+
+/** CRC-32C of what has the CRC-32C @crc and @length bytes behind it. */
+u32 shim_crc32c(u32 crc, const void *data, size_t length);
+
+/** Milliseconds since the kernel started. Any context. */
+u64 shim_milliseconds(void);
+
+/**
+ * Starts a thread that calls rust_run() with @job, and keeps @owner, if that is
+ * not NULL, loaded meanwhile. NULL with a negative errno in @error, also where
+ * @owner is being unloaded. Sleeps.
+ */
+struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error);
+
+/**
+ * Waits for @thread, @milliseconds at most or, if that is 0, for ever:
+ * SHIM_THREAD_ENDED, SHIM_THREAD_CRASHED or SHIM_THREAD_LATE. Sleeps.
+ */
+int shim_thread_wait(struct shim_thread *thread, u32 milliseconds);
+
+/** Frees @thread, which has ended or, if @crashed, died. Sleeps. */
+void shim_thread_free(struct shim_thread *thread, bool crashed);
+
+/**
+ * Leaves @thread to itself: when it ends, it calls rust_abandoned() with its job
+ * and frees itself. False, and nothing is done, if it has just ended.
+ */
+bool shim_thread_abandon(struct shim_thread *thread);
 
 /** A new mutex for SHIM_LOCK_@lock, or NULL. May sleep. */
 struct mutex *shim_mutex_create(u32 lock);
@@ -120,10 +202,10 @@ struct proc_dir_entry *shim_proc_create(u32 file);
 void shim_proc_remove(struct proc_dir_entry *entry);
 
 /**
- * Sets the size of an entry, in bytes, as stat() shows it where nobody looked
- * the entry up before; there it shows the new size from the next open on.
+ * Sets the size of the entry of SHIM_FILE_@file, in bytes, as stat() shows it.
+ * Sleeps.
  */
-void shim_proc_set_size(struct proc_dir_entry *entry, loff_t size);
+void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size);
 
 /** Removes the kernel's own /proc/vmcore; closes whoever has it open. Sleeps. */
 void shim_proc_remove_kernels_vmcore(void);
@@ -164,7 +246,7 @@ size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length);
 /** Puts @length zeros into @to; how many it took. May fault and sleep. */
 size_t shim_iter_zero(struct iov_iter *to, size_t length);
 
-/** Calls the callback of @data, as its driver expects it. */
+/** Calls the callback of @data, as its driver expects it. May sleep. */
 int shim_call_collector(struct vmcoredd_data *data, void *buffer);
 
 /* Implemented in Rust. */
@@ -211,11 +293,17 @@ int rust_add(struct vmcoredd_data *data, const char *name, u32 size, bool has_ca
 /**
  * The body of vmcoredd_collect(): @name has @length bytes. Sleeps.
  */
-int rust_collect(const char *name, size_t length,
+int rust_collect(struct module *owner, const char *name, size_t length, u64 size,
 		 int (*collect)(void *context, struct vmcoredd_writer *writer),
-		 void *context);
+		 void (*release)(void *context), void *context);
 
 /** The body of vmcoredd_write(). May sleep. */
 int rust_write(struct vmcoredd_writer *writer, const void *data, size_t length);
+
+/** The body of a thread of shim_thread_start(). Sleeps. */
+void rust_run(void *job);
+
+/** Frees the @job of a thread that was left to itself. Sleeps. */
+void rust_abandoned(void *job);
 
 #endif /* VMCOREDD_SHIM_H */

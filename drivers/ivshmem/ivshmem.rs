@@ -19,7 +19,7 @@ fn probe(device: &Device) -> Result<(), Errno> {
     }
     let memory = device.bar(MEMORY_BAR)?;
     let name = Name::new().text(b"ivshmem_").text(device.name());
-    collect(&name, |writer| {
+    collect(&name, memory.size() as u64, move |writer| {
         let mut bytes = [0; PART];
         for offset in (0..memory.size()).step_by(PART) {
             let length = PART.min(memory.size() - offset);

@@ -118,7 +118,7 @@ fn check_rewritten(original: &Original<'_>, pages: &[u8], loads: &[Load], dumps_
     ends.retain(|end| *end > 0);
     ends.dedup();
     let dumps = ends.as_slice();
-    let layout = Layout::new(pages.len() as u64, dumps, original.notes_size(), loads);
+    let layout = Layout::new(pages.len() as u64, dumps, 0, original.notes_size(), loads);
     let layout = layout.expect("what the header can say");
     assert_eq!((layout.memory_start(), layout.size()), (again.memory_start(), again.size()));
     check_layout(&layout, &ends, loads);
@@ -145,6 +145,7 @@ fn check_layout(layout: &Layout<'_, [u64]>, ends: &[u64], loads: &[Load]) {
                 memory += 1;
             }
             Place::Header { within } => assert_eq!((offset, within), (0, 0)),
+            Place::Manifest { .. } => unreachable!("there is no manifest"),
             Place::Notes { within } => assert_eq!(within, 0),
             Place::Zeros => assert!(span.length < PAGE_SIZE),
         }
@@ -166,6 +167,7 @@ fn moved(place: Place, by: u64) -> Place {
     match place {
         Place::Header { within } => Place::Header { within: within + by },
         Place::Dump { index, within } => Place::Dump { index, within: within + by },
+        Place::Manifest { within } => Place::Manifest { within: within + by },
         Place::Notes { within } => Place::Notes { within: within + by },
         Place::Zeros => Place::Zeros,
         Place::Memory { physical } => Place::Memory { physical: physical + by },

@@ -4,7 +4,9 @@
  */
 #include <linux/crash_dump.h>
 #include <linux/io.h>
+#include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 
 #include "driver.h"
 
@@ -12,9 +14,34 @@ static_assert(DRIVER_ENOMEM == ENOMEM);
 static_assert(DRIVER_ENODEV == ENODEV);
 static_assert(DRIVER_EINVAL == EINVAL);
 
+struct module *driver_module(void)
+{
+	return THIS_MODULE;
+}
+
+void *driver_alloc(size_t size)
+{
+	return kmalloc(size, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+}
+
+void driver_free(void *memory)
+{
+	kfree(memory);
+}
+
 bool driver_in_crash_kernel(void)
 {
 	return is_kdump_kernel();
+}
+
+void driver_pci_get(struct pci_dev *pdev)
+{
+	pci_dev_get(pdev);
+}
+
+void driver_pci_put(struct pci_dev *pdev)
+{
+	pci_dev_put(pdev);
 }
 
 const char *driver_pci_name(const struct pci_dev *pdev)

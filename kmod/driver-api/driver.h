@@ -13,12 +13,28 @@
 #define DRIVER_ENODEV	19
 #define DRIVER_EINVAL	22
 
+struct module;
 struct pci_dev;
 
 /* Implemented in C. */
 
+/** The driver's own module. */
+struct module *driver_module(void);
+
+/** @size bytes, or NULL. May sleep. Freed with driver_free(). */
+void *driver_alloc(size_t size);
+
+/** Frees what driver_alloc() gave. */
+void driver_free(void *memory);
+
 /** Whether this is a crash kernel. Any context. */
 bool driver_in_crash_kernel(void);
+
+/** Keeps @pdev from being freed. */
+void driver_pci_get(struct pci_dev *pdev);
+
+/** Undoes driver_pci_get(). May sleep. */
+void driver_pci_put(struct pci_dev *pdev);
 
 /** Name of @pdev, terminated, which lives as long as it. */
 const char *driver_pci_name(const struct pci_dev *pdev);

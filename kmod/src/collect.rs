@@ -1,155 +1,185 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Taking a driver's dump: the outcome of every collection is in the log.
+//! Taking a driver's dump: the outcome of every collection is in the manifest and
+//! in the log.
 
-use devdump::{Dump, DumpWriter};
-use vmcore::device_dump::{Name, NameError};
+use devdump::{Collection, DumpWriter, Ending, NoMemory};
+use vmcore::device_dump::{LENGTH_MAX, Name, NameError};
+use vmcore::manifest::{Reason, Record, Renamed, Status};
+use vmcore::note::until_zero;
 
+use crate::job::{Callback, Job, Pieces};
+use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
-use crate::kernel::memory::{Block, KernelMemory, Shared};
+use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::thread::Owner;
 use crate::module::Module;
 
-/// Why there is no dump.
-pub enum Refusal {
-    /// The driver asked for something that cannot be.
-    Bad(&'static str),
-    /// The driver's own collector failed.
-    Failed(Errno),
-    /// There is no place for what it collected.
-    Kept(Errno),
+/// How long a collector that writes in pieces may take unless the operator says
+/// otherwise, in milliseconds.
+const DEADLINE: u32 = 30_000;
+/// How long such a collector has to end by itself, once it can write no more, in
+/// milliseconds.
+const GRACE: u32 = 1_000;
+
+/// The name that a driver asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    name: Name,
+    renamed: Renamed,
 }
 
-impl Refusal {
-    const fn errno(&self) -> Errno {
-        match self {
-            Self::Bad(_) => EINVAL,
-            Self::Failed(errno) | Self::Kept(errno) => *errno,
-        }
-    }
-}
-
-impl From<NameError> for Refusal {
-    fn from(error: NameError) -> Self {
-        Self::Bad(error.message())
-    }
-}
-
-impl<E: Into<Errno>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Kept(error.into())
-    }
-}
-
-/// Lets `collect` write a dump and adds it. Sleeps.
-///
-/// # Errors
-/// The errno that goes back to the driver; the reason is in the log.
-pub fn collect(
-    name: Result<Name, Refusal>,
-    collect: impl FnOnce(&Shared<Module>, &Name) -> Result<Dump<KernelMemory>, Refusal>,
-) -> Result<(), Errno> {
-    let name = match name {
-        Ok(name) => name,
-        Err(refusal) => {
-            report(&"a device dump", &refusal);
-            return Err(refusal.errno());
-        }
-    };
-    let added = module().and_then(|module| {
-        let dump = collect(&module, &name)?;
-        let length = dump.length();
-        Ok((module.add(dump)?, length))
-    });
-    match added {
-        Ok((name, length)) => {
-            log!(Info, name, ": ", length, " bytes");
-            Ok(())
-        }
-        Err(refusal) => {
-            report(&name, &refusal);
-            Err(refusal.errno())
-        }
-    }
-}
-
-fn module() -> Result<Shared<Module>, Refusal> {
-    let module = Module::get().ok_or(Refusal::Bad("the module is not loaded yet"))?;
-    if module.is_switched_off() {
-        return Err(Refusal::Bad("novmcoredd is given"));
-    }
-    Ok(module)
-}
-
-fn report(what: &impl crate::kernel::log::Show, refusal: &Refusal) {
-    match refusal {
-        Refusal::Bad(reason) => log!(Warning, *what, " is refused: ", *reason),
-        Refusal::Failed(errno) => log!(Warning, *what, " failed: its collector gave ", *errno),
-        Refusal::Kept(errno) => log!(Warning, *what, " is lost: it cannot be kept, ", *errno),
-    }
-}
-
-/// A dump of `size` bytes that `fill` leaves in one zero-filled buffer, which
-/// is there only meanwhile.
-///
-/// # Errors
-/// [`Refusal`].
-pub fn in_one_buffer(
-    module: &Module,
-    name: &Name,
-    size: u32,
-    fill: impl FnOnce(&mut Block) -> Result<(), Errno>,
-) -> Result<Dump<KernelMemory>, Refusal> {
-    // The buffer, and what is kept of it.
-    module.afford(u64::from(size) * 2)?;
-    let mut buffer = Block::pages(size as usize)?;
-    fill(&mut buffer).map_err(Refusal::Failed)?;
-    let mut writer = DumpWriter::new(KernelMemory, *name)?;
-    writer.write(&buffer)?;
-    Ok(writer.finish()?)
-}
-
-/// What a collector that writes in pieces is given.
-pub struct Writer {
-    module: Shared<Module>,
-    writer: DumpWriter<KernelMemory>,
-    /// Of the first write that failed: the dump is not whole even if the
-    /// collector did not look at what it returned.
-    failed: Option<Errno>,
-}
-
-impl Writer {
-    /// Puts `data` behind what was written before.
+impl Wanted {
+    /// The name in `bytes`, up to a terminating zero or their end.
     ///
     /// # Errors
-    /// An errno when it does not fit.
-    pub fn write(&mut self, data: &[u8]) -> Result<(), Errno> {
-        let afforded = self.module.afford(data.len() as u64);
-        let written = afforded.and_then(|()| Ok(self.writer.write(data)?));
-        if let Err(errno) = written {
-            self.failed.get_or_insert(errno);
-        }
-        written
+    /// The [`Reason`] why that is none.
+    pub fn new(bytes: &[u8]) -> Result<Self, Reason> {
+        let name = Name::new(bytes).map_err(|error| match error {
+            NameError::Empty => Reason::NoName,
+            NameError::Unterminated => Reason::NameTooLong,
+        })?;
+        let unprintable = name.as_bytes() != until_zero(bytes);
+        Ok(Self { name, renamed: Renamed { unprintable, taken: false } })
     }
 }
 
-/// A dump that `write` writes in pieces.
+/// Lets `collect` make a dump, unless something about it is refused: `wanted` says
+/// why there is no name, `allowed` why there is no dump of that name. Sleeps.
 ///
 /// # Errors
-/// [`Refusal`].
-pub fn in_pieces(
-    module: &Shared<Module>,
-    name: &Name,
-    write: impl FnOnce(&mut Writer) -> Result<(), Errno>,
-) -> Result<Dump<KernelMemory>, Refusal> {
-    let writer = DumpWriter::new(KernelMemory, *name)?;
-    let mut writer = Writer { module: module.clone(), writer, failed: None };
-    let written = write(&mut writer);
-    match writer.failed {
-        // A collector hands on what a write gave it; that is not its own failure.
-        Some(errno) => Err(Refusal::Kept(errno)),
-        None => {
-            written.map_err(Refusal::Failed)?;
-            Ok(writer.writer.finish()?)
+/// The errno that goes back to the driver; the reason is in the log and in the
+/// manifest.
+pub fn collect(
+    wanted: Result<Wanted, Reason>,
+    allowed: Result<(), Reason>,
+    collect: impl FnOnce(&Shared<Module>, Wanted) -> Record,
+) -> Result<(), Errno> {
+    let Some(module) = Module::get() else {
+        log!(Warning, "a device dump: refused, the module is not loaded yet");
+        return Err(EINVAL);
+    };
+    let allowed = match module.is_switched_off() {
+        true => Err(Reason::SwitchedOff),
+        false => allowed,
+    };
+    let record = match (wanted, allowed) {
+        (Ok(wanted), Ok(())) => collect(&module, wanted),
+        (Ok(Wanted { name, renamed }), Err(reason)) => {
+            module.store().refuse(Some(name), renamed, reason)
         }
+        (Err(reason), _) => module.store().refuse(None, Renamed::default(), reason),
+    };
+    module.update_sizes();
+    match record.status {
+        Status::Complete => log!(Info, record),
+        _ => log!(Warning, record),
+    }
+    result(&record)
+}
+
+/// What the driver is told.
+fn result(record: &Record) -> Result<(), Errno> {
+    match record.reason {
+        // All that there was is kept; the manifest tells the rest.
+        None | Some(Reason::Shorter | Reason::Longer) => Ok(()),
+        Some(reason) => Err(reason.into()),
+    }
+}
+
+fn start(module: &Module, wanted: Wanted, declared: u64) -> Collection<KernelMemory> {
+    let collection = Collection::start(module.store(), &wanted.name, wanted.renamed, declared);
+    // Who looks now sees that it is running.
+    module.update_sizes();
+    collection
+}
+
+/// Whether a note can have `size` bytes.
+///
+/// # Errors
+/// The [`Reason`] why not.
+pub fn check_size(size: u64) -> Result<(), Reason> {
+    match size {
+        0 => Err(Reason::NoSize),
+        size if size > LENGTH_MAX => Err(Reason::TooLong),
+        _ => Ok(()),
+    }
+}
+
+/// A dump of the `size` bytes that `callback` leaves in one buffer, which is there
+/// only meanwhile. Sleeps.
+pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callback) -> Record {
+    let collection = start(module, wanted, size.into());
+    let job = PageBuffer::new(size).and_then(|buffer| Job::callback(callback, buffer));
+    let mut job = match job {
+        Ok(job) => job,
+        Err(NoMemory) => return collection.end(None, Ending::NotCalled(Reason::NoMemory)),
+    };
+    let limit = module.parameters().callback_deadline;
+    let ending = Job::carry_out(&job, Owner::UNKNOWN, limit);
+    match ending {
+        // What a callback that failed left in the buffer is not meant to be read.
+        Ending::Returned(errno) if errno != 0 => collection.end(None, ending),
+        Ending::NotCalled(_) => collection.end(None, ending),
+        Ending::Returned(_) | Ending::Crashed | Ending::Late => {
+            let writer = collection.writer(None);
+            let written = writer.map(|writer| copied(writer, &mut job));
+            match written {
+                Ok(written) => collection.end(Some(written), ending),
+                Err(NoMemory) => collection.end(None, Ending::NotCalled(Reason::NoMemory)),
+            }
+        }
+    }
+}
+
+/// `writer` with what is in the buffer of `job`, or in as much of it as there is
+/// place for.
+fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Shared<Job>) -> DumpWriter<KernelMemory> {
+    // The writer itself remembers what did not fit.
+    let _ = match Job::take_buffer(job) {
+        Some(buffer) => {
+            let size = buffer.size() as u64;
+            let mut reader = buffer.into_reader();
+            writer.write_with(size, |to| {
+                reader.read(to);
+                true
+            })
+        }
+        None => job.buffer().map_or(Ok(()), |buffer| {
+            let mut at = 0;
+            writer.write_with(buffer.size() as u64, |to| {
+                buffer.read(at, to);
+                at += to.len();
+                true
+            })
+        }),
+    };
+    writer
+}
+
+/// A dump that `pieces`, a collector in the module `owner`, writes in pieces, `size`
+/// bytes or, where that is 0, any number. Sleeps.
+pub fn in_pieces(
+    module: &Module,
+    wanted: Wanted,
+    owner: Owner,
+    size: u64,
+    pieces: Pieces,
+) -> Record {
+    let collection = start(module, wanted, size);
+    let limit = module.parameters().deadline.unwrap_or(DEADLINE);
+    let writer = match collection.writer(Some(limit.into())) {
+        Ok(writer) => writer,
+        Err(NoMemory) => {
+            pieces.release();
+            return collection.end(None, Ending::NotCalled(Reason::NoMemory));
+        }
+    };
+    match Job::pieces(pieces, writer) {
+        Ok(job) => {
+            let ending = Job::carry_out(&job, owner, Some(limit.saturating_add(GRACE)));
+            collection.end(job.take_writer(), ending)
+        }
+        Err(NoMemory) => collection.end(None, Ending::NotCalled(Reason::NoMemory)),
     }
 }

@@ -7,21 +7,22 @@ use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use core::slice;
 
+use devdump::Lent;
 use vmcore::PAGE_SIZE;
-use vmcore::device_dump::{NAME_SIZE, Name};
+use vmcore::device_dump::NAME_SIZE;
+use vmcore::manifest::Reason;
 
-use crate::collect::{Refusal, Writer, collect, in_one_buffer, in_pieces};
-use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, check, to_c};
+use crate::collect::{Wanted, check_size, collect, in_one_buffer, in_pieces};
+use crate::job::{self, Callback, Collect, Job, Pieces, Release};
+use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
 use crate::kernel::iter::Iter;
 use crate::kernel::mapping::UserMapping;
-use crate::kernel::memory::Shared;
+use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::proc::Which;
 use crate::kernel::shim;
+use crate::kernel::thread::Owner;
 use crate::module::Module;
 use crate::served::Open;
-
-/// The callback of a collector that writes in pieces.
-pub type Collect = unsafe extern "C" fn(*mut c_void, *mut shim::vmcoredd_writer) -> c_int;
 
 /// Module load.
 #[unsafe(no_mangle)]
@@ -43,7 +44,7 @@ pub extern "C" fn rust_unload() {
 pub unsafe extern "C" fn rust_open(file: u32, error: *mut c_int) -> *mut c_void {
     let open = || -> Result<Shared<Open>, Errno> {
         let which = Which::from_number(file).ok_or(EINVAL)?;
-        Ok(Shared::new(Module::get().ok_or(EIO)?.open(which)?)?)
+        Module::get().ok_or(EIO)?.open(which)
     };
     match open() {
         Ok(open) => open.into_raw(),
@@ -153,63 +154,68 @@ pub unsafe extern "C" fn rust_add(
     size: u32,
     has_callback: bool,
 ) -> c_int {
-    let check_arguments = || -> Result<Name, Refusal> {
-        if data.is_null() || name.is_null() {
-            return Err(Refusal::Bad("there is no struct vmcoredd_data"));
-        }
+    let wanted = if data.is_null() || name.is_null() {
+        Err(Reason::NoData)
+    } else {
         // SAFETY: the caller promises 44 bytes.
-        let name = Name::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) })?;
-        Ok(name)
+        Wanted::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) })
     };
-    to_c(collect(check_arguments(), |module, name| {
-        if size == 0 {
-            return Err(Refusal::Bad("its size is 0"));
-        }
-        if !has_callback {
-            return Err(Refusal::Bad("it has no callback"));
-        }
-        in_one_buffer(module, name, size, |buffer| {
-            // SAFETY: `data` has a callback, which was told the buffer's size.
-            check(unsafe { shim::shim_call_collector(data, buffer.as_mut_ptr().cast()) })
-        })
+    let callback = if has_callback { Ok(()) } else { Err(Reason::NoCallback) };
+    let allowed = check_size(size.into()).and(callback);
+    to_c(collect(wanted, allowed, |module, wanted| {
+        // SAFETY: `data` is valid and has a callback; the caller waits for it.
+        let callback = unsafe { Callback::new(data) };
+        in_one_buffer(module, wanted, size, callback)
     }))
 }
 
 /// The body of `vmcoredd_collect()`.
 ///
 /// # Safety
-/// `name` is null or `length` bytes; `collect_pieces` may be called once with
-/// `context`.
+/// `owner` is null or a loaded module; `name` is null or `length` bytes;
+/// `collect_pieces` may be called once with `context`, and then `release`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_collect(
+    owner: *mut shim::module,
     name: *const u8,
     length: usize,
+    size: u64,
     collect_pieces: Option<Collect>,
+    release: Option<Release>,
     context: *mut c_void,
 ) -> c_int {
-    let check_arguments = || -> Result<Name, Refusal> {
-        if name.is_null() {
-            return Err(Refusal::Bad("it has no name"));
-        }
+    let wanted = if name.is_null() {
+        Err(Reason::NoName)
+    } else {
         // SAFETY: the caller promises `length` bytes.
-        let name = Name::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })?;
-        Ok(name)
+        Wanted::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })
     };
-    to_c(collect(check_arguments(), |module, name| {
-        let callback = collect_pieces.ok_or(Refusal::Bad("it has no callback"))?;
-        in_pieces(module, name, |writer| {
-            let writer: *mut Writer = writer;
-            // SAFETY: the caller promises it; the writer lives until it returns.
-            check(unsafe { callback(context, writer.cast()) })
-        })
-    }))
+    let allowed = if collect_pieces.is_some() { Ok(()) } else { Err(Reason::NoCallback) };
+    let mut release = release;
+    let result = collect(wanted, allowed, |module, wanted| {
+        let callback = collect_pieces.unwrap_or(collects_nothing);
+        // SAFETY: the caller promises it.
+        let pieces = unsafe { Pieces::new(callback, release.take(), context) };
+        // SAFETY: the caller promises it.
+        in_pieces(module, wanted, unsafe { Owner::new(owner) }, size, pieces)
+    });
+    if let Some(release) = release {
+        // SAFETY: the caller promises it; nothing was called.
+        unsafe { release(context) };
+    }
+    to_c(result)
+}
+
+/// Stands for a callback that is missing, which was refused before.
+unsafe extern "C" fn collects_nothing(_: *mut c_void, _: *mut shim::vmcoredd_writer) -> c_int {
+    EINVAL.0
 }
 
 /// The body of `vmcoredd_write()`.
 ///
 /// # Safety
-/// `writer` is the one that the running collector was given, and is used by
-/// one thread at a time; `data` is `length` bytes.
+/// `writer` is null or the one that the running collector was given, and is used
+/// by one thread at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_write(
     writer: *mut shim::vmcoredd_writer,
@@ -219,11 +225,28 @@ pub unsafe extern "C" fn rust_write(
     if writer.is_null() || (data.is_null() && length > 0) {
         return EINVAL.0;
     }
-    if length == 0 {
-        return 0;
-    }
     // SAFETY: the caller promises it.
-    let writer = unsafe { &mut *writer.cast::<Writer>() };
+    let writer = unsafe { &*writer.cast_const().cast::<Lent<KernelMemory>>() };
+    job::write(writer, data, length)
+}
+
+/// The body of a collector's own thread.
+///
+/// # Safety
+/// `job` is the one that the thread was started with.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_run(job: *mut c_void) {
     // SAFETY: the caller promises it.
-    to_c(writer.write(unsafe { slice::from_raw_parts(data.cast(), length) }))
+    let job: &Job = unsafe { Shared::borrow(job) };
+    job.run();
+}
+
+/// Frees the job of a thread that was left to itself.
+///
+/// # Safety
+/// `job` is the one that the thread was started with, and not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_abandoned(job: *mut c_void) {
+    // SAFETY: the caller promises it.
+    drop(unsafe { Shared::<Job>::from_raw(job) });
 }

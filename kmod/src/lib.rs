@@ -4,11 +4,13 @@
 //! `shim.c` is the C side and `shim.h` the contract with it; [`entry`] is what
 //! C calls, [`kernel`] the safe face of what it offers. [`load`] decides whether
 //! the kernel's own `/proc/vmcore` is replaced, [`served`] is a file as readers
-//! see it, [`collect`] takes a driver's dump, and [`module`] holds it all together.
+//! see it, [`collect`] takes a driver's dump, [`job`] is what its collector's own
+//! thread does, and [`module`] holds it all together.
 #![no_std]
 
 pub mod collect;
 pub mod entry;
+pub mod job;
 pub mod kernel;
 pub mod load;
 pub mod module;

@@ -117,8 +117,11 @@ pub struct Plan {
     pub vmcore: Option<Shared<Served>>,
     /// The file without memory.
     pub vmcoredd: Shared<Served>,
-    /// The most bytes of device dumps that fit.
+    /// The most bytes of notes that fit into the header of the first one; 0
+    /// without it.
     pub room: u64,
+    /// How many bytes of notes that file has by itself.
+    pub notes_size: u64,
 }
 
 /// Reads and checks the kernel's file, and says in the log why it is left
@@ -139,7 +142,7 @@ pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
             let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
             let notes = Shared::new(KernelMemory.block(0)?)?;
             let file = CoreFile::notes_only(&KernelMemory, encoding, EM_X86_64, notes);
-            Ok(Plan { vmcore: None, vmcoredd: Served::new(file)?, room: i64::MAX as u64 / 2 })
+            Ok(Plan { vmcore: None, vmcoredd: Served::new(file)?, room: 0, notes_size: 0 })
         }
     }
 }
@@ -157,6 +160,7 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
     let loads = find_loads(&original, command_line)?;
     let counts = sample_counts(&original, &loads)?;
     let room = original.room();
+    let notes_size = original.notes_size();
     let encoding = original.encoding();
     let machine = original.machine();
     let memory_start = original.memory_start();
@@ -165,7 +169,7 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
     let vmcore = Served::new(CoreFile::vmcore(header, notes, loads)?)?;
     compare(&file, memory_start, &vmcore, &counts)?;
     check_unused(&file)?;
-    Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room })
+    Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room, notes_size })
 }
 
 fn read_block(file: &File, offset: u64, size: u64) -> Result<Block, Doubt> {

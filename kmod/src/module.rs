@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The loaded module: the dumps so far, and the files that show them.
 
-use devdump::{Dump, NoMemory, Store};
-use vmcore::device_dump::Name;
+use devdump::{Limits, NoMemory, State, Store};
 
 use crate::kernel::command_line::CommandLine;
 use crate::kernel::environment;
-use crate::kernel::error::{EINVAL, ENOMEM, Errno};
+use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::global::Global;
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
+use crate::kernel::parameters::Parameters;
 use crate::kernel::proc::{self, Entry, Which};
 use crate::load::{self, Plan};
 use crate::served::{Open, Served};
@@ -22,16 +22,41 @@ use crate::served::{Open, Served};
 const TRIES: usize = 100;
 const PAUSE_MILLISECONDS: u32 = 10;
 
+/// Parts of the memory that is available at load: what all dumps may take, what
+/// may stand in `/proc/vmcore`, and what is left to others in any case.
+const BUDGET: Part = Part(9, 16);
+const INLINE: Part = Part(1, 8);
+const LEFT_OVER: Part = Part(1, 16);
+/// The most bytes of notes that makedumpfile and vmcore-dmesg can read: they do it
+/// with one `read()`.
+const NOTES_MAX: u64 = 0x7fff_f000;
+
+/// So many parts of so many.
+struct Part(u64, u64);
+
+impl Part {
+    const fn of(self, whole: u64) -> u64 {
+        (whole / self.1).saturating_mul(self.0)
+    }
+}
+
 /// Everything that the loaded module has.
 pub struct Module {
-    store: Mutex<Store<KernelMemory>>,
-    vmcore: Option<Shared<Served>>,
+    store: Shared<Store<KernelMemory>>,
+    vmcore: Option<Vmcore>,
     vmcoredd: Shared<Served>,
     /// The entries in `/proc`, once they are there.
     entries: Mutex<Entries>,
+    parameters: Parameters,
     switched_off: bool,
-    /// How much memory dumps must leave available, in bytes.
-    left_over: u64,
+}
+
+/// `/proc/vmcore`.
+struct Vmcore {
+    served: Shared<Served>,
+    /// The file without any dump, open, for whoever comes when there is no memory
+    /// for more.
+    plain: Shared<Open>,
 }
 
 #[derive(Default)]
@@ -57,14 +82,21 @@ impl Module {
     /// An errno for lack of memory; then nothing was changed.
     pub fn load() -> Result<(), Errno> {
         let command_line = CommandLine::read()?;
-        let Plan { vmcore, vmcoredd, room } = load::plan(&command_line)?;
+        let Plan { vmcore, vmcoredd, room, notes_size } = load::plan(&command_line)?;
+        let parameters = Parameters::read();
+        let limits = limits(&parameters, room, notes_size);
+        let store = Shared::new(Store::new(KernelMemory, limits)?)?;
+        let plain = |served: Shared<Served>| {
+            let plain = Served::open(&served, store.state())?;
+            Ok::<_, Errno>(Vmcore { served, plain })
+        };
         let module = Shared::new(Self {
-            store: Mutex::new(Lock::Store, Store::new(KernelMemory, room))?,
-            vmcore,
+            vmcore: vmcore.map(plain).transpose()?,
             vmcoredd,
             entries: Mutex::new(Lock::Entries, Entries::default())?,
+            parameters,
             switched_off: command_line.has_novmcoredd(),
-            left_over: environment::memory_available() / 2,
+            store,
         })?;
         MODULE.set(module.clone());
         if let Err(NoMemory) = module.create_entries() {
@@ -104,17 +136,23 @@ impl Module {
         }
     }
 
-    /// Opens a file with the dumps of this moment.
+    /// Opens a file at this moment. `/proc/vmcore` opens without dumps when there is
+    /// no memory for more.
     ///
     /// # Errors
     /// An errno for lack of memory.
-    pub fn open(&self, which: Which) -> Result<Open, Errno> {
-        let table = self.store.lock().table().clone();
-        let served = match which {
-            Which::Vmcore => self.vmcore.as_ref().ok_or(EINVAL)?,
-            Which::Vmcoredd => &self.vmcoredd,
-        };
-        Served::open(served, table)
+    pub fn open(&self, which: Which) -> Result<Shared<Open>, Errno> {
+        let state = self.store.state();
+        match which {
+            Which::Vmcoredd => Served::open(&self.vmcoredd, state),
+            Which::Vmcore => {
+                let vmcore = self.vmcore.as_ref().ok_or(EINVAL)?;
+                Served::open(&vmcore.served, state).or_else(|errno| {
+                    log!(Warning, "/proc/vmcore is opened without device dumps, ", errno);
+                    Ok(vmcore.plain.clone())
+                })
+            }
+        }
     }
 
     /// Whether `novmcoredd` is given.
@@ -123,37 +161,42 @@ impl Module {
         self.switched_off
     }
 
-    /// Whether `bytes` more can be taken for dumps: half of the memory that was
-    /// available when the module was loaded is for whoever saves the vmcore.
-    ///
-    /// # Errors
-    /// [`ENOMEM`] when they cannot.
-    pub fn afford(&self, bytes: u64) -> Result<(), Errno> {
-        let needed = self.left_over.saturating_add(bytes);
-        if environment::memory_available() >= needed { Ok(()) } else { Err(ENOMEM) }
+    /// What the operator set.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
-    /// Adds a dump; gives the name under which it was added. Sleeps.
-    ///
-    /// # Errors
-    /// An errno when it does not fit; nothing was changed then.
-    pub fn add(&self, dump: Dump<KernelMemory>) -> Result<Name, Errno> {
-        let name = self.store.lock().add(dump)?;
-        self.update_sizes();
-        Ok(name)
+    /// The dumps.
+    #[must_use]
+    pub fn store(&self) -> &Shared<Store<KernelMemory>> {
+        &self.store
     }
 
-    fn update_sizes(&self) {
+    /// Shows the sizes that the files have now. Sleeps.
+    pub fn update_sizes(&self) {
         let mut entries = self.entries.lock();
-        let table = self.store.lock().table().clone();
+        let state: State<_> = self.store.state();
         let Entries { vmcore, vmcoredd } = &mut *entries;
-        let files =
-            [(vmcore.as_mut(), self.vmcore.as_ref()), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
+        let served = self.vmcore.as_ref().map(|vmcore| &vmcore.served);
+        let files = [(vmcore.as_mut(), served), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
         for (entry, served) in files {
-            let size = served.and_then(|served| served.size(&table));
+            let size = served.and_then(|served| served.size(&state));
             if let (Some(entry), Some(size)) = (entry, size) {
                 entry.set_size(size);
             }
         }
     }
+}
+
+/// What dumps may take, where the operator did not say: shares of the memory that is
+/// available now.
+fn limits(parameters: &Parameters, room: u64, notes_size: u64) -> Limits {
+    let available = environment::memory_available();
+    KernelMemory::leave(LEFT_OVER.of(available));
+    let total = parameters.budget.unwrap_or_else(|| BUDGET.of(available));
+    let inline = parameters.inline.unwrap_or_else(|| INLINE.of(available));
+    // With the manifest, for which a quarter is more than enough.
+    let inline = inline.min((NOTES_MAX - NOTES_MAX / 4).saturating_sub(notes_size));
+    Limits { total, dump: parameters.dump.unwrap_or(total), inline, room }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A file as readers see it: `/proc/vmcore` or `/proc/vmcoredd`.
 
-use devdump::{Buffer, NoMemory, Table};
+use devdump::{Buffer, NoMemory, State};
 use vmcore::PAGE_SIZE;
 use vmcore::layout::{Load, Place};
 
@@ -31,19 +31,19 @@ impl Served {
         Shared::new(Self { file, old_memory })
     }
 
-    /// Opens the file with the dumps of `table`.
+    /// Opens the file at the moment of `state`.
     ///
     /// # Errors
     /// An errno for lack of memory.
-    pub fn open(this: &Shared<Self>, table: Table<KernelMemory>) -> Result<Open, Errno> {
-        let snapshot = Snapshot::new(&KernelMemory, this.file.clone(), table)?;
-        Ok(Open { snapshot, served: this.clone() })
+    pub fn open(this: &Shared<Self>, state: State<KernelMemory>) -> Result<Shared<Open>, Errno> {
+        let snapshot = Snapshot::new(&KernelMemory, this.file.clone(), state)?;
+        Ok(Shared::new(Open { snapshot, served: this.clone() })?)
     }
 
-    /// Size of the file with the dumps of `table`, in bytes.
+    /// Size of the file at the moment of `state`, in bytes.
     #[must_use]
-    pub fn size(&self, table: &Table<KernelMemory>) -> Option<u64> {
-        self.file.size(table)
+    pub fn size(&self, state: &State<KernelMemory>) -> Option<u64> {
+        self.file.size(state)
     }
 
     /// The dead kernel's memory.

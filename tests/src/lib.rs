@@ -4,6 +4,8 @@
 //! the host knows.
 #![forbid(unsafe_code)]
 
+pub mod crash_header;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,9 +126,22 @@ impl Modules {
     /// # Errors
     /// [`Error::Program`] with what the build printed.
     pub fn build_where_not_needed(kernel: &Kernel) -> Result<PathBuf> {
-        let out = format!("target/kmod/{}/not-needed", kernel.release());
-        let flags = "MODULE_FLAGS=--cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1";
-        make(kernel, &["kmod", &format!("OUT={out}"), flags])?;
+        Self::build_variant(kernel, "not-needed", "CONFIG_PROC_VMCORE_DEVICE_DUMP=1")
+    }
+
+    /// Builds a `vmcoredd.ko` in which calls of the kernel can be made to fail: its
+    /// parameters `fail_at`, `fail_count` and `calls`.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with what the build printed.
+    pub fn build_with_faults(kernel: &Kernel) -> Result<PathBuf> {
+        Self::build_variant(kernel, "faults", "VMCOREDD_FAULTS")
+    }
+
+    fn build_variant(kernel: &Kernel, variant: &str, define: &str) -> Result<PathBuf> {
+        let out = format!("target/kmod/{}/{variant}", kernel.release());
+        let flags = format!("MODULE_FLAGS=--cflag -D{define}");
+        make(kernel, &["kmod", &format!("OUT={out}"), &flags])?;
         Ok(root().join(out).join("vmcoredd.ko"))
     }
 
@@ -234,6 +249,20 @@ pub fn module_log(dmesg: &str) -> Vec<&str> {
         .map(|(_, said)| said)
         .filter(|said| !of_the_loader.iter().any(|theirs| said.starts_with(theirs)))
         .collect()
+}
+
+/// What a line of the module's says of a collection, without what differs from one
+/// run to the next, or from one kernel to another: the time it took, what the
+/// payload takes in memory, and where its note stands.
+#[must_use]
+pub fn outcome(line: &str) -> &str {
+    match line.find(" bytes, ") {
+        Some(at) => &line[..at + " bytes".len()],
+        None => match line.rsplit_once(", ") {
+            Some((before, time)) if time.ends_with(" ms") => before,
+            _ => line,
+        },
+    }
 }
 
 /// A line of a kernel log that tells of a fault in a kernel.

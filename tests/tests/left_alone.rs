@@ -9,93 +9,12 @@
 use std::fs;
 use std::path::Path;
 
+use system_tests::crash_header::{
+    HEADER, Load, OLD, OLD_SIZE, PAGE, boot_with_header, core_header, dead_kernels_notes,
+    old_memory,
+};
 use system_tests::{Modules, Result, fault, module_log, names, payload};
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
-
-/// Memory in which this kernel has nothing but the header, in the last part of
-/// the machine's 1 GiB.
-const HEADER: u64 = 0x3f00_0000;
-/// Memory of the same kind that stands for the dead kernel's, [`OLD_SIZE`] bytes.
-const OLD: u64 = 0x3000_0000;
-const OLD_SIZE: u64 = 8 << 20;
-
-/// Old memory is a loaded file, and zeros behind it.
-const OLD_FILE_SIZE: u64 = 4 << 20;
-
-const PAGE: u64 = 4096;
-
-/// A `PT_LOAD` as the dead kernel would describe it.
-#[derive(Clone, Copy)]
-struct Load {
-    /// Where the crash kernel finds it (`p_offset`).
-    offset: u64,
-    /// Where everybody else is told to look for it (`p_paddr`).
-    physical: u64,
-    file_size: u64,
-    memory_size: u64,
-}
-
-impl Load {
-    fn new(physical: u64, size: u64) -> Self {
-        Self { offset: physical, physical, file_size: size, memory_size: size }
-    }
-}
-
-/// What a dead kernel with two CPUs and `loads` leaves at [`HEADER`].
-fn core_header(loads: &[Load]) -> Vec<u8> {
-    let notes = dead_kernels_notes();
-    let count = (notes.len() + loads.len()) as u16;
-
-    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
-    bytes.resize(16, 0);
-    let halves = |halves: &[u16]| halves.iter().flat_map(|half| half.to_le_bytes()).collect();
-    let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let add = |bytes: &mut Vec<u8>, more: Vec<u8>| bytes.extend(more);
-    add(&mut bytes, halves(&[4, 62, 1, 0]));
-    add(&mut bytes, words(&[0, 64, 0]));
-    add(&mut bytes, halves(&[0, 0, 64, 56, count, 0, 0, 0]));
-    for at in (1..=notes.len()).map(|page| HEADER + page as u64 * PAGE) {
-        add(&mut bytes, words(&[4, at, 0, 0, PAGE, PAGE, 4]));
-    }
-    for load in loads {
-        let Load { offset, physical, file_size, memory_size } = *load;
-        let flags_and_type = 7 << 32 | 1;
-        let address = 0xffff_8880_0000_0000 + physical;
-        let fields = [flags_and_type, offset, address, physical, file_size, memory_size, 0];
-        add(&mut bytes, words(&fields));
-    }
-    for note in notes {
-        bytes.resize(bytes.len().next_multiple_of(PAGE as usize), 0);
-        bytes.extend(note);
-    }
-    bytes.resize(bytes.len().next_multiple_of(PAGE as usize), 0);
-    bytes
-}
-
-/// The state of each CPU, and the dead kernel's description of itself.
-fn dead_kernels_notes() -> [Vec<u8>; 3] {
-    let state = |cpu| note("CORE", 1, &[cpu; 336]);
-    [state(1), state(2), note("VMCOREINFO", 0, b"OSRELEASE=made-up\n")]
-}
-
-fn note(owner: &str, note_type: u32, desc: &[u8]) -> Vec<u8> {
-    let mut note = Vec::new();
-    for number in [owner.len() as u32 + 1, desc.len() as u32, note_type] {
-        note.extend(number.to_le_bytes());
-    }
-    note.extend(owner.bytes());
-    note.push(0);
-    note.resize(note.len().next_multiple_of(4), 0);
-    note.extend(desc);
-    note.resize(note.len().next_multiple_of(4), 0);
-    note
-}
-
-/// What stands at [`OLD`]: no two pages are the same.
-fn old_memory() -> Vec<u8> {
-    let word = |index: u64| (index ^ index >> 9).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..OLD_FILE_SIZE / 8).flat_map(|index| word(index).to_le_bytes()).collect()
-}
 
 /// A crash kernel that follows no panic: it finds `header` at [`HEADER`], and
 /// has none of the memory in `holes`, addresses and sizes.
@@ -103,17 +22,7 @@ fn crash_kernel(series: Series, test: &str, header: &[u8], holes: &[(u64, u64)])
     let kernel = Kernel::fetch(series)?;
     let name = format!("{test}-{series}");
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
-    fs::create_dir_all(&directory).unwrap();
-    let mut vm = Boot::new(&kernel, &name).memory_mib(1024).smp(2);
-    let old_memory = old_memory();
-    for (file, address, bytes) in [("header", HEADER, header), ("old-memory", OLD, &old_memory)] {
-        let path = directory.join(file);
-        fs::write(&path, bytes).unwrap();
-        let path = path.display();
-        vm = vm.qemu_arg("-device");
-        vm = vm.qemu_arg(format!("loader,file={path},addr={address:#x},force-raw=on"));
-    }
-    vm = vm.append(&format!("elfcorehdr={HEADER:#x} memmap=16M${HEADER:#x}"));
+    let mut vm = boot_with_header(&kernel, &name, &directory, header)?;
     for (start, size) in holes {
         vm = vm.append(&format!("memmap={size:#x}${start:#x}"));
     }
@@ -160,7 +69,7 @@ fn is_left_alone(run: &Run, reason: &str) {
     reads_as_before(run);
     assert_eq!(module_log(run.dmesg())[0], format!("/proc/vmcore is left alone: {reason}"));
     let lines = module_log(run.dmesg()).into_iter();
-    assert_eq!(lines.filter(|line| line.contains("/proc/vmcore")).count(), 1);
+    assert_eq!(lines.filter(|line| line.starts_with("/proc/vmcore ")).count(), 1);
     assert_eq!(fault(run.dmesg()), None);
 }
 
@@ -213,7 +122,11 @@ fn made_up_memory_is_taken_over(series: Series) {
     has_edus_dump(run.port("vmcore"));
     let vmcore = fs::read(run.port("vmcore")).unwrap();
     let notes = dead_kernels_notes().concat();
-    let notes_start = PAGE as usize + NOTE_HEADER_SIZE + EDU_SIZE;
+    let manifest = PAGE as usize + NOTE_HEADER_SIZE + EDU_SIZE;
+    let (size, owner) = (&vmcore[manifest + 4..][..4], &vmcore[manifest + 12..][..9]);
+    assert_eq!(owner, b"VMCOREDD\0");
+    let size = u32::from_le_bytes(size.try_into().unwrap()) as usize;
+    let notes_start = manifest + 24 + size.next_multiple_of(4);
     assert!(vmcore[notes_start..][..notes.len()] == notes, "the dead kernel's notes");
     assert_eq!(vmcore.len(), 2 * PAGE as usize + widened);
     assert!(vmcore[2 * PAGE as usize..] == old_memory()[..widened], "old memory");
@@ -225,7 +138,7 @@ fn novmcoredd(series: Series) {
     let run = vm.append("novmcoredd").script(&script(LOAD)).run().unwrap();
     is_left_alone(&run, "novmcoredd is given");
     let said = module_log(run.dmesg());
-    assert!(said[1].ends_with(" is refused: novmcoredd is given"), "{said:?}");
+    assert!(said[1].ends_with(": refused, novmcoredd is given"), "{said:?}");
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(run.dmesg().contains(": no device dump: -22"), "{}", run.dmesg());
     assert!(names(run.port("vmcoredd")).unwrap().is_empty());

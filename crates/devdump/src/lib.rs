@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The store of device dumps, and the file that readers see.
 //!
-//! A collector writes into a [`DumpWriter`]; what it finishes is an immutable
-//! [`Dump`]. A [`Store`] keeps dumps in the order in which they were added. A
-//! [`Snapshot`] is one state of the file, a [`CoreFile`] with the dumps that
-//! were there when it was taken; adding dumps later never changes it.
+//! A [`Collection`] starts, a collector writes into its [`DumpWriter`], and when it
+//! ends, however that is, a [`Store`] has an immutable [`Dump`] with the record of
+//! what became of it. Chunks are compressed as they are written, counted against
+//! [`Limits`], and refused behind a deadline. A [`Snapshot`] is one [`State`] of the
+//! file, a [`CoreFile`] with the dumps and the manifest of the moment when it was
+//! taken; what comes later never changes it.
 //!
-//! The crate owns no memory, lock or clock: its host brings [`Memory`] and the
-//! dead kernel's memory ([`OldMemory`]), and puts the [`Store`] behind a lock.
-//! Nothing here sleeps or panics, and every allocation may fail.
+//! The crate owns no memory, lock, codec or clock: its host brings them
+//! ([`Memory`], [`Codec`], [`Clock`]), and the dead kernel's memory ([`OldMemory`]).
+//! Nothing here panics, and every allocation may fail. Allocations and locks may
+//! sleep.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod cache;
+mod chunk;
+mod collection;
 mod dump;
+mod host;
 mod memory;
 mod snapshot;
+mod state;
 mod store;
 mod table;
+mod writer;
 
-pub use dump::{CHUNK_SIZE, Dump, DumpWriter, WriteError};
-pub use memory::{List, Memory, NoMemory};
+pub use chunk::CHUNK_SIZE;
+pub use collection::{Collection, Ending, Lent};
+pub use dump::Dump;
+pub use host::{Clock, Codec, Host};
+pub use memory::{Block, List, Lock, Memory, Mutex, NoMemory, Shared};
 pub use snapshot::{Buffer, BuildError, CoreFile, OldMemory, Sink, Snapshot};
-pub use store::{AddError, Store};
+pub use state::State;
+pub use store::{Limits, Store};
 pub use table::Table;
+pub use writer::DumpWriter;

@@ -6,8 +6,11 @@ use vmcore::elf::Encoding;
 use vmcore::layout::{Layout, Load, Place, Span};
 use vmcore::original::{Original, write_notes_header};
 
-use crate::memory::{Memory, NoMemory};
-use crate::table::Table;
+use crate::cache::Cache;
+use crate::host::Host;
+use crate::memory::NoMemory;
+use crate::state::State;
+use crate::table::Notes;
 
 /// Where bytes of the file go.
 pub trait Sink {
@@ -62,7 +65,7 @@ impl Sink for Buffer<'_> {
 /// The memory of the dead kernel.
 pub trait OldMemory {
     /// Why memory cannot be read.
-    type Error;
+    type Error: From<NoMemory>;
 
     /// Puts up to `length` bytes from `physical` on into `sink`; gives how many
     /// it took, fewer only when `sink` takes no more.
@@ -100,31 +103,31 @@ impl From<Error> for BuildError {
     }
 }
 
-enum Header<M: Memory> {
+enum Header<H: Host> {
     /// The kernel's own header pages, to be rewritten around the dumps.
-    Original(M::Block),
+    Original(H::Block),
     /// One page with nothing but a `PT_NOTE`.
     NotesOnly { machine: u16 },
 }
 
 /// A file that readers see, but for the device dumps in it.
-pub struct CoreFile<M: Memory> {
+pub struct CoreFile<H: Host> {
     encoding: Encoding,
-    header: Header<M>,
-    notes: M::Shared<M::Block>,
-    loads: M::List<Load>,
+    header: Header<H>,
+    notes: H::Shared<H::Block>,
+    loads: H::List<Load>,
 }
 
-impl<M: Memory> CoreFile<M> {
+impl<H: Host> CoreFile<H> {
     /// The kernel's own vmcore: its header pages, its notes, and old memory, whose
     /// ranges stand in the order of the header's `PT_LOAD`s.
     ///
     /// # Errors
     /// [`Error`] when the header is not as the kernel writes it.
     pub fn vmcore(
-        header: M::Block,
-        notes: M::Shared<M::Block>,
-        loads: M::List<Load>,
+        header: H::Block,
+        notes: H::Shared<H::Block>,
+        loads: H::List<Load>,
     ) -> Result<Self, Error> {
         let encoding = Original::parse(&header)?.encoding();
         Ok(Self { encoding, header: Header::Original(header), notes, loads })
@@ -133,12 +136,12 @@ impl<M: Memory> CoreFile<M> {
     /// A file of notes alone, without memory.
     #[must_use]
     pub fn notes_only(
-        memory: &M,
+        host: &H,
         encoding: Encoding,
         machine: u16,
-        notes: M::Shared<M::Block>,
+        notes: H::Shared<H::Block>,
     ) -> Self {
-        Self { encoding, header: Header::NotesOnly { machine }, notes, loads: memory.list() }
+        Self { encoding, header: Header::NotesOnly { machine }, notes, loads: host.list() }
     }
 
     /// The ranges of old memory.
@@ -147,15 +150,27 @@ impl<M: Memory> CoreFile<M> {
         &self.loads
     }
 
-    /// Size of the file with the dumps of `table`, in bytes; `None` when no file
-    /// can be so large.
+    /// Size of the file at the moment of `state`, in bytes; `None` when no file can
+    /// be so large.
     #[must_use]
-    pub fn size(&self, table: &Table<M>) -> Option<u64> {
-        Some(self.layout(table)?.size())
+    pub fn size(&self, state: &State<H>) -> Option<u64> {
+        Some(self.layout(&self.dumps(state), state.manifest_size())?.size())
     }
 
-    fn layout<'a>(&'a self, table: &'a Table<M>) -> Option<Layout<'a, Table<M>>> {
-        Layout::new(self.header_size(), table, self.notes.len() as u64, &self.loads)
+    /// The dumps that stand in this file: those that are inline in the kernel's
+    /// own, all in one of notes alone.
+    fn dumps<'a>(&self, state: &'a State<H>) -> Notes<'a, H> {
+        let all = matches!(self.header, Header::NotesOnly { .. });
+        Notes { table: &state.table, all }
+    }
+
+    fn layout<'a>(
+        &'a self,
+        dumps: &'a Notes<'a, H>,
+        manifest_size: u64,
+    ) -> Option<Layout<'a, Notes<'a, H>>> {
+        let notes_size = self.notes.len() as u64;
+        Layout::new(self.header_size(), dumps, manifest_size, notes_size, &self.loads)
     }
 
     fn header_size(&self) -> u64 {
@@ -165,17 +180,17 @@ impl<M: Memory> CoreFile<M> {
         }
     }
 
-    fn header_pages(&self, memory: &M, dumps_size: u64) -> Result<M::Block, BuildError> {
+    fn header_pages(&self, host: &H, added: u64) -> Result<H::Block, BuildError> {
         let written;
         let mut pages;
         match &self.header {
             Header::Original(header) => {
-                pages = memory.block(header.len())?;
-                written = Original::parse(header)?.write_header(dumps_size, &mut pages);
+                pages = host.block(header.len())?;
+                written = Original::parse(header)?.write_header(added, &mut pages);
             }
             Header::NotesOnly { machine } => {
-                pages = memory.block(vmcore::PAGE_SIZE as usize)?;
-                let size = dumps_size.checked_add(self.notes.len() as u64);
+                pages = host.block(vmcore::PAGE_SIZE as usize)?;
+                let size = added.checked_add(self.notes.len() as u64);
                 let size = size.ok_or(BuildError::NoRoom)?;
                 written = write_notes_header(self.encoding, *machine, size, &mut pages);
             }
@@ -186,32 +201,31 @@ impl<M: Memory> CoreFile<M> {
 }
 
 /// One state of the file. Never changes, whatever is added later.
-pub struct Snapshot<M: Memory> {
-    file: M::Shared<CoreFile<M>>,
-    table: Table<M>,
-    header: M::Block,
+pub struct Snapshot<H: Host> {
+    file: H::Shared<CoreFile<H>>,
+    state: State<H>,
+    manifest_size: u64,
+    header: H::Block,
     size: u64,
+    cache: Cache<H>,
 }
 
-impl<M: Memory> Snapshot<M> {
-    /// `file` with the dumps of `table`.
+impl<H: Host> Snapshot<H> {
+    /// `file` at the moment of `state`. Has all memory that reading it needs.
     ///
     /// # Errors
     /// [`BuildError`].
     pub fn new(
-        memory: &M,
-        file: M::Shared<CoreFile<M>>,
-        table: Table<M>,
+        host: &H,
+        file: H::Shared<CoreFile<H>>,
+        state: State<H>,
     ) -> Result<Self, BuildError> {
-        let header = file.header_pages(memory, table.size())?;
-        let mut snapshot = Self { file, table, header, size: 0 };
-        snapshot.size = snapshot.layout().ok_or(BuildError::NoRoom)?.size();
-        Ok(snapshot)
-    }
-
-    fn layout(&self) -> Option<Layout<'_, Table<M>>> {
-        let notes_size = self.file.notes.len() as u64;
-        Layout::new(self.header.len() as u64, &self.table, notes_size, &self.file.loads)
+        let manifest_size = state.manifest_size();
+        let added = file.dumps(&state).size().checked_add(manifest_size);
+        let header = file.header_pages(host, added.ok_or(BuildError::NoRoom)?)?;
+        let size = file.size(&state).ok_or(BuildError::NoRoom)?;
+        let cache = Cache::new(host)?;
+        Ok(Self { file, state, manifest_size, header, size, cache })
     }
 
     /// Size of the file, in bytes; a multiple of [`vmcore::PAGE_SIZE`].
@@ -223,15 +237,16 @@ impl<M: Memory> Snapshot<M> {
     /// What stands at `offset`, and how far it reaches.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
-        self.file.layout(&self.table)?.at(offset)
+        self.file.layout(&self.file.dumps(&self.state), self.manifest_size)?.at(offset)
     }
 
     /// Fills `sink` with the file's bytes from `offset` on, until it takes no
     /// more or the file ends; gives how many it took.
     ///
     /// # Errors
-    /// When the first bytes are of old memory that cannot be read. An error
-    /// behind them only ends the reading.
+    /// When the first bytes are of old memory that cannot be read, or
+    /// [`NoMemory`] when they are of a dump that several threads read at once. An
+    /// error behind them only ends the reading.
     pub fn read<S: Sink, O: OldMemory>(
         &self,
         offset: u64,
@@ -268,10 +283,16 @@ impl<M: Memory> Snapshot<M> {
             Place::Header { within } => sink.bytes(part(&self.header, within, reach)),
             Place::Notes { within } => sink.bytes(part(&self.file.notes, within, reach)),
             Place::Zeros => sink.zeros(reach),
-            Place::Dump { index, within } => match self.table.get(index) {
-                Some(dump) => dump.read_note(self.file.encoding.endian, within, reach, sink),
+            Place::Dump { index, within } => match self.state.table.get(index) {
+                Some(dump) => {
+                    let endian = self.file.encoding.endian;
+                    dump.read_note(endian, within, reach, &self.cache, sink)?
+                }
                 None => 0,
             },
+            Place::Manifest { within } => {
+                self.state.read_manifest(self.file.encoding.endian, within, reach, sink)
+            }
             Place::Memory { physical } => return old_memory.read(physical, reach, sink),
         })
     }

@@ -1,86 +1,278 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The dumps that were added so far.
+//! The collections so far, and the memory that they may use.
 
 use vmcore::device_dump::{self, Name};
-use vmcore::layout::DumpTable;
+use vmcore::manifest::{Reason, Record, Renamed, Status, Whereabouts};
 
+use crate::chunk::{CHUNK_SIZE, Workspace};
 use crate::dump::Dump;
-use crate::memory::{Memory, NoMemory};
-use crate::table::Table;
+use crate::host::Host;
+use crate::memory::{List as _, Lock, Mutex as _, NoMemory};
+use crate::state::State;
+use crate::table::{Ends, entry_size};
 
-/// Why a dump is not added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddError {
-    /// There is nothing in it.
-    Empty,
-    /// The file's header cannot say where things would stand behind it.
-    NoRoom,
-    /// No memory is left.
-    NoMemory,
+/// How much memory is taken at a time for what is kept of dumps, in bytes. What
+/// one dump leaves of it is for the next one.
+const SEGMENT_SIZE: usize = 4 * CHUNK_SIZE;
+/// How many segments that have room are kept at hand, and how much room is worth
+/// it, in bytes.
+const SEGMENTS_MAX: usize = 8;
+const ROOM_LEAST: usize = 256;
+/// How many workspaces are kept at hand.
+const WORKSPACES_MAX: usize = 2;
+
+/// How much there may be, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Kept of all dumps. One alone gets half of what the others leave, or an
+    /// eighth of all as long as it leaves a 32nd, so that there is something for
+    /// those that come later.
+    pub total: u64,
+    /// Kept of one dump.
+    pub dump: u64,
+    /// Notes that stand in `/proc/vmcore`, whose saver may have to hold them in
+    /// memory.
+    pub inline: u64,
+    /// Notes for which the header of `/proc/vmcore` has room.
+    pub room: u64,
 }
 
-impl From<NoMemory> for AddError {
-    fn from(_: NoMemory) -> Self {
-        Self::NoMemory
-    }
+/// The collections so far. All methods may be called by any thread at any time;
+/// its lock is held for a few small allocations at most.
+pub struct Store<H: Host> {
+    host: H,
+    limits: Limits,
+    inner: H::Mutex<Inner<H>>,
 }
 
-/// The dumps that were added so far. Its host puts it behind a lock; no method
-/// does more than a few small allocations.
-pub struct Store<M: Memory> {
-    memory: M,
-    table: Table<M>,
-    room: u64,
+struct Inner<H: Host> {
+    state: State<H>,
+    /// How much of the budget is used, in bytes.
+    used: u64,
+    segments: H::List<H::Block>,
+    workspaces: H::List<Workspace<H>>,
 }
 
-impl<M: Memory> Store<M> {
-    /// An empty store whose notes may have `room` bytes in all.
-    #[must_use]
-    pub const fn new(memory: M, room: u64) -> Self {
-        Self { memory, table: Table::new(), room }
-    }
-
-    /// The dumps of this moment.
-    #[must_use]
-    pub const fn table(&self) -> &Table<M> {
-        &self.table
-    }
-
-    /// Adds `dump` behind all others.
-    ///
-    /// A name that is taken gets `#2`, `#3` and so on; the name under which the
-    /// dump was added is given back.
+impl<H: Host> Store<H> {
+    /// An empty store, with the workspace of one writer.
     ///
     /// # Errors
-    /// [`AddError`]; the store is as before and the dump is dropped.
-    pub fn add(&mut self, mut dump: Dump<M>) -> Result<Name, AddError> {
-        if dump.length() == 0 {
-            return Err(AddError::Empty);
-        }
-        let size = device_dump::note_size(dump.length()).ok_or(AddError::NoRoom)?;
-        let end = self.table.size().checked_add(size).filter(|end| *end <= self.room);
-        let end = end.ok_or(AddError::NoRoom)?;
-        let name = self.unique(dump.name());
-        dump.rename(name);
-        let dump = self.memory.share(dump)?;
-        self.table = self.table.with(&self.memory, dump, end)?;
-        Ok(name)
+    /// [`NoMemory`].
+    pub fn new(host: H, limits: Limits) -> Result<Self, NoMemory> {
+        let mut workspaces = host.list_of(WORKSPACES_MAX)?;
+        workspaces.push(Workspace::new(&host)?)?;
+        let segments = host.list_of(SEGMENTS_MAX)?;
+        let inner = Inner { state: State::new(), used: 0, segments, workspaces };
+        Ok(Self { inner: host.mutex(Lock::Store, inner)?, host, limits })
     }
 
-    fn is_taken(&self, name: &Name) -> bool {
-        self.table.iter().any(|dump| dump.name() == name)
+    pub(crate) fn host(&self) -> &H {
+        &self.host
     }
 
-    fn unique(&self, name: &Name) -> Name {
-        if !self.is_taken(name) {
-            return *name;
+    /// What there may be.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What is known at this moment.
+    #[must_use]
+    pub fn state(&self) -> State<H> {
+        self.inner.with(|inner| inner.state.clone())
+    }
+
+    /// How much of the budget is used, in bytes.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.inner.with(|inner| inner.used)
+    }
+
+    /// Lists a collection that starts; gives its name, which nobody else has who
+    /// is listed, and whether it is listed itself.
+    pub(crate) fn start(&self, wanted: &Name, renamed: Renamed) -> (Name, Renamed, bool) {
+        self.inner.with(|inner| {
+            let name = inner.state.unique(wanted);
+            let renamed = Renamed { taken: name != *wanted, ..renamed };
+            let record = Record::new(Some(name), renamed, Status::Running);
+            (name, renamed, inner.state.start(&self.host, record))
+        })
+    }
+
+    /// Records that something was refused; gives the record.
+    pub fn refuse(&self, name: Option<Name>, renamed: Renamed, reason: Reason) -> Record {
+        let refused = Record::new(name, renamed, Status::Refused);
+        let record = Record { reason: Some(reason), ..refused };
+        self.record(Dump::new(record, self.host.list()), false)
+    }
+
+    /// Takes up the collection `dump` that has ended; gives the record under
+    /// which it was, or would have been: without memory, the payload is lost.
+    /// `is_listed` says what [`Store::start`] said.
+    pub(crate) fn record(&self, dump: Dump<H>, is_listed: bool) -> Record {
+        let stored = dump.record().stored.into();
+        let lost = Record {
+            status: Status::Failed,
+            reason: Some(Reason::NoMemory),
+            whereabouts: Whereabouts::Nowhere,
+            length: 0,
+            stored: 0,
+            ..*dump.record()
+        };
+        self.inner.with(|inner| match inner.append(&self.host, &self.limits, dump, is_listed) {
+            Ok(record) => record,
+            Err(reason) => {
+                inner.used = inner.used.saturating_sub(stored);
+                inner.state.unrecorded = inner.state.unrecorded.saturating_add(1);
+                Record { reason: Some(reason), ..lost }
+            }
+        })
+    }
+
+    /// Takes `size` bytes of the budget for a dump that has `own` already.
+    ///
+    /// # Errors
+    /// The [`Reason`] why it does not get them.
+    pub(crate) fn reserve(&self, own: u64, size: u64) -> Result<(), Reason> {
+        let Limits { total, dump, .. } = self.limits;
+        let wanted = own.saturating_add(size);
+        if size > 0 && wanted > dump {
+            return Err(Reason::DumpLimit);
         }
-        let numbers = self.table.iter().filter_map(|dump| dump.name().number_of(name));
-        let next = numbers.max().unwrap_or(1).wrapping_add(1);
-        // That one is free, but for a name that has such a number in itself. Of
-        // one name more than there are dumps, one is free in any case.
-        let tries = 0..=self.table.count().min(u32::MAX as usize) as u32;
-        let names = tries.map(|step| name.numbered(next.wrapping_add(step)));
-        names.into_iter().find(|name| !self.is_taken(name)).unwrap_or(*name)
+        self.inner.with(|inner| {
+            let others = inner.used.saturating_sub(own);
+            let rest = total.saturating_sub(others);
+            let share = (rest / 2).max(rest.saturating_sub(total / 32).min(total / 8));
+            if size > 0 && wanted > share {
+                return Err(Reason::Budget);
+            }
+            inner.used = inner.used.saturating_add(size);
+            Ok(())
+        })
+    }
+
+    /// Gives `size` bytes of the budget back.
+    pub(crate) fn release(&self, size: u64) {
+        if size > 0 {
+            self.inner.with(|inner| inner.used = inner.used.saturating_sub(size));
+        }
+    }
+
+    /// A segment with room for `size` bytes, which are at most a chunk.
+    pub(crate) fn segment(&self, size: usize) -> Result<H::Block, NoMemory> {
+        if let Some(segment) = self.inner.with(|inner| inner.take_segment(size)) {
+            return Ok(segment);
+        }
+        if !self.host.affords(SEGMENT_SIZE as u64) {
+            return Err(NoMemory);
+        }
+        self.host.block(SEGMENT_SIZE).or_else(|NoMemory| self.host.block(size))
+    }
+
+    /// Takes back what a writer did not use of a segment.
+    pub(crate) fn give_segment(&self, segment: H::Block) {
+        if segment.len() >= ROOM_LEAST {
+            drop(self.inner.with(|inner| inner.give_segment(segment)));
+        }
+    }
+
+    pub(crate) fn workspace(&self) -> Result<Workspace<H>, NoMemory> {
+        match self.inner.with(|inner| inner.workspaces.pop()) {
+            Some(workspace) => Ok(workspace),
+            None => Workspace::new(&self.host),
+        }
+    }
+
+    pub(crate) fn give_workspace(&self, workspace: Workspace<H>) {
+        let left = self.inner.with(|inner| {
+            if inner.workspaces.len() < WORKSPACES_MAX {
+                // There is room: it was allocated at the start.
+                return inner.workspaces.push(workspace).err().map(|NoMemory| None);
+            }
+            Some(Some(workspace))
+        });
+        drop(left);
+    }
+}
+
+impl<H: Host> Inner<H> {
+    fn append(
+        &mut self,
+        host: &H,
+        limits: &Limits,
+        mut dump: Dump<H>,
+        is_listed: bool,
+    ) -> Result<Record, Reason> {
+        if let Some(name) = dump.record().name {
+            if is_listed {
+                self.state.end(&name);
+            } else if dump.record().status != Status::Refused {
+                let name = self.state.unique(&name);
+                let record = dump.record_mut();
+                record.renamed.taken |= record.name != Some(name);
+                record.name = Some(name);
+            }
+        }
+        let overhead = dump.overhead() + entry_size::<H>();
+        let used = self.used.saturating_add(overhead);
+        // What has taken a part of the budget was let in already.
+        if used > limits.total && dump.record().stored == 0 {
+            return Err(Reason::Budget);
+        }
+        let ends = self.ends_with(limits, dump.record_mut())?;
+        let record = *dump.record();
+        self.state.table =
+            self.state.table.with(host, dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
+        self.used = used;
+        Ok(record)
+    }
+
+    /// Where the parts of `record` will end; says in it where the note stands.
+    fn ends_with(&self, limits: &Limits, record: &mut Record) -> Result<Ends, Reason> {
+        let mut ends = self.state.table.ends();
+        if record.length > 0 {
+            let size = device_dump::note_size(record.length.into()).ok_or(Reason::TooLong)?;
+            let all = ends.all.checked_add(size).filter(|end| i64::try_from(*end).is_ok());
+            ends.all = all.ok_or(Reason::TooLong)?;
+            // The manifest needs room, too.
+            let most = limits.inline.min(limits.room / 2);
+            let inline = ends.inline.checked_add(size).filter(|end| *end <= most);
+            record.whereabouts = match inline {
+                Some(_) => Whereabouts::Inline,
+                None => Whereabouts::Vmcoredd,
+            };
+            ends.inline = inline.unwrap_or(ends.inline);
+        }
+        let text = u32::try_from(record.text().as_bytes().len()).ok();
+        let manifest = text.and_then(|text| ends.manifest.checked_add(text));
+        ends.manifest = manifest.ok_or(Reason::NoMemory)?;
+        Ok(ends)
+    }
+
+    fn take_segment(&mut self, size: usize) -> Option<H::Block> {
+        let last = self.segments.pop()?;
+        if last.len() >= size {
+            return Some(last);
+        }
+        if let Some(segment) = self.segments.iter_mut().find(|segment| segment.len() >= size) {
+            return Some(core::mem::replace(segment, last));
+        }
+        // There is room: it was just taken from there.
+        let _ = self.segments.push(last);
+        None
+    }
+
+    /// Keeps the segment at hand, or gives back the one with the least room.
+    fn give_segment(&mut self, segment: H::Block) -> Option<H::Block> {
+        if self.segments.len() < SEGMENTS_MAX {
+            // There is room: it was allocated at the start.
+            let _ = self.segments.push(segment);
+            return None;
+        }
+        let smallest = self.segments.iter_mut().min_by_key(|segment| segment.len());
+        match smallest.filter(|smallest| smallest.len() < segment.len()) {
+            Some(smallest) => Some(core::mem::replace(smallest, segment)),
+            None => Some(segment),
+        }
     }
 }

@@ -1,110 +1,168 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The dumps of one state of the file, in the order in which they were added.
+//! What became of the collections so far, in the order in which they ended.
 //!
 //! Adding must not touch what a reader holds, and must stay cheap with
 //! thousands of dumps. So the table is a list of rows of up to [`ROW_LENGTH`]
 //! entries, every row shared: a table with one more entry has a new last row
 //! and a new list of rows, and shares all else with the table before it.
 
+use vmcore::device_dump::Name;
 use vmcore::layout::DumpTable;
 
 use crate::dump::Dump;
-use crate::memory::{List, Memory, NoMemory};
+use crate::host::Host;
+use crate::memory::{List as _, NoMemory};
 
 const ROW_LENGTH: usize = 128;
 
-/// A dump and where its note ends.
-struct Entry<M: Memory> {
-    dump: M::Shared<Dump<M>>,
-    /// In bytes from the start of the first dump's note.
-    end: u64,
+/// Where the parts of one collection, or of all up to it, end in the files.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ends {
+    /// Its note where every dump has one, in bytes from the start of the first one.
+    pub all: u64,
+    /// Its note where only some dumps have one, likewise.
+    pub inline: u64,
+    /// Its record, in bytes from the start of the first one.
+    pub manifest: u32,
 }
 
-impl<M: Memory> Clone for Entry<M> {
+/// A collection and where its parts end.
+pub(crate) struct Entry<H: Host> {
+    dump: H::Shared<Dump<H>>,
+    ends: Ends,
+    /// Of the name.
+    hash: u32,
+}
+
+impl<H: Host> Clone for Entry<H> {
     fn clone(&self) -> Self {
-        Self { dump: self.dump.clone(), end: self.end }
+        Self { dump: self.dump.clone(), ends: self.ends, hash: self.hash }
     }
 }
 
-type Row<M> = <M as Memory>::List<Entry<M>>;
-type Rows<M> = <M as Memory>::List<<M as Memory>::Shared<Row<M>>>;
+type Row<H> = <H as crate::Memory>::List<Entry<H>>;
+type Rows<H> = <H as crate::Memory>::List<<H as crate::Memory>::Shared<Row<H>>>;
 
-/// The dumps of one state of the file. Cheap to clone; never changes.
-pub struct Table<M: Memory> {
-    /// `None` without any dump; every row but the last one is full.
-    rows: Option<M::Shared<Rows<M>>>,
+/// What became of the collections so far. Cheap to clone; never changes.
+pub struct Table<H: Host> {
+    /// `None` without any entry; every row but the last one is full.
+    rows: Option<H::Shared<Rows<H>>>,
     count: usize,
-    /// Where the last note ends.
-    end: u64,
+    /// Of the last entry.
+    ends: Ends,
 }
 
-impl<M: Memory> Clone for Table<M> {
+impl<H: Host> Clone for Table<H> {
     fn clone(&self) -> Self {
-        Self { rows: self.rows.clone(), count: self.count, end: self.end }
+        Self { rows: self.rows.clone(), count: self.count, ends: self.ends }
     }
 }
 
-impl<M: Memory> Table<M> {
+impl<H: Host> Table<H> {
     pub(crate) const fn new() -> Self {
-        Self { rows: None, count: 0, end: 0 }
+        Self { rows: None, count: 0, ends: Ends { all: 0, inline: 0, manifest: 0 } }
     }
 
-    /// This table with one more dump, whose note ends at `end`.
-    pub(crate) fn with(
-        &self,
-        memory: &M,
-        dump: M::Shared<Dump<M>>,
-        end: u64,
-    ) -> Result<Self, NoMemory> {
-        let old: &[M::Shared<Row<M>>] = match &self.rows {
+    /// This table with one more collection, whose parts end at `ends`.
+    pub(crate) fn with(&self, host: &H, dump: Dump<H>, ends: Ends) -> Result<Self, NoMemory> {
+        let old: &[H::Shared<Row<H>>] = match &self.rows {
             Some(rows) => rows,
             None => &[],
         };
-        let (full, open): (_, &[Entry<M>]) = match old.split_last() {
+        let (full, open): (_, &[Entry<H>]) = match old.split_last() {
             Some((last, full)) if last.len() < ROW_LENGTH => (full, last),
             _ => (old, &[]),
         };
-        let mut row = copied(memory, open)?;
-        row.push(Entry { dump, end })?;
-        let mut rows = copied(memory, full)?;
-        rows.push(memory.share(row)?)?;
-        Ok(Self { rows: Some(memory.share(rows)?), count: self.count + 1, end })
+        let hash = hash(dump.record().name.as_ref());
+        let mut row = copied(host, open)?;
+        row.push(Entry { dump: host.share(dump)?, ends, hash })?;
+        let mut rows = copied(host, full)?;
+        rows.push(host.share(row)?)?;
+        Ok(Self { rows: Some(host.share(rows)?), count: self.count + 1, ends })
     }
 
-    fn entry(&self, index: usize) -> Option<&Entry<M>> {
+    fn entry(&self, index: usize) -> Option<&Entry<H>> {
         self.rows.as_ref()?.get(index / ROW_LENGTH)?.get(index % ROW_LENGTH)
     }
 
-    /// The dump at `index`, in the order in which they were added.
+    fn entries(&self) -> impl Iterator<Item = &Entry<H>> {
+        let rows = self.rows.as_ref().map(|rows| rows.iter());
+        rows.into_iter().flatten().flat_map(|row| row.iter())
+    }
+
+    /// How many collections have ended.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Dump<M>> {
-        Some(&self.entry(index)?.dump)
-    }
-
-    /// All dumps, in the order in which they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &Dump<M>> {
-        (0..self.count).map_while(|index| self.get(index))
-    }
-
-    /// Size of all notes, in bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.end
-    }
-}
-
-impl<M: Memory> DumpTable for Table<M> {
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
-    fn end(&self, index: usize) -> Option<u64> {
-        Some(self.entry(index)?.end)
+    /// The collection at `index`, in the order in which they ended.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Dump<H>> {
+        Some(&self.entry(index)?.dump)
+    }
+
+    /// All collections, in the order in which they ended.
+    pub fn iter(&self) -> impl Iterator<Item = &Dump<H>> {
+        self.entries().map(|entry| &*entry.dump)
+    }
+
+    /// Whether one of them has `name`.
+    pub(crate) fn has_name(&self, name: &Name) -> bool {
+        let wanted = hash(Some(name));
+        let mut entries = self.entries();
+        entries.any(|entry| entry.hash == wanted && entry.dump.record().name.as_ref() == Some(name))
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        self.ends
+    }
+
+    /// Where the record at `index` ends, in bytes from the start of the first one.
+    pub(crate) fn manifest_end(&self, index: usize) -> Option<u64> {
+        Some(self.entry(index)?.ends.manifest.into())
     }
 }
 
-fn copied<M: Memory, T: Clone>(memory: &M, from: &[T]) -> Result<M::List<T>, NoMemory> {
-    let mut list = memory.list();
+fn hash(name: Option<&Name>) -> u32 {
+    name.map_or(0, Name::hash)
+}
+
+/// The dumps of a table that stand in one of the files.
+pub(crate) struct Notes<'a, H: Host> {
+    pub table: &'a Table<H>,
+    /// Whether all do, or only those that are inline.
+    pub all: bool,
+}
+
+impl<H: Host> Notes<'_, H> {
+    fn of(&self, ends: Ends) -> u64 {
+        if self.all { ends.all } else { ends.inline }
+    }
+
+    /// Size of all notes, in bytes.
+    pub fn size(&self) -> u64 {
+        self.of(self.table.ends)
+    }
+}
+
+impl<H: Host> DumpTable for Notes<'_, H> {
+    fn count(&self) -> usize {
+        self.table.count
+    }
+
+    fn end(&self, index: usize) -> Option<u64> {
+        Some(self.of(self.table.entry(index)?.ends))
+    }
+}
+
+/// What one more entry takes in a row, in bytes.
+pub(crate) const fn entry_size<H: Host>() -> u64 {
+    size_of::<Entry<H>>() as u64
+}
+
+fn copied<H: Host, T: Clone>(host: &H, from: &[T]) -> Result<H::List<T>, NoMemory> {
+    let mut list = host.list_of(from.len().saturating_add(1))?;
     from.iter().try_for_each(|entry| list.push(entry.clone()))?;
     Ok(list)
 }

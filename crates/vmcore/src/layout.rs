@@ -2,9 +2,9 @@
 //! Where everything stands in the file that readers see.
 //!
 //! ```text
-//! 0          header pages   device dumps    other notes   zeros to the page   old memory …
-//! ├──────────┼──────────────┼───────────────┼─────────────┼───────────────────┤
-//! │ ELF header, zero-filled │ note │ note … │ CPUs, info  │ 0                 │ segment │ segment …
+//! 0                         device dumps    manifest      other notes   zeros to the page   old memory …
+//! ├─────────────────────────┼───────────────┼─────────────┼─────────────┼───────────────────┤
+//! │ ELF header, zero-filled │ note │ note … │ one note    │ CPUs, info  │ 0                 │ segment │ segment …
 //! ```
 //!
 //! Device dumps stand first because tools take the zero fill behind the other
@@ -24,6 +24,11 @@ pub enum Place {
     Dump {
         /// Which dump, in the order in which they were added.
         index: usize,
+        /// Bytes from the start of the note.
+        within: u64,
+    },
+    /// The note of the manifest, from byte `within`.
+    Manifest {
         /// Bytes from the start of the note.
         within: u64,
     },
@@ -67,7 +72,8 @@ pub trait DumpTable {
     /// How many dumps there are.
     fn count(&self) -> usize;
     /// Where the note of dump `index` ends, in bytes from the start of the
-    /// first one; larger for every following dump.
+    /// first one; not smaller for a following dump. One that ends where it
+    /// starts is not in the file.
     fn end(&self, index: usize) -> Option<u64>;
 }
 
@@ -92,6 +98,7 @@ pub struct Layout<'a, D: ?Sized> {
     loads: &'a [Load],
     header_end: u64,
     dumps_end: u64,
+    manifest_end: u64,
     notes_end: u64,
     memory_start: u64,
     size: u64,
@@ -99,13 +106,20 @@ pub struct Layout<'a, D: ?Sized> {
 
 impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
     /// The layout of a file of `header_size` bytes of header pages, the notes
-    /// of `dumps`, `notes_size` bytes of other notes, and `loads`, which follow
-    /// one another without gaps in the order of their `start`.
+    /// of `dumps`, `manifest_size` bytes of a manifest, `notes_size` bytes of
+    /// other notes, and `loads`, which follow one another without gaps in the
+    /// order of their `start`.
     ///
     /// `None` when the file would be larger than a file offset can say
     /// (2⁶³ - 1 bytes), or `header_size` is not a multiple of [`PAGE_SIZE`].
     #[must_use]
-    pub fn new(header_size: u64, dumps: &'a D, notes_size: u64, loads: &'a [Load]) -> Option<Self> {
+    pub fn new(
+        header_size: u64,
+        dumps: &'a D,
+        manifest_size: u64,
+        notes_size: u64,
+        loads: &'a [Load],
+    ) -> Option<Self> {
         if !header_size.is_multiple_of(PAGE_SIZE) {
             return None;
         }
@@ -114,7 +128,8 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
             None => 0,
         };
         let dumps_end = header_size.checked_add(dumps_size)?;
-        let notes_end = dumps_end.checked_add(notes_size)?;
+        let manifest_end = dumps_end.checked_add(manifest_size)?;
+        let notes_end = manifest_end.checked_add(notes_size)?;
         let memory_start = page_align_up(notes_end)?;
         let memory_size = match loads.last() {
             Some(last) => last.start.checked_add(last.size)?,
@@ -127,6 +142,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
             loads,
             header_end: header_size,
             dumps_end,
+            manifest_end,
             notes_end,
             memory_start,
             size,
@@ -156,8 +172,12 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         if offset < self.dumps_end {
             return self.dump_at(offset - self.header_end);
         }
+        if offset < self.manifest_end {
+            let place = Place::Manifest { within: offset - self.dumps_end };
+            return Some(Span { place, length: self.manifest_end - offset });
+        }
         if offset < self.notes_end {
-            let place = Place::Notes { within: offset - self.dumps_end };
+            let place = Place::Notes { within: offset - self.manifest_end };
             return Some(Span { place, length: self.notes_end - offset });
         }
         if offset < self.memory_start {
@@ -194,7 +214,8 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
 
 /// The first index of `0..count` for which `before` does not hold, where it
 /// holds for all indices up to some point and for none behind it.
-fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+#[must_use]
+pub fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -11,12 +11,15 @@ use vmcore::layout::{Layout, Load, Place, Span};
 struct Parts {
     header_size: u64,
     dump_ends: Vec<u64>,
+    manifest_size: u64,
     notes_size: u64,
     loads: Vec<Load>,
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
+    // One that ends where it starts is not in the file.
     let dump_size = prop_oneof![
+        Just(0),
         Just(1),
         Just(3),
         Just(4),
@@ -28,8 +31,8 @@ fn parts() -> impl Strategy<Value = Parts> {
     ];
     let notes_size = prop_oneof![Just(0), Just(1), Just(4095), Just(4096), 0..9000_u64];
     let load = (0..1_u64 << 40, 1..4_u64);
-    (0..3_u64, vec(dump_size, 0..40), notes_size, vec(load, 0..6)).prop_map(
-        |(header_pages, dump_sizes, notes_size, loads)| {
+    (0..3_u64, vec(dump_size, 0..40), 0..600_u64, notes_size, vec(load, 0..6)).prop_map(
+        |(header_pages, dump_sizes, manifest_size, notes_size, loads)| {
             let mut end = 0;
             let load = |(page, pages): (u64, u64)| {
                 let (start, size) = (end, pages * PAGE_SIZE);
@@ -40,6 +43,7 @@ fn parts() -> impl Strategy<Value = Parts> {
             Parts {
                 header_size: header_pages * PAGE_SIZE,
                 dump_ends: ends(&dump_sizes),
+                manifest_size,
                 notes_size,
                 loads: loads.into_iter().map(load).collect(),
             }
@@ -62,6 +66,7 @@ fn byte_at(place: Place) -> u8 {
         Place::Zeros => return 0,
         Place::Header { within } => (1, 0, within),
         Place::Dump { index, within } => (2, index as u64, within),
+        Place::Manifest { within } => (5, 0, within),
         Place::Notes { within } => (3, 0, within),
         Place::Memory { physical } => (4, 0, physical),
     };
@@ -72,7 +77,7 @@ fn byte_at(place: Place) -> u8 {
 impl Parts {
     fn layout(&self) -> Option<Layout<'_, [u64]>> {
         let dumps = self.dump_ends.as_slice();
-        Layout::new(self.header_size, dumps, self.notes_size, &self.loads)
+        Layout::new(self.header_size, dumps, self.manifest_size, self.notes_size, &self.loads)
     }
 
     /// The place of every byte of the file, one behind the other.
@@ -84,6 +89,7 @@ impl Parts {
             file.extend((0..end - start).map(|within| Place::Dump { index, within }));
             start = *end;
         }
+        file.extend((0..self.manifest_size).map(|within| Place::Manifest { within }));
         file.extend((0..self.notes_size).map(|within| Place::Notes { within }));
         while file.len() % 4096 != 0 {
             file.push(Place::Zeros);
@@ -101,6 +107,7 @@ fn further(place: Place, distance: u64) -> Place {
     match place {
         Place::Header { within } => Place::Header { within: within + distance },
         Place::Dump { index, within } => Place::Dump { index, within: within + distance },
+        Place::Manifest { within } => Place::Manifest { within: within + distance },
         Place::Notes { within } => Place::Notes { within: within + distance },
         Place::Zeros => Place::Zeros,
         Place::Memory { physical } => Place::Memory { physical: physical + distance },
@@ -192,7 +199,7 @@ proptest! {
         let memory = loads.last().map_or(0, |load| u128::from(load.start) + u128::from(load.size));
         let size = before.next_multiple_of(PAGE_SIZE.into()) + memory;
 
-        let layout = Layout::new(header_size, dump_ends.as_slice(), notes_size, &loads);
+        let layout = Layout::new(header_size, dump_ends.as_slice(), 0, notes_size, &loads);
         prop_assert_eq!(layout.is_some(), size <= i64::MAX as u128);
         let Some(layout) = layout else { return Ok(()) };
         prop_assert_eq!(u128::from(layout.size()), size);
@@ -208,6 +215,6 @@ proptest! {
 
 #[test]
 fn an_unaligned_header_is_refused() {
-    assert!(Layout::new(4095, [].as_slice(), 0, &[]).is_none());
-    assert!(Layout::new(0, [].as_slice(), 0, &[]).is_some_and(|layout| layout.size() == 0));
+    assert!(Layout::new(4095, [].as_slice(), 0, 0, &[]).is_none());
+    assert!(Layout::new(0, [].as_slice(), 0, 0, &[]).is_some_and(|layout| layout.size() == 0));
 }

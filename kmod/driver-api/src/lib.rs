@@ -7,7 +7,7 @@
 //! fn probe(device: &pci::Device) -> Result<(), Errno> {
 //!     let registers = device.bar(0)?;
 //!     let name = Name::new().text(b"nic_").text(device.name());
-//!     collect(&name, |writer| {
+//!     collect(&name, 256, move |writer| {
 //!         let mut part = [0; 256];
 //!         registers.read(0, &mut part)?;
 //!         writer.write(&part)
@@ -20,6 +20,7 @@
 #![no_std]
 
 use core::ffi::{c_int, c_void};
+use core::ptr::NonNull;
 
 pub mod pci;
 #[allow(missing_docs, reason = "generated from the headers, which say it")]
@@ -114,7 +115,9 @@ impl DumpWriter<'_> {
     /// Puts `data` behind what was written before. May sleep.
     ///
     /// # Errors
-    /// [`ENOMEM`], or the errno of a dump that is longer than a note can say.
+    /// [`ENOMEM`], or the errno of a dump that is longer than the limits allow or
+    /// than a note can say, or of a collector whose time is over. Then nothing
+    /// more is taken; what was written before is kept.
     pub fn write(&mut self, data: &[u8]) -> Result<(), Errno> {
         // SAFETY: the writer is the one that the running collector was given,
         // and `&mut self` makes this its only use; `data` is what it says.
@@ -124,31 +127,63 @@ impl DumpWriter<'_> {
     }
 }
 
-/// Lets `collect` write the dump `name`, and adds it to the vmcore. A name that
-/// is taken gets a number. Process context; may sleep.
+/// Lets `collect` write the dump `name`, `size` bytes or, where that is 0, any number,
+/// and adds it to the vmcore. A name that is taken gets a number. Process context;
+/// may sleep.
+///
+/// `collect` runs in a thread of its own. Where it does not end in time this returns
+/// without it, and what it owns lives until it ends: hence `'static`. Where it
+/// crashes, that is lost.
 ///
 /// # Errors
-/// What `collect` gave; [`EINVAL`] for an empty name, or when `novmcoredd` is
-/// given; [`ENOMEM`]. The reason is in the log.
-pub fn collect<F>(name: &Name, collect: F) -> Result<(), Errno>
+/// What `collect` gave; [`EINVAL`] for an empty name, when nothing was written, or
+/// when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The reason is in
+/// the log and in the manifest.
+pub fn collect<F>(name: &Name, size: u64, collect: F) -> Result<(), Errno>
 where
-    F: FnOnce(&mut DumpWriter<'_>) -> Result<(), Errno>,
+    F: FnOnce(&mut DumpWriter<'_>) -> Result<(), Errno> + Send + 'static,
 {
-    let mut collect = Some(collect);
-    let context: *mut Option<F> = &raw mut collect;
+    let context = Held::allocate(collect)?;
     let name = name.as_bytes();
-    // SAFETY: `name` is what it says; `call` is called at most once and before
-    // this returns, with `context` of its very type.
+    // SAFETY: the module is loaded, as this is its code; `name` is what it says;
+    // `call` and `release` get a `context` of their very type, once each.
     check(unsafe {
-        shim::vmcoredd::vmcoredd_collect(name.as_ptr(), name.len(), Some(call::<F>), context.cast())
+        shim::vmcoredd::vmcoredd_collect(
+            shim::driver_module().cast(),
+            name.as_ptr(),
+            name.len(),
+            size,
+            Some(call::<F>),
+            Some(release::<F>),
+            context,
+        )
     })
+}
+
+/// What the kernel's allocator aligns every allocation to, at least.
+const ALIGN: usize = 8;
+
+/// A collector, in memory of its own, until it is called.
+struct Held<F>(Option<F>);
+
+impl<F> Held<F> {
+    /// Puts `collect` into memory that [`release`] frees.
+    fn allocate(collect: F) -> Result<*mut c_void, Errno> {
+        const { assert!(align_of::<Self>() <= ALIGN) }
+        // SAFETY: any size may be asked for.
+        let memory = unsafe { shim::driver_alloc(size_of::<Self>().max(1)) };
+        let held = NonNull::new(memory.cast::<Self>()).ok_or(ENOMEM)?;
+        // SAFETY: just allocated for it.
+        unsafe { held.write(Self(Some(collect))) };
+        Ok(memory)
+    }
 }
 
 /// Calls the collector that `context` holds.
 ///
 /// # Safety
-/// `context` is an `Option<F>` that nobody else uses; `writer` is valid while
-/// this runs.
+/// `context` is a `Held<F>` that nobody else uses; `writer` is valid while this
+/// runs.
 unsafe extern "C" fn call<F>(
     context: *mut c_void,
     writer: *mut shim::vmcoredd::vmcoredd_writer,
@@ -157,10 +192,22 @@ where
     F: FnOnce(&mut DumpWriter<'_>) -> Result<(), Errno>,
 {
     // SAFETY: the caller promises it.
-    let (collect, writer) = unsafe { ((*context.cast::<Option<F>>()).take(), writer.as_mut()) };
+    let (collect, writer) = unsafe { ((*context.cast::<Held<F>>()).0.take(), writer.as_mut()) };
     match (collect, writer) {
         (Some(collect), Some(writer)) => to_c(collect(&mut DumpWriter { writer })),
         _ => EINVAL.0,
+    }
+}
+
+/// Frees the memory of a collector.
+///
+/// # Safety
+/// `context` is a `Held<F>` that nobody uses any more.
+unsafe extern "C" fn release<F>(context: *mut c_void) {
+    // SAFETY: the caller promises it; it is from `driver_alloc`.
+    unsafe {
+        context.cast::<Held<F>>().drop_in_place();
+        shim::driver_free(context);
     }
 }
 

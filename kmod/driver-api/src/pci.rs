@@ -6,24 +6,32 @@ use core::ptr::NonNull;
 
 use crate::{EINVAL, ENOMEM, Errno, check, shim};
 
-/// A device that is being probed.
+/// A device; it is not freed while this value lives.
 ///
 /// # Invariants
-/// `pdev` is valid while this value lives.
+/// `pdev` is valid, and counted once for this value.
 pub struct Device {
     pdev: NonNull<shim::pci_dev>,
 }
+
+// SAFETY: any thread may use a device that is counted for it.
+unsafe impl Send for Device {}
+// SAFETY: the kernel takes care of those who use a device at once.
+unsafe impl Sync for Device {}
 
 impl Device {
     /// The device `pdev`; `None` when that is null.
     ///
     /// # Safety
-    /// `pdev` is null, or valid while the value lives.
+    /// `pdev` is null or valid.
     #[doc(hidden)]
     #[must_use]
     pub unsafe fn new(pdev: *mut shim::pci_dev) -> Option<Self> {
-        // INVARIANT: as the caller promises.
-        Some(Self { pdev: NonNull::new(pdev)? })
+        let pdev = NonNull::new(pdev)?;
+        // SAFETY: the caller promises it.
+        unsafe { shim::driver_pci_get(pdev.as_ptr()) };
+        // INVARIANT: just counted.
+        Some(Self { pdev })
     }
 
     /// Its name, as in `0000:00:04.0`.
@@ -38,7 +46,7 @@ impl Device {
     ///
     /// # Errors
     /// [`EINVAL`] when there is no such BAR, or what enabling the device gave.
-    pub fn bar(&self, index: i32) -> Result<Bar<'_>, Errno> {
+    pub fn bar(&self, index: i32) -> Result<Bar, Errno> {
         // SAFETY: by the invariant.
         check(unsafe { shim::driver_pci_enable(self.pdev.as_ptr()) })?;
         let mut size = 0;
@@ -46,7 +54,7 @@ impl Device {
         let start = unsafe { shim::driver_map_bar(self.pdev.as_ptr(), index, &raw mut size) };
         match NonNull::new(start.cast()) {
             // INVARIANT: just enabled and mapped.
-            Some(start) => Ok(Bar { device: self, start, size }),
+            Some(start) => Ok(Bar { device: self.clone(), start, size }),
             None => {
                 // SAFETY: by the invariant; it was enabled above.
                 unsafe { shim::driver_pci_disable(self.pdev.as_ptr()) };
@@ -56,18 +64,38 @@ impl Device {
     }
 }
 
-/// A mapped BAR.
+impl Clone for Device {
+    fn clone(&self) -> Self {
+        // SAFETY: by the invariant.
+        unsafe { shim::driver_pci_get(self.pdev.as_ptr()) };
+        Self { pdev: self.pdev }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant.
+        unsafe { shim::driver_pci_put(self.pdev.as_ptr()) };
+    }
+}
+
+/// A mapped BAR, which any thread may read.
 ///
 /// # Invariants
 /// `start` is a mapping of `size` bytes of `driver_map_bar` of `device`, which
 /// is enabled once for it.
-pub struct Bar<'a> {
-    device: &'a Device,
+pub struct Bar {
+    device: Device,
     start: NonNull<u8>,
     size: usize,
 }
 
-impl Bar<'_> {
+// SAFETY: the mapping is valid on every CPU, and any thread may undo it.
+unsafe impl Send for Bar {}
+// SAFETY: a shared mapping is only read.
+unsafe impl Sync for Bar {}
+
+impl Bar {
     /// Its size, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -90,7 +118,7 @@ impl Bar<'_> {
     }
 }
 
-impl Drop for Bar<'_> {
+impl Drop for Bar {
     fn drop(&mut self) {
         // SAFETY: by the invariant.
         unsafe {

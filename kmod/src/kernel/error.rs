@@ -3,7 +3,8 @@
 
 use core::ffi::c_int;
 
-use devdump::{AddError, BuildError, NoMemory, WriteError};
+use devdump::{BuildError, NoMemory};
+use vmcore::manifest::Reason;
 
 use super::shim;
 
@@ -21,6 +22,10 @@ pub const EFAULT: Errno = Errno(-shim::SHIM_EFAULT);
 pub const EINVAL: Errno = Errno(-shim::SHIM_EINVAL);
 /// Too large.
 pub const EFBIG: Errno = Errno(-shim::SHIM_EFBIG);
+/// No space left.
+pub const ENOSPC: Errno = Errno(-shim::SHIM_ENOSPC);
+/// Time is over.
+pub const ETIMEDOUT: Errno = Errno(-shim::SHIM_ETIMEDOUT);
 
 /// What a function that returns 0 or a negative errno returned.
 ///
@@ -45,21 +50,24 @@ impl From<NoMemory> for Errno {
     }
 }
 
-impl From<WriteError> for Errno {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::NoMemory => ENOMEM,
-            WriteError::TooLong => EFBIG,
-        }
-    }
-}
-
-impl From<AddError> for Errno {
-    fn from(error: AddError) -> Self {
-        match error {
-            AddError::NoMemory => ENOMEM,
-            AddError::NoRoom => EFBIG,
-            AddError::Empty => EINVAL,
+impl From<Reason> for Errno {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Budget | Reason::DumpLimit => ENOSPC,
+            Reason::NoMemory => ENOMEM,
+            Reason::TooLong => EFBIG,
+            Reason::Deadline => ETIMEDOUT,
+            Reason::Crashed | Reason::BadAddress => EFAULT,
+            Reason::Errno(errno) | Reason::NotStarted(errno) => Self(errno),
+            Reason::Shorter
+            | Reason::Longer
+            | Reason::Empty
+            | Reason::NoData
+            | Reason::NoName
+            | Reason::NameTooLong
+            | Reason::NoSize
+            | Reason::NoCallback
+            | Reason::SwitchedOff => EINVAL,
         }
     }
 }

@@ -5,6 +5,7 @@
 use core::ffi::c_int;
 
 use vmcore::device_dump::Name;
+use vmcore::manifest::{Reason, Record, Status, Text, Whereabouts};
 
 use super::error::Errno;
 use super::shim;
@@ -32,42 +33,21 @@ impl Level {
 
 /// A line being put together; what is longer than it is cut.
 pub struct Line {
-    text: [u8; 256],
-    length: usize,
+    text: Text<256>,
 }
 
 impl Line {
     /// An empty line.
     #[must_use]
     pub const fn new() -> Self {
-        Self { text: [0; 256], length: 0 }
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.text.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
-    }
-
-    fn digits(&mut self, number: u64, base: u64) {
-        let mut place = 1_u64;
-        while let Some(next) = place.checked_mul(base).filter(|next| *next <= number) {
-            place = next;
-        }
-        while place > 0 {
-            let digit = number.checked_div(place).unwrap_or_default() % base;
-            let first = if digit < 10 { b'0' } else { b'a' - 10 };
-            self.push(first + digit as u8);
-            place /= base;
-        }
+        Self { text: Text::new() }
     }
 
     /// Writes the line to the log.
     pub fn write(&self, level: Level) {
-        // SAFETY: the first `length` bytes of `text` are initialised and live
-        // during the call, which only reads them.
-        unsafe { shim::shim_log(level.number(), self.text.as_ptr(), self.length) }
+        let text = self.text.as_bytes();
+        // SAFETY: `text` lives during the call, which only reads it.
+        unsafe { shim::shim_log(level.number(), text.as_ptr(), text.len()) }
     }
 }
 
@@ -85,19 +65,19 @@ pub trait Show {
 
 impl Show for &str {
     fn show(&self, line: &mut Line) {
-        self.bytes().for_each(|byte| line.push(byte));
+        line.text.push(self.as_bytes());
     }
 }
 
 impl Show for u64 {
     fn show(&self, line: &mut Line) {
-        line.digits(*self, 10);
+        line.text.digits(*self, 10, 1);
     }
 }
 
 impl Show for Name {
     fn show(&self, line: &mut Line) {
-        self.as_bytes().iter().for_each(|byte| line.push(*byte));
+        line.text.push(self.as_bytes());
     }
 }
 
@@ -107,7 +87,7 @@ impl Show for Errno {
         if self.0 < 0 {
             "-".show(line);
         }
-        line.digits(self.0.unsigned_abs().into(), 10);
+        line.text.digits(self.0.unsigned_abs().into(), 10, 1);
     }
 }
 
@@ -120,7 +100,7 @@ pub struct Hex(
 impl Show for Hex {
     fn show(&self, line: &mut Line) {
         "0x".show(line);
-        line.digits(self.0, 16);
+        line.text.digits(self.0, 16, 1);
     }
 }
 
@@ -134,6 +114,42 @@ impl Show for vmcore::Error {
         self.expected.show(line);
         ", found ".show(line);
         Hex(self.found).show(line);
+    }
+}
+
+impl Show for Record {
+    fn show(&self, line: &mut Line) {
+        match self.name {
+            Some(name) => name.show(line),
+            None => "a device dump".show(line),
+        }
+        ": ".show(line);
+        self.status.word().show(line);
+        if let Some(reason) = self.reason {
+            ", ".show(line);
+            match reason {
+                Reason::Errno(errno) => {
+                    "its collector gave ".show(line);
+                    Errno(errno).show(line);
+                }
+                _ => reason.words().show(line),
+            }
+        }
+        if self.whereabouts != Whereabouts::Nowhere {
+            ", ".show(line);
+            u64::from(self.length).show(line);
+            " bytes, ".show(line);
+            u64::from(self.stored).show(line);
+            " stored".show(line);
+        }
+        if !matches!(self.status, Status::Refused | Status::Running) {
+            ", ".show(line);
+            u64::from(self.milliseconds).show(line);
+            " ms".show(line);
+        }
+        if self.whereabouts == Whereabouts::Vmcoredd {
+            ", in /proc/vmcoredd alone".show(line);
+        }
     }
 }
 

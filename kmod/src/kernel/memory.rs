@@ -6,10 +6,12 @@ use core::mem::size_of;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{NonNull, drop_in_place, slice_from_raw_parts_mut};
 use core::slice;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use devdump::NoMemory;
 
+use super::environment;
+use super::mutex::{Lock, Mutex};
 use super::shim;
 
 /// What the kernel's allocators align every allocation to, at least.
@@ -24,77 +26,128 @@ fn allocate<T>(count: usize) -> Result<NonNull<T>, NoMemory> {
     NonNull::new(memory.cast()).ok_or(NoMemory)
 }
 
+/// How much memory dumps must leave available, in bytes.
+static LEFT_OVER: AtomicU64 = AtomicU64::new(0);
+
 /// The kernel's memory, as the store of dumps uses it. May sleep.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelMemory;
+
+impl KernelMemory {
+    /// Dumps must leave `bytes` available from now on.
+    pub fn leave(bytes: u64) {
+        LEFT_OVER.store(bytes, Ordering::Relaxed);
+    }
+}
 
 impl devdump::Memory for KernelMemory {
     type Block = Block;
     type List<T> = List<T>;
     type Shared<T> = Shared<T>;
+    type Mutex<T> = Mutex<T>;
 
     fn block(&self, size: usize) -> Result<Block, NoMemory> {
-        Ok(Block { start: allocate(size)?, size })
+        Block::new(size)
     }
 
     fn list<T>(&self) -> List<T> {
         List { start: NonNull::dangling(), length: 0, capacity: 0 }
     }
 
+    fn list_of<T>(&self, capacity: usize) -> Result<List<T>, NoMemory> {
+        if capacity == 0 {
+            return Ok(self.list());
+        }
+        Ok(List { start: allocate(capacity)?, length: 0, capacity })
+    }
+
     fn share<T>(&self, value: T) -> Result<Shared<T>, NoMemory> {
         Shared::new(value)
     }
-}
 
-/// A byte buffer of fixed size.
-///
-/// # Invariants
-/// `start` is `size` initialised bytes of `shim_alloc` or `shim_alloc_pages`
-/// that this value owns.
-pub struct Block {
-    start: NonNull<u8>,
-    size: usize,
-}
+    fn mutex<T>(&self, lock: devdump::Lock, value: T) -> Result<Mutex<T>, NoMemory> {
+        let lock = match lock {
+            devdump::Lock::Writer => Lock::Writer,
+            devdump::Lock::Store => Lock::Store,
+            devdump::Lock::Cache => Lock::Cache,
+        };
+        Mutex::new(lock, value)
+    }
 
-impl Block {
-    /// A zero-filled buffer of any size, page-wise.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub fn pages(size: usize) -> Result<Self, NoMemory> {
-        // SAFETY: any size may be asked for.
-        let memory = unsafe { shim::shim_alloc_pages(size) };
-        let start = NonNull::new(memory.cast()).ok_or(NoMemory)?;
-        // INVARIANT: just allocated, zero-filled.
-        Ok(Self { start, size })
+    fn affords(&self, bytes: u64) -> bool {
+        let needed = LEFT_OVER.load(Ordering::Relaxed).saturating_add(bytes);
+        environment::memory_available() >= needed
     }
 }
 
-// SAFETY: a `Block` owns plain bytes, which any thread may use and free.
-unsafe impl Send for Block {}
-// SAFETY: a shared `Block` only lends its bytes for reading.
-unsafe impl Sync for Block {}
+/// Zero-filled memory, freed with this value.
+///
+/// # Invariants
+/// `start` is memory of `shim_alloc` that this value owns.
+struct Allocation {
+    start: NonNull<u8>,
+}
+
+// SAFETY: any thread may free it.
+unsafe impl Send for Allocation {}
+// SAFETY: nothing can be done with a shared one.
+unsafe impl Sync for Allocation {}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant; nobody uses it any more.
+        unsafe { shim::shim_free(self.start.as_ptr().cast_const().cast()) }
+    }
+}
+
+/// A byte buffer of fixed size, below 4 GiB.
+///
+/// # Invariants
+/// The `length` bytes from `offset` on are within `allocation`, initialised, and
+/// of no other `Block`.
+pub struct Block {
+    allocation: Shared<Allocation>,
+    offset: u32,
+    length: u32,
+}
+
+impl Block {
+    fn new(size: usize) -> Result<Self, NoMemory> {
+        let length = u32::try_from(size).map_err(|_| NoMemory)?;
+        let allocation = Allocation { start: allocate(size)? };
+        // INVARIANT: just allocated, zero-filled.
+        Ok(Self { allocation: Shared::new(allocation)?, offset: 0, length })
+    }
+
+    fn start(&self) -> *mut u8 {
+        self.allocation.start.as_ptr().wrapping_add(self.offset as usize)
+    }
+}
+
+impl devdump::Block for Block {
+    fn split_to(&mut self, at: usize) -> Self {
+        let length = u32::try_from(at).unwrap_or(u32::MAX).min(self.length);
+        // INVARIANT: the first bytes become the other block's, the rest stays.
+        let first = Self { allocation: self.allocation.clone(), offset: self.offset, length };
+        self.offset += length;
+        self.length -= length;
+        first
+    }
+}
 
 impl Deref for Block {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         // SAFETY: by the invariant.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.size) }
+        unsafe { slice::from_raw_parts(self.start(), self.length as usize) }
     }
 }
 
 impl DerefMut for Block {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: by the invariant; `&mut self` makes it the only access.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.size) }
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: by the invariant; nobody uses it any more.
-        unsafe { shim::shim_free(self.start.as_ptr().cast_const().cast()) }
+        unsafe { slice::from_raw_parts_mut(self.start(), self.length as usize) }
     }
 }
 
@@ -117,7 +170,12 @@ unsafe impl<T: Sync> Sync for List<T> {}
 
 impl<T> List<T> {
     fn grow(&mut self) -> Result<(), NoMemory> {
-        let capacity = self.capacity.checked_mul(2).ok_or(NoMemory)?.max(4);
+        self.move_to(self.capacity.checked_mul(2).ok_or(NoMemory)?.max(4))
+    }
+
+    /// Moves the values to memory for `capacity` of them, which is not 0 and not
+    /// below their number.
+    fn move_to(&mut self, capacity: usize) -> Result<(), NoMemory> {
         let start = allocate::<T>(capacity)?;
         // SAFETY: `length` values are initialised at the old place, and the new
         // one has room for more; they are different allocations. The values
@@ -149,6 +207,24 @@ impl<T> devdump::List<T> for List<T> {
         unsafe { self.start.add(self.length).write(value) };
         self.length += 1;
         Ok(())
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let last = self.length.checked_sub(1)?;
+        self.length = last;
+        // SAFETY: the value is initialised, and no longer counted as such.
+        Some(unsafe { self.start.add(last).read() })
+    }
+
+    fn shrink(&mut self) {
+        if self.length == 0 {
+            self.free();
+            self.start = NonNull::dangling();
+            self.capacity = 0;
+        } else if self.length < self.capacity {
+            // It stays as it is where there is no memory to move it to.
+            let _ = self.move_to(self.length);
+        }
     }
 }
 
@@ -208,6 +284,17 @@ impl<T> Shared<T> {
         unsafe { inner.write(Inner { owners: AtomicUsize::new(1), value }) };
         // INVARIANT: initialised, with this as its one owner.
         Ok(Self { inner })
+    }
+}
+
+impl<T> devdump::Shared<T> for Shared<T> {
+    fn unique(&mut self) -> Option<&mut T> {
+        // SAFETY: by the invariant.
+        if unsafe { self.inner.as_ref() }.owners.load(Ordering::Acquire) != 1 {
+            return None;
+        }
+        // SAFETY: this is the only owner, and `&mut self` its only use.
+        Some(unsafe { &mut self.inner.as_mut().value })
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! All `unsafe` is below here, but for the entry points from C.
 
+pub mod buffer;
+pub mod codec;
 pub mod command_line;
 pub mod environment;
 pub mod error;
@@ -13,5 +15,7 @@ pub mod log;
 pub mod mapping;
 pub mod memory;
 pub mod mutex;
+pub mod parameters;
 pub mod proc;
 pub mod shim;
+pub mod thread;

@@ -20,6 +20,11 @@ pub enum Lock {
     Entries = shim::SHIM_LOCK_ENTRIES,
     /// The windows to old memory; no other lock is taken while it is held.
     Windows = shim::SHIM_LOCK_WINDOWS,
+    /// The writer of one collector; the store may be locked while it is held.
+    Writer = shim::SHIM_LOCK_WRITER,
+    /// The decompressed chunk of one reader; no other lock is taken while it is
+    /// held.
+    Cache = shim::SHIM_LOCK_CACHE,
 }
 
 /// A value that one thread at a time may use. Process context only.
@@ -55,6 +60,12 @@ impl<T> Mutex<T> {
         unsafe { shim::shim_mutex_lock(self.raw.as_ptr()) };
         // INVARIANT: this thread holds the lock now.
         Guard { mutex: self, _same_thread: PhantomData }
+    }
+}
+
+impl<T> devdump::Mutex<T> for Mutex<T> {
+    fn with<R>(&self, use_value: impl FnOnce(&mut T) -> R) -> R {
+        use_value(&mut self.lock())
     }
 }
 

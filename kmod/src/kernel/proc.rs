@@ -35,9 +35,10 @@ impl Which {
 /// waits for its users, and sleeps.
 ///
 /// # Invariants
-/// `entry` is of `shim_proc_create` and owned by this value.
+/// `entry` is of `shim_proc_create` for `which` and owned by this value.
 pub struct Entry {
     entry: NonNull<shim::proc_dir_entry>,
+    which: Which,
 }
 
 // SAFETY: any thread may change or remove an entry that it alone has.
@@ -52,14 +53,15 @@ impl Entry {
         // SAFETY: the number is one of `shim.h`.
         let entry = unsafe { shim::shim_proc_create(which.number()) };
         // INVARIANT: not null means created.
-        Ok(Self { entry: NonNull::new(entry).ok_or(NoMemory)? })
+        Ok(Self { entry: NonNull::new(entry).ok_or(NoMemory)?, which })
     }
 
-    /// Sets the size that `stat()` shows, in bytes: at once where nobody looked
-    /// the entry up before, else from the next `open()` on.
+    /// Sets the size that `stat()` shows, in bytes. Sleeps.
     pub fn set_size(&mut self, size: u64) {
         // SAFETY: by the invariant.
-        unsafe { shim::shim_proc_set_size(self.entry.as_ptr(), size as i64) }
+        unsafe {
+            shim::shim_proc_set_size(self.entry.as_ptr(), self.which.number(), size as i64);
+        }
     }
 }
 

@@ -107,6 +107,7 @@ static void add_good_ones(void)
 	int index;
 
 	pr_info("control characters: %d\n", add("a\nb\033[31m\177\377", 16, collect));
+	pr_info("a path: %d\n", add("../nvme0/ctrl", 18, collect));
 	pr_info("the longest name: %d\n",
 		add("0123456789abcdef0123456789abcdef0123456789a", 16, collect));
 	pr_info("the longest name again: %d\n",
@@ -161,26 +162,28 @@ static int write_from_nowhere(void *context, struct vmcoredd_writer *writer)
 	return vmcoredd_write(writer, "right", 5);
 }
 
+static int add_pieces(const char *name, size_t length,
+		      int (*collect)(void *context, struct vmcoredd_writer *writer),
+		      void *context)
+{
+	return vmcoredd_collect(THIS_MODULE, name, length, 0, collect, NULL, context);
+}
+
 static void collect_pieces(void)
 {
 	int refused[2] = { 1, 1 };
 
-	pr_info("pieces without a name: %d\n",
-		vmcoredd_collect(NULL, 4, write_in_pieces, NULL));
-	pr_info("pieces with an empty name: %d\n",
-		vmcoredd_collect("x", 0, write_in_pieces, NULL));
+	pr_info("pieces without a name: %d\n", add_pieces(NULL, 4, write_in_pieces, NULL));
+	pr_info("pieces with an empty name: %d\n", add_pieces("x", 0, write_in_pieces, NULL));
 	pr_info("pieces with a long name: %d\n",
-		vmcoredd_collect("0123456789abcdef0123456789abcdef0123456789abcdef", 48,
-				 write_in_pieces, NULL));
-	pr_info("pieces without a callback: %d\n",
-		vmcoredd_collect("no-pieces", 9, NULL, NULL));
-	pr_info("no pieces: %d\n", vmcoredd_collect("nothing", 7, write_nothing, NULL));
-	pr_info("failing behind its pieces: %d\n",
-		vmcoredd_collect("fails", 5, write_and_fail, NULL));
-	pr_info("pieces: %d\n",
-		vmcoredd_collect("pieces, and no more", 6, write_in_pieces, NULL));
+		add_pieces("0123456789abcdef0123456789abcdef0123456789abcdef", 48,
+			   write_in_pieces, NULL));
+	pr_info("pieces without a callback: %d\n", add_pieces("no-pieces", 9, NULL, NULL));
+	pr_info("no pieces: %d\n", add_pieces("nothing", 7, write_nothing, NULL));
+	pr_info("failing behind its pieces: %d\n", add_pieces("fails", 5, write_and_fail, NULL));
+	pr_info("pieces: %d\n", add_pieces("pieces, and no more", 6, write_in_pieces, NULL));
 	pr_info("pieces from nowhere: %d\n",
-		vmcoredd_collect("nowhere", 7, write_from_nowhere, refused));
+		add_pieces("nowhere", 7, write_from_nowhere, refused));
 	pr_info("a piece from nowhere: %d\n", refused[0]);
 	pr_info("a piece to nowhere: %d\n", refused[1]);
 }

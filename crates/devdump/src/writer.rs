@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Takes what a collector writes.
+
+use vmcore::device_dump::LENGTH_MAX;
+use vmcore::manifest::Reason;
+
+use crate::chunk::{CHUNK_SIZE, Chunk, Packed, Workspace};
+use crate::host::Host;
+use crate::memory::{Block as _, List as _, NoMemory};
+use crate::store::Store;
+
+/// Takes what a collector writes, in pieces of any size.
+///
+/// Once something did not fit, or came too late, the dump is cut: nothing more is
+/// taken, what came before stays.
+pub struct DumpWriter<H: Host> {
+    store: H::Shared<Store<H>>,
+    /// When it takes no more, as the host's clock tells it.
+    deadline: Option<u64>,
+    /// `None` once it is with the store again.
+    workspace: Option<Workspace<H>>,
+    /// Where chunks are kept; what is left of it.
+    segment: Option<H::Block>,
+    chunks: H::List<Chunk<H>>,
+    /// How much of the open chunk is filled, in bytes; below [`CHUNK_SIZE`].
+    filled: usize,
+    /// What is kept, in bytes of payload; without the open chunk.
+    length: u64,
+    stored: u64,
+    crc32c: u32,
+    cut: Option<Reason>,
+}
+
+/// What was written, all of it kept.
+pub(crate) struct Written<H: Host> {
+    pub chunks: H::List<Chunk<H>>,
+    pub length: u32,
+    pub stored: u32,
+    pub crc32c: u32,
+    /// Why it is not more.
+    pub cut: Option<Reason>,
+}
+
+impl<H: Host> DumpWriter<H> {
+    pub(crate) fn new(
+        store: &H::Shared<Store<H>>,
+        deadline: Option<u64>,
+    ) -> Result<Self, NoMemory> {
+        let workspace = Some(store.workspace()?);
+        Ok(Self {
+            store: store.clone(),
+            deadline,
+            workspace,
+            segment: None,
+            chunks: store.host().list(),
+            filled: 0,
+            length: 0,
+            stored: 0,
+            crc32c: 0,
+            cut: None,
+        })
+    }
+
+    /// How many bytes were taken so far.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length + self.filled as u64
+    }
+
+    /// Puts `data` behind what was written before. May sleep where memory is
+    /// allocated.
+    ///
+    /// # Errors
+    /// The [`Reason`] why the dump is cut, from now on on every call. It may have
+    /// taken a part of `data`.
+    pub fn write(&mut self, data: &[u8]) -> Result<(), Reason> {
+        let mut rest = data;
+        self.write_with(data.len() as u64, |to| {
+            let (now, later) = rest.split_at_checked(to.len()).unwrap_or((rest, &[]));
+            to.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            rest = later;
+            true
+        })
+    }
+
+    /// Puts `length` bytes behind what was written before; `copy` fills one part
+    /// after the other, and says `false` where it cannot.
+    ///
+    /// # Errors
+    /// As [`DumpWriter::write`], and [`Reason::BadAddress`] where `copy` could
+    /// not.
+    pub fn write_with(
+        &mut self,
+        length: u64,
+        mut copy: impl FnMut(&mut [u8]) -> bool,
+    ) -> Result<(), Reason> {
+        let total = self.length().checked_add(length);
+        if self.cut.is_none() && total.is_none_or(|total| total > LENGTH_MAX) {
+            self.cut = Some(Reason::TooLong);
+        }
+        let mut left = length;
+        while left > 0 {
+            self.check_time();
+            if let Some(reason) = self.cut {
+                return Err(reason);
+            }
+            let taken = self.fill(left, &mut copy)?;
+            left = left.saturating_sub(taken);
+        }
+        self.cut.map_or(Ok(()), Err)
+    }
+
+    fn check_time(&mut self) {
+        let late = |deadline| self.store.host().milliseconds() >= deadline;
+        if self.cut.is_none() && self.deadline.is_some_and(late) {
+            self.cut = Some(Reason::Deadline);
+        }
+    }
+
+    /// Fills the open chunk with at most `left` bytes; gives how many it took.
+    fn fill(&mut self, left: u64, copy: &mut impl FnMut(&mut [u8]) -> bool) -> Result<u64, Reason> {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+        let Some(workspace) = &mut self.workspace else {
+            return Err(Reason::NoMemory);
+        };
+        let space = workspace.open.get_mut(self.filled..).unwrap_or_default();
+        let length = wanted.min(space.len());
+        let part = space.get_mut(..length).unwrap_or_default();
+        if !copy(part) {
+            self.cut = Some(Reason::BadAddress);
+            return Err(Reason::BadAddress);
+        }
+        self.filled += length;
+        if self.filled >= CHUNK_SIZE {
+            self.close_chunk();
+        }
+        Ok(length as u64)
+    }
+
+    /// Keeps the open chunk; forgets its bytes, and cuts the dump, when there is
+    /// no place for them.
+    fn close_chunk(&mut self) {
+        let filled = core::mem::take(&mut self.filled);
+        if let Err(reason) = self.keep(filled) {
+            self.cut = Some(reason);
+        }
+    }
+
+    fn keep(&mut self, filled: usize) -> Result<(), Reason> {
+        let Some(workspace) = &mut self.workspace else {
+            return Err(Reason::NoMemory);
+        };
+        let packed = workspace.pack(self.store.host(), filled);
+        let size = packed.size();
+        self.store.reserve(self.stored, size)?;
+        let chunk = match packed {
+            Packed::Zeros => Ok(Chunk::Zeros),
+            Packed::Raw(bytes) => place(&self.store, &mut self.segment, bytes).map(Chunk::Raw),
+            Packed::Compressed(bytes) => {
+                place(&self.store, &mut self.segment, bytes).map(Chunk::Compressed)
+            }
+        };
+        if chunk.and_then(|chunk| self.chunks.push(chunk)).is_err() {
+            self.store.release(size);
+            return Err(Reason::NoMemory);
+        }
+        let raw = workspace.open.get(..filled).unwrap_or_default();
+        self.crc32c = self.store.host().crc32c(self.crc32c, raw);
+        self.length += filled as u64;
+        self.stored += size;
+        Ok(())
+    }
+
+    /// Ends the dump: what was written is now immutable.
+    pub(crate) fn finish(mut self) -> Written<H> {
+        if self.filled > 0 {
+            self.close_chunk();
+        }
+        let mut chunks = core::mem::replace(&mut self.chunks, self.store.host().list());
+        chunks.shrink();
+        Written {
+            chunks,
+            // At most what a note can say.
+            length: u32::try_from(self.length).unwrap_or(u32::MAX),
+            stored: u32::try_from(core::mem::take(&mut self.stored)).unwrap_or(u32::MAX),
+            crc32c: self.crc32c,
+            cut: self.cut,
+        }
+    }
+}
+
+/// Copies `bytes` to `segment`, or to a new one where that has no room.
+fn place<H: Host>(
+    store: &Store<H>,
+    segment: &mut Option<H::Block>,
+    bytes: &[u8],
+) -> Result<H::Block, NoMemory> {
+    if segment.as_ref().is_none_or(|segment| segment.len() < bytes.len()) {
+        let fresh = store.segment(bytes.len())?;
+        if let Some(rest) = segment.replace(fresh) {
+            store.give_segment(rest);
+        }
+    }
+    let mut block = segment.as_mut().ok_or(NoMemory)?.split_to(bytes.len());
+    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    Ok(block)
+}
+
+impl<H: Host> Drop for DumpWriter<H> {
+    fn drop(&mut self) {
+        // Of a dump that was not finished, nothing is kept.
+        self.store.release(self.stored);
+        if let Some(workspace) = self.workspace.take() {
+            self.store.give_workspace(workspace);
+        }
+        if let Some(segment) = self.segment.take() {
+            self.store.give_segment(segment);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a collector's own thread does.
+
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use devdump::{DumpWriter, Ending, Lent, NoMemory, Shared as _};
+use vmcore::manifest::Reason;
+
+use crate::kernel::buffer::PageBuffer;
+use crate::kernel::error::{EFAULT, ENOMEM, Errno, to_c};
+use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::shim;
+use crate::kernel::thread::{self, End, Owner};
+
+/// The callback of a collector that writes in pieces.
+pub type Collect = unsafe extern "C" fn(*mut c_void, *mut shim::vmcoredd_writer) -> c_int;
+/// What is called when such a collector has ended.
+pub type Release = unsafe extern "C" fn(*mut c_void);
+
+/// A collector of mainline's API.
+///
+/// # Invariants
+/// `data` has a callback, which may be called once, by any thread.
+pub struct Callback {
+    data: *mut shim::vmcoredd_data,
+}
+
+impl Callback {
+    /// The collector in `data`.
+    ///
+    /// # Safety
+    /// `data` is valid and has a callback, which may be called once by any thread.
+    pub unsafe fn new(data: *mut shim::vmcoredd_data) -> Self {
+        // INVARIANT: as the caller promises.
+        Self { data }
+    }
+}
+
+/// A collector that writes in pieces.
+///
+/// # Invariants
+/// `collect` may be called once, and then `release` once, with `context`, by any
+/// thread.
+#[derive(Clone, Copy)]
+pub struct Pieces {
+    collect: Collect,
+    release: Option<Release>,
+    context: *mut c_void,
+}
+
+impl Pieces {
+    /// The collector `collect`.
+    ///
+    /// # Safety
+    /// `collect` may be called once, and then `release` once, with `context`, by any
+    /// thread.
+    pub unsafe fn new(collect: Collect, release: Option<Release>, context: *mut c_void) -> Self {
+        // INVARIANT: as the caller promises.
+        Self { collect, release, context }
+    }
+
+    /// Says that the collector is not needed any more: it has ended, or is not called.
+    pub fn release(&self) {
+        if let Some(release) = self.release {
+            // SAFETY: by the invariant.
+            unsafe { release(self.context) };
+        }
+    }
+}
+
+enum Work {
+    /// With what the callback fills, until it is taken back.
+    Callback(Callback, Option<PageBuffer>),
+    Pieces(Pieces, Lent<KernelMemory>),
+}
+
+/// What a collector's own thread does, and what came of it.
+pub struct Job {
+    work: Work,
+    returned: AtomicI32,
+}
+
+// SAFETY: by the invariants of `Callback` and `Pieces`, any thread may call them.
+unsafe impl Send for Job {}
+// SAFETY: only the job's thread calls them; all else may be shared.
+unsafe impl Sync for Job {}
+
+impl Job {
+    fn new(work: Work) -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self { work, returned: AtomicI32::new(0) })
+    }
+
+    /// Lets `callback` fill `buffer`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn callback(callback: Callback, buffer: PageBuffer) -> Result<Shared<Self>, NoMemory> {
+        Self::new(Work::Callback(callback, Some(buffer)))
+    }
+
+    /// Lets `pieces` write to `writer`.
+    ///
+    /// # Errors
+    /// [`NoMemory`]; `pieces` is released.
+    pub fn pieces(
+        pieces: Pieces,
+        writer: DumpWriter<KernelMemory>,
+    ) -> Result<Shared<Self>, NoMemory> {
+        let lent = Lent::new(&KernelMemory, writer);
+        let job = lent.and_then(|lent| Self::new(Work::Pieces(pieces, lent)));
+        if job.is_err() {
+            pieces.release();
+        }
+        job
+    }
+
+    /// Runs `this` in a thread of its own, with `owner` loaded meanwhile, and waits
+    /// for its end, `limit` milliseconds at most. Sleeps.
+    pub fn carry_out(this: &Shared<Self>, owner: Owner, limit: Option<u32>) -> Ending {
+        match thread::run(this, owner, limit) {
+            Ok(End::Ended) => Ending::Returned(this.returned.load(Ordering::Acquire)),
+            Ok(End::Crashed) => Ending::Crashed,
+            Ok(End::Abandoned) => Ending::Late,
+            Err(errno) => {
+                if let Work::Pieces(pieces, _) = &this.work {
+                    pieces.release();
+                }
+                Ending::NotCalled(match errno {
+                    ENOMEM => Reason::NoMemory,
+                    Errno(errno) => Reason::NotStarted(errno),
+                })
+            }
+        }
+    }
+
+    /// The work itself, in the job's thread. Sleeps.
+    pub fn run(&self) {
+        let returned = match &self.work {
+            Work::Callback(callback, Some(buffer)) => {
+                // SAFETY: by the invariant; the callback knows how large the
+                // buffer is, and nobody else has it but to copy bytes from it.
+                unsafe { shim::shim_call_collector(callback.data, buffer.start()) }
+            }
+            Work::Callback(_, None) => EFAULT.0,
+            Work::Pieces(pieces, lent) => {
+                let writer = core::ptr::from_ref(lent).cast_mut().cast();
+                // SAFETY: by the invariant; the writer lives as long as the job.
+                let returned = unsafe { (pieces.collect)(pieces.context, writer) };
+                pieces.release();
+                returned
+            }
+        };
+        self.returned.store(returned, Ordering::Release);
+    }
+
+    /// The buffer of a callback, when its thread has this job no longer.
+    pub fn take_buffer(this: &mut Shared<Self>) -> Option<PageBuffer> {
+        match &mut this.unique()?.work {
+            Work::Callback(_, buffer) => buffer.take(),
+            Work::Pieces(..) => None,
+        }
+    }
+
+    /// The buffer of a callback that may still be filling it.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&PageBuffer> {
+        match &self.work {
+            Work::Callback(_, buffer) => buffer.as_ref(),
+            Work::Pieces(..) => None,
+        }
+    }
+
+    /// What was written in pieces; nothing more is taken.
+    #[must_use]
+    pub fn take_writer(&self) -> Option<DumpWriter<KernelMemory>> {
+        match &self.work {
+            Work::Callback(..) => None,
+            Work::Pieces(_, lent) => lent.take(),
+        }
+    }
+}
+
+/// Puts `length` bytes from `data` on into the dump of `writer`. Sleeps.
+#[must_use]
+pub fn write(writer: &Lent<KernelMemory>, data: *const c_void, length: usize) -> c_int {
+    let mut at = data.cast::<u8>();
+    let written = writer.write_with(length as u64, |to| {
+        // SAFETY: `to` is as long as it says; the source may be anything.
+        let copied = unsafe { shim::shim_copy(to.as_mut_ptr().cast(), at.cast(), to.len()) };
+        at = at.wrapping_add(to.len());
+        // SAFETY: writing happens in process context, where it may sleep.
+        unsafe { shim::shim_resched() };
+        copied
+    });
+    to_c(written.map_err(Errno::from))
+}

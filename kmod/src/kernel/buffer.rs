@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The one buffer that mainline's API wants, page by page.
+
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use devdump::{List as _, Memory as _, NoMemory};
+use vmcore::PAGE_SIZE;
+
+use super::memory::{KernelMemory, List};
+use super::shim;
+
+/// How many pages are allocated at once, as a power of two. So many do not pass
+/// through the lists of free pages that each CPU has, which no statistics count and
+/// which can be an eighth of a small memory.
+const ORDER: u32 = 5;
+
+/// Pages one behind the other.
+#[derive(Clone, Copy)]
+struct Run {
+    first: NonNull<shim::page>,
+    order: u32,
+}
+
+impl Run {
+    /// Its size, in bytes.
+    fn size(self) -> usize {
+        (PAGE_SIZE as usize) << self.order
+    }
+}
+
+/// A zero-filled buffer, in one piece as long as it is mapped.
+///
+/// # Invariants
+/// `runs` are of `shim_pages_alloc` and owned by this value; `map`, unless it is
+/// null, is a mapping of all of them.
+pub struct PageBuffer {
+    runs: List<Run>,
+    map: *mut c_void,
+    size: usize,
+}
+
+// SAFETY: any thread may use and free the pages.
+unsafe impl Send for PageBuffer {}
+// SAFETY: a shared buffer lends a pointer, which is used within unsafe code
+// alone, and copies of bytes.
+unsafe impl Sync for PageBuffer {}
+
+impl PageBuffer {
+    /// A mapped buffer of `size` bytes. Sleeps.
+    ///
+    /// # Errors
+    /// [`NoMemory`], also where too little would be left to others.
+    pub fn new(size: u32) -> Result<Self, NoMemory> {
+        let size = size as usize;
+        if !KernelMemory.affords(size as u64) {
+            return Err(NoMemory);
+        }
+        let runs = KernelMemory.list();
+        let mut buffer = Self { runs, map: core::ptr::null_mut(), size };
+        let count = size.div_ceil(PAGE_SIZE as usize);
+        let mut pages = KernelMemory.list_of(count)?;
+        while pages.len() < count {
+            let run = allocate(count - pages.len())?;
+            buffer.runs.push(run).inspect_err(|NoMemory| free(run))?;
+            for index in 0..1_u32 << run.order {
+                // SAFETY: the run has so many pages.
+                pages.push(unsafe { shim::shim_pages_at(run.first.as_ptr(), index) })?;
+            }
+        }
+        let count = u32::try_from(count).map_err(|_| NoMemory)?;
+        // SAFETY: `pages` are all of them.
+        buffer.map = unsafe { shim::shim_pages_map(pages.as_mut_ptr(), count) };
+        if buffer.map.is_null() { Err(NoMemory) } else { Ok(buffer) }
+    }
+
+    /// Where the buffer is, in one piece.
+    #[must_use]
+    pub fn start(&self) -> *mut c_void {
+        self.map
+    }
+
+    /// Its size, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Fills `to` with what stands at `offset`, and zeros behind the end. Others
+    /// may write to the buffer meanwhile: then the bytes are old or new ones.
+    pub fn read(&self, offset: usize, to: &mut [u8]) {
+        let mut within = offset;
+        let mut rest = to;
+        for run in self.runs.iter() {
+            match within.checked_sub(run.size()) {
+                Some(behind) => within = behind,
+                None => {
+                    rest = copy(*run, within, rest).0;
+                    within = 0;
+                }
+            }
+        }
+        rest.fill(0);
+    }
+
+    /// The buffer, to be read from its start on; it is no longer in one piece.
+    #[must_use]
+    pub fn into_reader(mut self) -> Reader {
+        self.unmap();
+        // The first run is taken first, from the end of the list.
+        self.runs.reverse();
+        Reader { buffer: self, within: 0 }
+    }
+
+    fn unmap(&mut self) {
+        let map = core::mem::replace(&mut self.map, core::ptr::null_mut());
+        if !map.is_null() {
+            // SAFETY: by the invariant; `&mut self`, so nobody uses it any more.
+            unsafe { shim::shim_pages_unmap(map) };
+        }
+    }
+}
+
+impl Drop for PageBuffer {
+    fn drop(&mut self) {
+        self.unmap();
+        while let Some(run) = self.runs.pop() {
+            free(run);
+        }
+    }
+}
+
+/// A buffer that is read from its start on, and frees what was read.
+pub struct Reader {
+    /// Its runs in reverse.
+    buffer: PageBuffer,
+    /// How much of the first run was read, in bytes.
+    within: usize,
+}
+
+impl Reader {
+    /// Fills `to` with what follows, and zeros behind the end.
+    pub fn read(&mut self, to: &mut [u8]) {
+        let mut rest = to;
+        while let Some(run) = self.buffer.runs.last().filter(|_| !rest.is_empty()) {
+            let size = run.size();
+            (rest, self.within) = copy(*run, self.within, rest);
+            if self.within >= size {
+                self.within = 0;
+                self.buffer.runs.pop().into_iter().for_each(free);
+            }
+        }
+        rest.fill(0);
+    }
+}
+
+/// As many pages as there can be, `wanted` at most.
+fn allocate(wanted: usize) -> Result<Run, NoMemory> {
+    let order = wanted.checked_ilog2().unwrap_or(0).min(ORDER);
+    for order in [order, 0] {
+        // SAFETY: may be called in process context.
+        if let Some(first) = NonNull::new(unsafe { shim::shim_pages_alloc(order) }) {
+            return Ok(Run { first, order });
+        }
+    }
+    Err(NoMemory)
+}
+
+/// Frees a run that nobody has any more.
+fn free(run: Run) {
+    // SAFETY: it was allocated so; its owner gave it up.
+    unsafe { shim::shim_pages_free(run.first.as_ptr(), run.order) };
+}
+
+/// Fills the start of `to` with what `run` has from `within` on; gives the rest of
+/// it, and where in the run it stopped.
+fn copy(run: Run, within: usize, to: &mut [u8]) -> (&mut [u8], usize) {
+    let length = run.size().saturating_sub(within).min(to.len());
+    let (now, later) = to.split_at_mut_checked(length).unwrap_or_default();
+    // SAFETY: the pages are allocated, and `now` ends within them. It cannot fail.
+    unsafe {
+        let from = shim::shim_pages_address(run.first.as_ptr()).cast::<u8>();
+        let _ = shim::shim_copy(
+            now.as_mut_ptr().cast(),
+            from.wrapping_add(within).cast_const().cast(),
+            length,
+        );
+    }
+    (later, within + length)
+}
