@@ -13,9 +13,9 @@ use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::elf::{Core, Note, PAGE, page_down};
+use crate::elf::{Core, Note, PAGE};
 use crate::error::{Error, Result};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, copy_mapped};
 use crate::random::XorShift;
 
 /// Distances from a border to where a range starts, in both directions.
@@ -154,23 +154,6 @@ fn fill(
     Ok(done)
 }
 
-fn copy_mapped(
-    file: &File,
-    offset: u64,
-    buffer: &mut [u8],
-    shared: bool,
-) -> std::result::Result<(), Errno> {
-    if buffer.is_empty() {
-        return Ok(());
-    }
-    let start = page_down(offset);
-    let skipped = (offset - start) as usize;
-    let length = (skipped + buffer.len()).next_multiple_of(PAGE as usize);
-    let sharing = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE };
-    Mapping::new(file, start, length, ProtFlags::READ, sharing)?.copy_to(skipped, buffer);
-    Ok(())
-}
-
 fn difference(offset: u64, bytes: &[u8], mapped: &[u8]) -> String {
     if bytes.len() != mapped.len() {
         let (got, expected) = (bytes.len(), mapped.len());
@@ -238,8 +221,14 @@ mod tests {
 
     #[test]
     fn spread_keeps_the_first_and_the_last() {
-        let notes: Vec<Note> =
-            (0..1000).map(|start| Note { start, desc_start: start, desc_end: start }).collect();
+        let note = |start| Note {
+            owner: Vec::new(),
+            note_type: 0,
+            start,
+            desc_start: start,
+            desc_end: start,
+        };
+        let notes: Vec<Note> = (0..1000).map(note).collect();
         let starts =
             |count: usize| -> Vec<u64> { spread(&notes[..count]).map(|note| note.start).collect() };
         assert_eq!(starts(0), []);

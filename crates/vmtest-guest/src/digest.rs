@@ -17,11 +17,15 @@ use crate::error::{Error, Result};
 const BUFFER: usize = 1 << 20;
 
 pub fn digest(path: &Path) -> Result<String> {
-    let core = Core::open(path)?;
+    of(&Core::open(path)?)
+}
+
+/// The lines for a file that is open.
+pub fn of(core: &Core) -> Result<String> {
     let mut buffer = vec![0; BUFFER];
     let mut lines = String::new();
     for load in &core.loads {
-        let (length, hash) = hash_pages(&core, load, &mut buffer)?;
+        let (length, hash) = hash_pages(core, load, &mut buffer)?;
         let address = load.physical_address;
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{address:#018x} {length:#x} {hash:032x}");

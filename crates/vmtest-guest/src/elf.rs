@@ -14,6 +14,8 @@ pub const PAGE: u64 = 4096;
 const HEADER_SIZE: u64 = 64;
 const PROGRAM_HEADER_SIZE: u64 = 56;
 const NOTE_HEADER_SIZE: u64 = 12;
+/// As much of an owner as is looked at.
+const OWNER_MAX: u64 = 16;
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 
@@ -34,9 +36,12 @@ pub struct Segment {
     pub memory_size: u64,
 }
 
-/// Where a note and its parts stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A note, and where its parts stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
+    /// Without what fills it up, and no more than its first 16 bytes.
+    pub owner: Vec<u8>,
+    pub note_type: u32,
     pub start: u64,
     pub desc_start: u64,
     pub desc_end: u64,
@@ -44,7 +49,11 @@ pub struct Note {
 
 impl Core {
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::file("open", path, 0))?;
+        Self::of(path, File::open(path).map_err(Error::file("open", path, 0))?)
+    }
+
+    /// What is in `file`, just opened at `path`.
+    pub fn of(path: &Path, file: File) -> Result<Self> {
         let mut core = Self {
             path: path.to_path_buf(),
             file,
@@ -62,19 +71,25 @@ impl Core {
         let mut notes = Vec::new();
         let mut start = segment.offset;
         while start + NOTE_HEADER_SIZE <= end {
-            let mut header = [0; NOTE_HEADER_SIZE as usize];
-            self.read_exact(start, &mut header)?;
+            let mut bytes = [0; (NOTE_HEADER_SIZE + OWNER_MAX) as usize];
+            let read = (end - start).min(bytes.len() as u64) as usize;
+            self.read_exact(start, &mut bytes[..read])?;
+            let (header, owner) = bytes.split_at(NOTE_HEADER_SIZE as usize);
             if header == [0; NOTE_HEADER_SIZE as usize] {
                 break;
             }
-            let name_size = u64::from(u32_at(&header, 0));
-            let desc_size = u64::from(u32_at(&header, 4));
+            let name_size = u64::from(u32_at(header, 0));
+            let desc_size = u64::from(u32_at(header, 4));
             let desc_start = start + NOTE_HEADER_SIZE + name_size.next_multiple_of(4);
             let desc_end = desc_start + desc_size;
             if desc_end > end {
                 return Err(self.malformed(start, "a note inside its segment"));
             }
-            notes.push(Note { start, desc_start, desc_end });
+            let owner = &owner[..name_size.min(OWNER_MAX) as usize];
+            let owner_end = owner.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let owner = owner[..owner_end].to_vec();
+            let note_type = u32_at(header, 8);
+            notes.push(Note { owner, note_type, start, desc_start, desc_end });
             start = desc_end.next_multiple_of(4);
         }
         Ok(notes)
@@ -128,9 +143,20 @@ impl Core {
         Ok(())
     }
 
-    fn read_exact(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    /// Where the header says that the file ends: with the last page of a segment.
+    pub fn end_in_header(&self) -> u64 {
+        let segments = self.note_segments.iter().chain(&self.loads);
+        let ends = segments.map(|segment| segment.offset + segment.file_size);
+        ends.max().unwrap_or(0).next_multiple_of(PAGE)
+    }
+
+    pub fn read_exact(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let read: io::Result<()> = self.file.read_exact_at(buffer, offset);
         read.map_err(Error::file("read", &self.path, offset))
+    }
+
+    pub fn wrong(&self, offset: u64, fault: impl Into<String>) -> Error {
+        Error::Wrong { path: self.path.clone(), offset, fault: fault.into() }
     }
 
     fn malformed(&self, offset: u64, expected: &'static str) -> Error {
@@ -168,7 +194,9 @@ mod tests {
         let starts: Vec<_> = notes.iter().map(|note| note.start).collect();
         assert_eq!(starts, [0x1000, 0x1000 + 12 + 8 + 100]);
         assert_eq!(notes[1].desc_end - notes[1].desc_start, 7);
+        assert_eq!((notes[1].owner.as_slice(), notes[1].note_type), (&b"LINUX"[..], 0x700));
         assert_eq!(core.end_of_file().unwrap(), sample::LENGTH);
+        assert_eq!(core.end_in_header(), sample::LENGTH);
     }
 
     #[test]

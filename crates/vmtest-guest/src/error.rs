@@ -17,6 +17,8 @@ pub enum Error {
     Short { path: PathBuf, offset: u64, length: u64, end: u64 },
     #[error("{}: {way} of {length} bytes at {offset:#x} {difference}", path.display())]
     Disagree { path: PathBuf, way: &'static str, offset: u64, length: usize, difference: String },
+    #[error("{}: {fault}, at {offset:#x}", path.display())]
+    Wrong { path: PathBuf, offset: u64, fault: String },
     #[error("{}: {}", path.display(), faults.join("; "))]
     NotRefused { path: PathBuf, faults: Vec<String> },
 }

@@ -6,14 +6,21 @@
 //! they and the kernel serve.
 
 mod agree;
+mod content;
+mod contents;
 mod digest;
 mod elf;
 mod error;
+mod kept;
+mod manifest;
 mod mapping;
+mod pread;
+mod race;
 mod random;
 mod refuse;
 #[cfg(test)]
 mod sample;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +53,31 @@ enum Action {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Measure a pread among the first dumps and one among the last
+    Pread {
+        /// The vmcore
+        file: PathBuf,
+        /// How many bytes to read
+        #[arg(long, default_value_t = 4096)]
+        size: usize,
+        /// How often; the shortest time counts
+        #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+    },
+    /// Check the file over and over while the test module racer adds dumps
+    Race {
+        /// The vmcore
+        file: PathBuf,
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// End as soon as this file exists
+        #[arg(long)]
+        stop: Option<PathBuf>,
+        /// Where what is random starts from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Check that what must not be done to a vmcore is refused
     Refuse {
         /// The vmcore
@@ -57,6 +89,10 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().action {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
+        Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
+        Action::Race { file, seconds, stop, seed } => {
+            race::race(&file, seconds, stop.as_deref(), seed)
+        }
         Action::Refuse { file } => refuse::refuse(&file),
     };
     match result {

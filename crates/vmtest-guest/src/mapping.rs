@@ -9,6 +9,8 @@ use std::ptr;
 use rustix::io::Errno;
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
 
+use crate::elf::{PAGE, page_down};
+
 /// A mapped window of a file, unmapped on drop.
 ///
 /// # Invariants
@@ -17,6 +19,12 @@ pub struct Mapping {
     start: *mut c_void,
     length: usize,
 }
+
+// SAFETY: any thread may read the mapped bytes, and unmap them.
+unsafe impl Send for Mapping {}
+// SAFETY: a shared reference only lets bytes be copied, and protections be changed,
+// which the kernel orders.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     pub fn new(
@@ -53,6 +61,19 @@ impl Mapping {
         // SAFETY: The range is this mapping and no reference into it exists.
         unsafe { mm::mprotect(self.start, self.length, protection) }
     }
+}
+
+/// Fills `buffer` from a mapping of what stands at `offset`, made for that alone.
+pub fn copy_mapped(file: &File, offset: u64, buffer: &mut [u8], shared: bool) -> Result<(), Errno> {
+    if buffer.is_empty() {
+        return Ok(());
+    }
+    let start = page_down(offset);
+    let skipped = (offset - start) as usize;
+    let length = (skipped + buffer.len()).next_multiple_of(PAGE as usize);
+    let sharing = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE };
+    Mapping::new(file, start, length, ProtFlags::READ, sharing)?.copy_to(skipped, buffer);
+    Ok(())
 }
 
 impl Drop for Mapping {

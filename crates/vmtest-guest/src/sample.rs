@@ -13,6 +13,13 @@ pub const LENGTH: u64 = 0x2000 + 0x3000 + 0x2000;
 /// A file that is removed with this value.
 pub struct Sample(PathBuf);
 
+impl Sample {
+    /// Takes the place of the file at `path`, but not in what has that one open.
+    pub fn rename(self, path: &Path) {
+        std::fs::rename(&self.0, path).unwrap();
+    }
+}
+
 impl Deref for Sample {
     type Target = Path;
 
@@ -52,9 +59,59 @@ pub fn file(name: &str, growth: u64) -> Sample {
     for byte in &mut bytes[memory as usize..] {
         *byte = random.next() as u8;
     }
+    write(name, &bytes)
+}
+
+/// Writes device dumps and a manifest of them, as /proc/vmcoredd has them, to a
+/// file that only the test `name` uses.
+pub fn dumps(name: &str, dumps: &[(&str, Vec<u8>)]) -> Sample {
+    let mut records = String::new();
+    for (name, payload) in dumps {
+        let (length, crc32c) = (payload.len(), crc32c::crc32c(payload));
+        records += &format!("NAME={name}\nSTATUS=complete\nIN=vmcore\n");
+        records += &format!("LENGTH={length}\nCRC32C={crc32c:08x}\n");
+    }
+    write(name, &dumps_with(dumps, &records))
+}
+
+/// As [`dumps`], with a manifest of other records.
+pub fn dumps_with(dumps: &[(&str, Vec<u8>)], records: &str) -> Vec<u8> {
+    let mut notes = Vec::new();
+    for (name, payload) in dumps {
+        let mut desc = name.as_bytes().to_vec();
+        desc.resize(44, 0);
+        desc.extend(payload);
+        add_note(&mut notes, b"LINUX\0", 0x700, &desc);
+    }
+    let manifest = format!("VERSION=1\n{records}");
+    add_note(&mut notes, b"VMCOREDD\0", 0x701, manifest.as_bytes());
+    add_note(&mut notes, b"CORE\0", 1, &[3; 336]);
+    let mut bytes = vec![0; 0x1000];
+    bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    put(&mut bytes, 32, &64_u64.to_le_bytes());
+    put(&mut bytes, 54, &56_u16.to_le_bytes());
+    put(&mut bytes, 56, &1_u16.to_le_bytes());
+    segment(&mut bytes, 64, 4, 0x1000, 0, notes.len() as u64);
+    bytes.extend(notes);
+    bytes.resize(bytes.len().next_multiple_of(0x1000), 0);
+    bytes
+}
+
+/// Writes `bytes` to a file that only the test `name` uses.
+pub fn write(name: &str, bytes: &[u8]) -> Sample {
     let path = std::env::temp_dir().join(format!("vmtest-guest-{}-{name}", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
     Sample(path)
+}
+
+fn add_note(notes: &mut Vec<u8>, owner: &[u8], note_type: u32, desc: &[u8]) {
+    for number in [owner.len() as u32, desc.len() as u32, note_type] {
+        notes.extend(number.to_le_bytes());
+    }
+    for part in [owner, desc] {
+        notes.extend(part);
+        notes.resize(notes.len().next_multiple_of(4), 0);
+    }
 }
 
 fn segment(bytes: &mut [u8], at: usize, kind: u32, offset: u64, physical: u64, size: u64) {
