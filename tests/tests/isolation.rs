@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! A collector that crashes, hangs, loops or fails costs nothing but what it did not
+//! write: its dump is there, marked, the probe goes on, and so does the machine.
+
+use std::fs;
+
+use system_tests::{Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload};
+use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
+
+const SIZE: usize = 200_000;
+const HALF: usize = SIZE / 2;
+
+/// Each collector in a crash kernel: which, what it returned, what the module said.
+const AFTER_PANIC: &[(&str, i32, &str)] = &[
+    ("callback-whole", 0, "complete, 200000 bytes"),
+    ("callback-crashes", EFAULT, "partial, its collector crashed, 200000 bytes"),
+    ("callback-bug", EFAULT, "partial, its collector crashed, 200000 bytes"),
+    ("callback-fails", EIO, "failed, its collector gave error -5"),
+    ("pieces-whole", 0, "complete, 200000 bytes"),
+    ("pieces-shorter", 0, "partial, it is shorter than declared, 200000 bytes"),
+    ("pieces-longer", 0, "complete, it is longer than declared, 200000 bytes"),
+    ("pieces-crash", EFAULT, "partial, its collector crashed, 100000 bytes"),
+    ("pieces-bad-address", EFAULT, "partial, its collector wrote from a bad address, 100000 bytes"),
+];
+const EIO: i32 = -5;
+const EFAULT: i32 = -14;
+
+/// The manifest in a file.
+const FUNCTIONS: &str = r"
+    manifest() { strings $1 | sed -n '/^VERSION=1$/,$p'; }
+    collector() { insmod /modules/collectors.ko what=$1; }
+";
+
+fn prepared<Mode>(vm: Vm<Mode>, kernel: &Kernel) -> Result<Vm<Mode>> {
+    let modules = Modules::build(kernel)?;
+    let collectors = modules.test_module("collectors")?;
+    Ok(modules.add_to(vm).file(collectors, "/modules/collectors.ko").port("vmcoredd"))
+}
+
+/// Whatever a collector does, the next one is called, makedumpfile saves the vmcore,
+/// and the machine powers off: the kernel waits for probes that hang then.
+fn after_panic(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = PanicCycle::new(&kernel, &format!("isolation-{series}")).crashkernel_mib(160);
+    let collectors: String = AFTER_PANIC
+        .iter()
+        .map(|(what, ..)| format!("collector {what}\nrmmod collectors\n"))
+        .collect();
+    let script = format!(
+        "
+        {FUNCTIONS}
+        insmod /modules/vmcoredd.ko
+        {collectors}
+        cat /proc/vmcoredd >/ports/vmcoredd
+        makedumpfile -l -d 31 -F /proc/vmcore >/ports/vmcore
+        [ ! \"$(ps | grep '[v]mcoredd')\" ]
+        "
+    );
+    let vm = prepared(vm, &kernel)?.program("/usr/bin/makedumpfile").port("vmcore");
+    Ok(vm.crash_script(&script).run()?)
+}
+
+/// Collectors that take their time, and a time limit.
+fn limited(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = Boot::new(&kernel, &format!("deadline-{series}")).smp(2);
+    let script = format!(
+        "
+        {FUNCTIONS}
+        insmod /modules/vmcoredd.ko deadline_ms=1000 callback_deadline_ms=1500
+
+        echo '@@ a callback hangs'
+        collector callback-hangs &
+        sleep 0.5
+        manifest /proc/vmcoredd >/ports/meanwhile
+        wait $!
+        echo 1 >/sys/module/collectors/parameters/go_on
+        rmmod collectors
+
+        echo '@@ a collector hangs'
+        collector pieces-hang
+        fails rmmod collectors
+        echo 1 >/sys/module/collectors/parameters/go_on
+        until rmmod collectors 2>/dev/null; do
+            usleep 10000
+        done
+
+        echo '@@ a collector loops'
+        collector pieces-loop
+        rmmod collectors
+        cat /proc/vmcoredd >/ports/vmcoredd
+        until rmmod vmcoredd 2>/dev/null; do
+            usleep 10000
+        done
+        "
+    );
+    Ok(prepared(vm, &kernel)?.port("meanwhile").script(&script).run()?)
+}
+
+/// Without a limit, the caller of a callback waits as mainline's does; nobody else.
+fn unlimited(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = Boot::new(&kernel, &format!("no-deadline-{series}")).smp(2);
+    let script = format!(
+        "
+        {FUNCTIONS}
+        insmod /modules/vmcoredd.ko
+        collector callback-hangs &
+        sleep 4
+        kill -0 $!
+        for file in before-add after-add; do
+            stat -c %s /proc/vmcoredd >>/ports/sizes
+            cat /proc/vmcoredd | wc -c >>/ports/sizes
+            manifest /proc/vmcoredd >/ports/$file
+            [ $file = after-add ] || {{
+                insmod /modules/adapters.ko size=1000
+            }}
+        done
+        exec 3</proc/vmcoredd
+        echo 1 >/sys/module/collectors/parameters/go_on
+        wait $!
+        stat -c %s /proc/vmcoredd >>/ports/sizes
+        cat /proc/vmcoredd | wc -c >>/ports/sizes
+        cat /proc/vmcoredd >/ports/vmcoredd
+        cat <&3 >/tmp/opened-before
+        manifest /tmp/opened-before >/ports/opened-before
+        exec 3<&-
+        rmmod collectors
+        "
+    );
+    let adapters = Modules::build(&kernel)?.test_module("adapters")?;
+    let vm = prepared(vm, &kernel)?.file(adapters, "/modules/adapters.ko");
+    let vm = ["sizes", "before-add", "after-add", "opened-before"].into_iter().fold(vm, Vm::port);
+    Ok(vm.script(&script).run()?)
+}
+
+static AFTER_PANIC_ON: OnEachKernel<Run> = OnEachKernel::new(after_panic);
+static LIMITED_ON: OnEachKernel<Run> = OnEachKernel::new(limited);
+static UNLIMITED_ON: OnEachKernel<Run> = OnEachKernel::new(unlimited);
+
+/// What a collector writes: all of it, or the half before it does something else.
+fn written(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 + (at >> 8) + 1) as u8).collect()
+}
+
+/// What a collector leaves in its buffer of which it filled half.
+fn half_filled() -> Vec<u8> {
+    let mut bytes = written(HALF);
+    bytes.resize(SIZE, 0);
+    bytes
+}
+
+fn every_outcome_is_told(series: Series) {
+    let dmesg = AFTER_PANIC_ON.get(series).dmesg();
+    let said = module_log(dmesg);
+    let expected = AFTER_PANIC.iter().map(|(what, _, outcome)| format!("{what}: {outcome}"));
+    assert_eq!(
+        said[1..].iter().map(|line| outcome(line)).collect::<Vec<_>>(),
+        expected.collect::<Vec<_>>()
+    );
+    for (what, returned, _) in AFTER_PANIC {
+        assert!(dmesg.contains(&format!("collectors: {what}: {returned}\n")), "{what}: {dmesg}");
+        let released = dmesg.contains(&format!("collectors: {what}: released\n"));
+        let crashed = what.ends_with("-crash");
+        assert_eq!(released, what.starts_with("pieces-") && !crashed, "{what}");
+    }
+    assert!(dmesg.contains("collectors: bad write: -14"), "{dmesg}");
+    // Three crashed; the kernel says so itself, and nothing else.
+    assert_eq!(dmesg.matches("Call Trace:").count(), 3, "{dmesg}");
+}
+
+fn what_was_written_is_kept(series: Series) {
+    let run = AFTER_PANIC_ON.get(series);
+    let kept = [
+        ("callback-whole", written(SIZE)),
+        ("callback-crashes", half_filled()),
+        ("callback-bug", half_filled()),
+        ("pieces-whole", written(SIZE)),
+        ("pieces-shorter", written(SIZE)),
+        ("pieces-longer", written(SIZE)),
+        ("pieces-crash", written(HALF)),
+        ("pieces-bad-address", written(HALF)),
+    ];
+    let file = run.port("vmcoredd");
+    assert_eq!(names(file).unwrap(), kept.each_ref().map(|(name, _)| name.to_string()));
+    for (name, expected) in &kept {
+        assert!(payload(file, name).unwrap() == *expected, "{name}");
+    }
+    // What makedumpfile saved has them, too: names of dumps are not compressed.
+    let saved = fs::read(run.port("vmcore")).unwrap();
+    let has = |needle: &[u8]| saved.windows(needle.len()).any(|window| window == needle);
+    assert!(has(b"pieces-crash\0") && has(b"STATUS=partial\n"));
+}
+
+fn late_collectors_are_left_to_themselves(series: Series) {
+    let run = LIMITED_ON.get(series);
+    let said = module_log(run.dmesg());
+    let late = "its collector did not end in time";
+    assert_eq!(outcome(said[1]), format!("callback-hangs: partial, {late}, 200000 bytes"));
+    assert_eq!(outcome(said[2]), format!("pieces-hang: partial, {late}, 100000 bytes"));
+    let looped = outcome(said[3]);
+    assert!(looped.starts_with(&format!("pieces-loop: partial, {late}, ")), "{looped}");
+    for line in [
+        "callback-hangs: -110",
+        "pieces-hang: -110",
+        "late write: -110",
+        "pieces-hang: released",
+        "write: -110",
+        "write again: -110",
+        "pieces-loop: -110",
+        "pieces-loop: released",
+    ] {
+        assert!(run.dmesg().contains(&format!("collectors: {line}\n")), "{line}: {}", run.dmesg());
+    }
+    assert_eq!(fault(run.dmesg()), None);
+
+    let file = run.port("vmcoredd");
+    assert!(payload(file, "callback-hangs").unwrap() == half_filled());
+    assert!(payload(file, "pieces-hang").unwrap() == written(HALF));
+    let looped = payload(file, "pieces-loop").unwrap();
+    assert!(looped.len() > HALF && looped == written(looped.len()));
+    let meanwhile = fs::read_to_string(run.port("meanwhile")).unwrap();
+    assert!(meanwhile.contains("NAME=callback-hangs\nSTATUS=running\n"), "{meanwhile}");
+}
+
+fn nobody_waits_for_a_collector(series: Series) {
+    let run = UNLIMITED_ON.get(series);
+    let manifest = |port| fs::read_to_string(run.port(port)).unwrap();
+    let running = "NAME=callback-hangs\nSTATUS=running\n";
+    assert_eq!(manifest("before-add"), format!("VERSION=1\n{running}"));
+    let after = manifest("after-add");
+    assert!(
+        after.contains("NAME=adapter0\nSTATUS=complete\n") && after.ends_with(running),
+        "{after}"
+    );
+    assert_eq!(manifest("opened-before"), after, "an open file stays as it was");
+    let said = module_log(run.dmesg());
+    assert_eq!(outcome(said[2]), "callback-hangs: complete, 200000 bytes");
+    assert!(payload(run.port("vmcoredd"), "callback-hangs").unwrap() == written(SIZE));
+    assert_eq!(fault(run.dmesg()), None);
+
+    let sizes = fs::read_to_string(run.port("sizes")).unwrap();
+    let sizes: Vec<u64> = sizes.lines().map(|size| size.parse().unwrap()).collect();
+    let [a, b, c, d, e, f] = sizes[..] else { panic!("{sizes:?}") };
+    assert_eq!((a, c, e), (b, d, f), "what stat says is what there is to read");
+    assert!(e > c, "{sizes:?}");
+}
+
+system_tests::on_each_kernel! {
+    every_outcome_is_told
+    what_was_written_is_kept
+    late_collectors_are_left_to_themselves
+    nobody_waits_for_a_collector
+}
