@@ -104,6 +104,28 @@ impl<'a> DeviceDump<'a> {
     /// # Errors
     /// [`CopyError`], by which side failed.
     pub fn copy_to(&self, to: &mut impl Write) -> Result<(), CopyError> {
+        self.read_all(|part| to.write_all(part).map_err(CopyError::Write))
+    }
+
+    /// CRC-32C of its payload, as [`Record::crc32c`](crate::Record::crc32c) has it:
+    /// that of iSCSI, RFC 3720.
+    ///
+    /// # Errors
+    /// [`Error`] when the payload cannot be read.
+    pub fn crc32c(&self) -> Result<u32, Error> {
+        let mut crc = 0;
+        self.read_all(|part| {
+            crc = crc32c::crc32c_append(crc, part);
+            Ok::<_, Error>(())
+        })?;
+        Ok(crc)
+    }
+
+    /// Gives its payload to `take`, part by part.
+    fn read_all<E: From<Error>>(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut payload = self.reader();
         let mut buffer = vec![0; BUFFER_SIZE];
         loop {
@@ -111,7 +133,7 @@ impl<'a> DeviceDump<'a> {
             if part.is_empty() {
                 return Ok(());
             }
-            to.write_all(part).map_err(CopyError::Write)?;
+            take(part)?;
         }
     }
 }

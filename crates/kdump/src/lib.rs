@@ -2,7 +2,8 @@
 //! Reads the dumps of crashed kernels.
 //!
 //! A dump may be larger than memory, and so may one note of it: nothing is read
-//! that is not asked for, and no length that a file claims is allocated.
+//! that is not asked for, and no length that a file claims is allocated, but that of
+//! the manifest, which is 16 MiB at most.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), kdump::Error> {
@@ -24,6 +25,7 @@ mod elf;
 mod error;
 mod escaped;
 mod format;
+mod manifest;
 mod notes;
 mod source;
 
@@ -31,7 +33,9 @@ pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
 pub use error::{Error, Fault};
 pub use escaped::{Escaped, EscapedPath};
 pub use format::Foreign;
+pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};
 pub use notes::{Note, Notes};
+pub use vmcore::manifest::Renamed;
 
 use std::path::Path;
 
@@ -73,5 +77,15 @@ impl Dump {
     #[must_use]
     pub fn device_dumps(&self) -> DeviceDumps<'_> {
         DeviceDumps::new(&self.source, self.notes())
+    }
+
+    /// What became of every collection, where the file says so: the first note of
+    /// the owner `VMCOREDD` and the type 0x701. See [`vmcore::manifest`].
+    ///
+    /// # Errors
+    /// [`Error`] when a note before it is not whole, it cannot be read, or it is
+    /// longer than 16 MiB.
+    pub fn manifest(&self) -> Result<Option<Manifest>, Error> {
+        Manifest::find(&self.source, self.notes())
     }
 }

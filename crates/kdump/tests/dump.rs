@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `Dump` on files made by another hand.
 
+mod on_disk;
+
 use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kdump::{CopyError, Dump, Error, Escaped, EscapedPath, Fault};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use synth::{Class, Content, DumpStyle, Endian, Image, Load, Note, Vmcore};
-use tempfile::TempDir;
+use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
 
-/// A folder with one file in it.
-struct OnDisk {
-    _folder: TempDir,
-    path: PathBuf,
-}
-
-fn on_disk(image: &Image) -> OnDisk {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("vmcore");
-    image.write(&path).expect("written");
-    OnDisk { _folder: folder, path }
-}
+use on_disk::{bytes_read, on_disk};
 
 fn small() -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
@@ -192,13 +182,6 @@ fn a_file_cut_at_any_byte_gives_what_is_whole() {
     }
 }
 
-/// How many bytes this thread has read so far.
-fn bytes_read() -> u64 {
-    let counters = fs::read_to_string("/proc/thread-self/io").expect("counters");
-    let read = counters.lines().find_map(|line| line.strip_prefix("rchar: "));
-    read.and_then(|number| number.parse().ok()).expect("a count")
-}
-
 #[test]
 fn descs_are_not_read_unless_asked_for() {
     let length = 3_u64 << 30;
@@ -354,6 +337,8 @@ fn a_file_that_becomes_shorter_is_an_error_and_no_payload() {
     };
     let line = error.to_string();
     assert!(line.ends_with("payload: expected more bytes, found 0x43"), "{line}");
+    let error = device_dump.crc32c().expect_err("cut");
+    assert_eq!(error.to_string(), line);
     assert!(device_dump.reader().read_to_end(&mut Vec::new()).is_err());
 }
 

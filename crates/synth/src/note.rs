@@ -49,6 +49,13 @@ impl Note {
         Self::new("VMCOREINFO", 0, text.as_bytes().to_vec())
     }
 
+    /// The module's account of all collections, behind the device dumps: lines of
+    /// `KEY=VALUE`, of which each `NAME` starts those of one collection.
+    #[must_use]
+    pub fn manifest(text: impl AsRef<[u8]>) -> Self {
+        Self::new("VMCOREDD", 0x701, text.as_ref().to_vec())
+    }
+
     /// The note's parts in the order in which they stand in the file.
     pub(crate) fn pieces(&self, endian: Endian) -> Vec<Content> {
         let length = self.desc.length();

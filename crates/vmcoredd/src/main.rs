@@ -2,6 +2,7 @@
 //! `vmcoredd`: lists and extracts the device dumps of a vmcore.
 #![forbid(unsafe_code)]
 
+mod account;
 mod extract;
 mod failure;
 mod list;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The device dumps of a file, as far as they can be read.
+//! The device dumps of a file and its manifest, as far as they can be read.
 
-use kdump::{DeviceDump, Dump, Error};
+use kdump::{DeviceDump, Dump, Error, Manifest};
 
 /// The device dumps before the first error, and that error.
 pub fn device_dumps(dump: &Dump) -> (Vec<DeviceDump<'_>>, Option<Error>) {
@@ -13,4 +13,13 @@ pub fn device_dumps(dump: &Dump) -> (Vec<DeviceDump<'_>>, Option<Error>) {
         }
     }
     (found, None)
+}
+
+/// The manifest, which tells nothing where there is none, and why it cannot be
+/// read.
+pub fn manifest(dump: &Dump) -> (Manifest, Option<Error>) {
+    match dump.manifest() {
+        Ok(manifest) => (manifest.unwrap_or_default(), None),
+        Err(error) => (Manifest::default(), Some(error)),
+    }
 }

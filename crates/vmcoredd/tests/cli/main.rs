@@ -5,5 +5,6 @@ mod damage;
 mod extract;
 mod help;
 mod list;
+mod manifest;
 mod readelf;
 mod run;

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The manifest of a dump: what became of every collection.
+//!
+//! Its format is described in [`vmcore::manifest`].
+
+use std::collections::HashMap;
+use std::fmt;
+
+use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed};
+use vmcore::note::until_zero;
+
+use crate::source::Source;
+use crate::{DeviceDump, Error, Fault, Note, Notes};
+
+/// The longest text that is read, in bytes. One of thousands of collections has
+/// a tenth of that.
+const TEXT_MAX: u32 = 16 << 20;
+
+/// What became of every collection, as the note behind the device dumps tells.
+///
+/// The default one tells nothing. What a manifest tells may be wrong: nothing in
+/// it is checked against the rest of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    text: Vec<u8>,
+}
+
+impl Manifest {
+    /// The first manifest among `notes`.
+    pub(crate) fn find(source: &Source, notes: Notes<'_>) -> Result<Option<Self>, Error> {
+        for note in notes {
+            let note = note?;
+            if note.header.note_type == NT_MANIFEST && note.owner() == until_zero(&OWNER) {
+                return Self::read(source, &note).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(source: &Source, note: &Note) -> Result<Self, Error> {
+        let size = note.header.desc_size;
+        let wrong = |offset, field, expected, found| {
+            let error = vmcore::Error::new(offset, field, expected, found);
+            source.error(Fault::Content(error))
+        };
+        if size > TEXT_MAX {
+            let expected = "at most 16 MiB";
+            return Err(wrong(note.offset + 4, "n_descsz of the manifest", expected, size.into()));
+        }
+        let mut text = vec![0; size as usize];
+        let length = source.read(note.desc_offset(), &mut text)?.len() as u64;
+        if length < size.into() {
+            let left = u64::from(size) - length;
+            return Err(wrong(note.desc_offset() + length, "manifest", "more bytes", left));
+        }
+        Ok(Self { text })
+    }
+
+    /// Version of the format; so far there is 1.
+    #[must_use]
+    pub fn version(&self) -> Option<u64> {
+        self.head().number("VERSION")
+    }
+
+    /// How many collections have no record, for want of memory; `None` when it does
+    /// not say so.
+    #[must_use]
+    pub fn unrecorded(&self) -> Option<u64> {
+        self.head().number("UNRECORDED")
+    }
+
+    /// A record for each collection, in the order of the manifest.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records(manifest::split(&self.text).1)
+    }
+
+    /// Finds the record of each of `device_dumps`, all those of the file.
+    ///
+    /// They belong together by name. In one file names are unique; where they are
+    /// not, the first dump of a name goes with the first record of it, and so on. A
+    /// record that says that there is no dump belongs to none.
+    #[must_use]
+    pub fn matched(&self, device_dumps: &[DeviceDump<'_>]) -> Matched<'_> {
+        // Of each name the dumps that have no record yet, the last one first.
+        let mut waiting = HashMap::<&[u8], Vec<usize>>::new();
+        for (place, device_dump) in device_dumps.iter().enumerate().rev() {
+            waiting.entry(device_dump.name()).or_default().push(place);
+        }
+        let mut matched = Matched { of_dumps: vec![None; device_dumps.len()], others: Vec::new() };
+        for record in self.records() {
+            let places = waiting.get_mut(record.name());
+            let places = places.filter(|_| record.status().may_leave_dump());
+            let of_dump = places.and_then(Vec::pop);
+            match of_dump.and_then(|place| matched.of_dumps.get_mut(place)) {
+                Some(of_dump) => *of_dump = Some(record),
+                None => matched.others.push(record),
+            }
+        }
+        matched
+    }
+
+    fn head(&self) -> Lines<'_> {
+        manifest::split(&self.text).0
+    }
+}
+
+/// Which record belongs to which device dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched<'a> {
+    /// For each device dump its record, if there is one.
+    pub of_dumps: Vec<Option<Record<'a>>>,
+    /// The records that belong to none of the device dumps, in the order of the
+    /// manifest.
+    pub others: Vec<Record<'a>>,
+}
+
+/// The records of a manifest.
+#[derive(Debug, Clone)]
+pub struct Records<'a>(manifest::Records<'a>);
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Record)
+    }
+}
+
+/// What became of one collection.
+///
+/// Where a value is not there, or not of the kind that it must be, it is `None`;
+/// of one that is there more than once, the first counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a>(Lines<'a>);
+
+impl<'a> Record<'a> {
+    /// Name of the dump, as the manifest has it: possibly empty, long or
+    /// unprintable. See [`Escaped`](crate::Escaped).
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        self.0.get("NAME").unwrap_or_default()
+    }
+
+    /// How its name differs from what the driver asked for.
+    #[must_use]
+    pub fn renamed(&self) -> Renamed {
+        let words = self.0.get("RENAMED").unwrap_or_default();
+        let has = |wanted: &[u8]| words.split(|byte| *byte == b',').any(|word| word == wanted);
+        Renamed { unprintable: has(b"unprintable"), taken: has(b"taken") }
+    }
+
+    /// How the collection ended.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::new(self.0.get("STATUS").unwrap_or_default())
+    }
+
+    /// Why it ended so, in words, which may be unprintable: see
+    /// [`Escaped`](crate::Escaped).
+    #[must_use]
+    pub fn reason(&self) -> Option<&'a [u8]> {
+        self.0.get("REASON")
+    }
+
+    /// The negative errno, where an error is the reason.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        str::from_utf8(self.0.get("ERRNO")?).ok()?.parse().ok()
+    }
+
+    /// Where the note of the dump stands.
+    #[must_use]
+    pub fn whereabouts(&self) -> Option<Whereabouts> {
+        match self.0.get("IN")? {
+            b"vmcore" => Some(Whereabouts::Vmcore),
+            b"vmcoredd" => Some(Whereabouts::Vmcoredd),
+            _ => None,
+        }
+    }
+
+    /// Length of the payload, in bytes.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.0.number("LENGTH")
+    }
+
+    /// The length that the collector had declared, in bytes, where it is another.
+    #[must_use]
+    pub fn declared(&self) -> Option<u64> {
+        self.0.number("DECLARED")
+    }
+
+    /// How many bytes the payload took in the crash kernel's memory.
+    #[must_use]
+    pub fn stored(&self) -> Option<u64> {
+        self.0.number("STORED")
+    }
+
+    /// How long the collection took, in milliseconds.
+    #[must_use]
+    pub fn milliseconds(&self) -> Option<u64> {
+        self.0.number("MILLISECONDS")
+    }
+
+    /// CRC-32C of the payload, to be compared with [`DeviceDump::crc32c`].
+    #[must_use]
+    pub fn crc32c(&self) -> Option<u32> {
+        self.0.crc32c()
+    }
+}
+
+/// How a collection ended, or that it had not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// All that the collector wrote is there.
+    Complete,
+    /// A part is there, and a reason why not more.
+    Partial,
+    /// Nothing is there: the collector gave nothing.
+    Failed,
+    /// Nothing is there: what was asked for could not be.
+    Refused,
+    /// The collector had not ended when the file was read.
+    Running,
+    /// The manifest does not say, or in a word that is not known.
+    Unknown,
+}
+
+/// Each status, and what it is in the module, where its word stands.
+const STATUSES: [(Status, manifest::Status); 5] = [
+    (Status::Complete, manifest::Status::Complete),
+    (Status::Partial, manifest::Status::Partial),
+    (Status::Failed, manifest::Status::Failed),
+    (Status::Refused, manifest::Status::Refused),
+    (Status::Running, manifest::Status::Running),
+];
+
+impl Status {
+    fn new(word: &[u8]) -> Self {
+        let mut statuses = STATUSES.iter();
+        let known = statuses.find(|(_, model)| model.word().as_bytes() == word);
+        known.map_or(Self::Unknown, |(status, _)| *status)
+    }
+
+    /// The word in the manifest, or `unknown`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let known = STATUSES.iter().find(|(status, _)| *status == self);
+        known.map_or("unknown", |(_, model)| model.word())
+    }
+
+    /// Whether there can be a dump of a collection that ended so.
+    #[must_use]
+    pub fn may_leave_dump(self) -> bool {
+        matches!(self, Self::Complete | Self::Partial | Self::Unknown)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Where the note of a dump stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In `/proc/vmcore` and in `/proc/vmcoredd`.
+    Vmcore,
+    /// In `/proc/vmcoredd` alone.
+    Vmcoredd,
+}
