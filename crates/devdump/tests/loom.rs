@@ -185,7 +185,7 @@ const PLENTY: Limits = Limits { total: 1 << 40, dump: 1 << 40, inline: 1 << 40, 
 
 fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(4);
     builder.check(model);
 }
 

@@ -136,6 +136,13 @@ fn what_is_refused_has_an_end_too() {
 }
 
 #[test]
+fn that_nothing_is_recorded_is_told() {
+    let given = Given::with(Limits { total: 0, ..PLENTY });
+    given.store.refuse(None, Renamed::default(), Reason::NoName);
+    given.assert_files(&Files { unrecorded: 1, ..Files::after([]) });
+}
+
+#[test]
 fn a_host_that_cannot_afford_more_cuts_dumps() {
     let given = Given::new();
     let payload = noise(1, 10 * CHUNK);
@@ -171,6 +178,51 @@ fn a_small_dump_takes_little_more_than_its_bytes() {
     assert!((1000..=1280).contains(&each), "{each} bytes for 1000");
     let counted = given.store.used() / count;
     assert!((1000..=each).contains(&counted), "{counted} bytes of the budget, {each} taken");
+}
+
+#[test]
+fn what_a_dump_leaves_of_its_memory_is_for_others() {
+    let given = Given::new();
+    let (room, least) = (4 * CHUNK, 1000);
+    // More than are kept at hand; the last one has the most room.
+    let sizes = (0..9).map(|_| room - least).chain([10_000]);
+    let collectors = sizes.map(|size| {
+        let collection = given.start("nic");
+        let mut writer = collection.writer(None).unwrap();
+        write(&mut writer, &noise(1, size)).unwrap();
+        (collection, writer)
+    });
+    for (collection, writer) in collectors.collect::<Vec<_>>() {
+        collection.end(Some(writer), Ending::Returned(0));
+    }
+    given.host.set_affords(false);
+    assert_eq!(given.collect("large", &noise(1, CHUNK)).status, Status::Complete);
+    assert_eq!(given.collect("small", &noise(1, least)).status, Status::Complete);
+}
+
+#[test]
+fn what_has_no_place_for_one_chunk_has_it_for_another_dump() {
+    let given = Given::new();
+    let small = registers(1, CHUNK);
+    let rest = CHUNK - stored(&small) as usize;
+    // The last chunk is the first one of new memory.
+    given.collect("first", &[small, noise(1, 4 * CHUNK)].concat());
+    given.host.set_affords(false);
+    for length in [3 * CHUNK, rest] {
+        assert_eq!(given.collect("later", &noise(2, length)).status, Status::Complete);
+    }
+    assert_eq!(given.collect("none", &noise(2, 1)).status, Status::Failed);
+}
+
+#[test]
+fn many_writers_at_once_leave_little() {
+    let given = Given::new();
+    let before = given.host.held();
+    let writers: Vec<_> = (0..20).map(|_| given.start("nic").writer(None).unwrap()).collect();
+    let each = (given.host.held() - before) / 20;
+    assert!(each > CHUNK as u64);
+    drop(writers);
+    assert!(given.host.held() - before < 2 * each);
 }
 
 #[test]

@@ -131,6 +131,20 @@ fn a_snapshot_says_how_large_the_file_is() {
 }
 
 #[test]
+fn one_bit_is_not_zeros() {
+    let given = Given::new();
+    let mut files = Files::after([]);
+    for at in 0..40 {
+        let mut payload = [0; 40];
+        payload[at] = 1 << (at % 8);
+        let name = format!("bit{at}");
+        given.collect(&name, &payload);
+        files.ended.push(Collected::complete(&name, &payload));
+    }
+    given.assert_files(&files);
+}
+
+#[test]
 fn many_dumps_are_found_at_their_places() {
     let given = Given::new();
     let mut files = Files::after([]);

@@ -158,9 +158,27 @@ fn a_collection_that_is_not_listed_for_want_of_memory_ends_as_any_other() {
     let collection = given.start("second");
     given.host.refill(u64::MAX);
     given.assert_files(&files);
+    // Nobody knows of it, so that its name is free.
+    let other = given.start("second");
     let mut writer = collection.writer(None).unwrap();
     write(&mut writer, b"payload").unwrap();
     collection.end(Some(writer), Ending::Returned(0));
-    files.ended.push(Collected::complete("second", b"payload"));
+    other.end(None, Ending::Crashed);
+    files.ended.extend([
+        Collected { renamed: "taken", ..Collected::complete("second#2", b"payload") },
+        Collected::cut("second", b"", "its collector crashed"),
+    ]);
     given.assert_files(&files);
+}
+
+#[test]
+fn a_chunk_is_kept_where_more_cannot_be_had_at_once() {
+    let given = Given::new();
+    let collection = given.start("nic");
+    let mut writer = collection.writer(None).unwrap();
+    given.host.fail_once(0);
+    let payload = noise(1, 2 * CHUNK);
+    assert_eq!(write(&mut writer, &payload), Ok(()));
+    collection.end(Some(writer), Ending::Returned(0));
+    given.assert_files(&Files::after([Collected::complete("nic", &payload)]));
 }

@@ -62,12 +62,14 @@ fn a_running_collection_has_its_name_already() {
 fn more_than_are_listed_have_names_of_their_own() {
     let given = Given::new();
     let collections: Vec<_> = (0..12).map(|_| given.start("nic")).collect();
-    let end = |collection: Collection<_>| name(&collection.end(None, Ending::Crashed));
-    let names: HashSet<String> = collections.into_iter().rev().map(end).collect();
+    let end = |collection: Collection<_>| collection.end(None, Ending::Crashed);
+    let records: Vec<Record> = collections.into_iter().rev().map(end).collect();
+    let names: HashSet<String> = records.iter().map(name).collect();
     assert_eq!(names.len(), 12, "{names:?}");
+    assert!(records.iter().all(|record| record.renamed.taken == (name(record) != "nic")));
     let state = given.store.state();
     assert_eq!(state.running().count(), 0);
-    assert!(state.ended().iter().all(|dump| names.contains(&name(dump.record()))));
+    assert!(state.ended().iter().map(|dump| dump.record()).eq(&records));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Whatever became of a collection is in the manifest, with what was collected.
 
-use devdump::{Ending, Lent};
+use devdump::{Ending, Lent, Limits};
 use vmcore::device_dump::LENGTH_MAX;
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 
-use crate::given::{Given, write};
+use crate::given::{Given, PLENTY, write};
 use crate::naive::{CHUNK, Collected, Files, registers};
 
 #[test]
@@ -88,12 +88,24 @@ fn another_length_than_declared_is_told() {
 }
 
 #[test]
-fn what_was_not_declared_is_not_longer() {
+fn why_it_was_cut_counts_more_than_how_it_ended() {
+    for ending in [Ending::Returned(-28), Ending::Crashed, Ending::Late] {
+        let given = Given::with(Limits { dump: 0, ..PLENTY });
+        let collection = given.start("nic");
+        let mut writer = collection.writer(None).unwrap();
+        assert_eq!(write(&mut writer, &[1; CHUNK]), Err(Reason::DumpLimit));
+        collection.end(Some(writer), ending);
+        let expected = Collected::cut("nic", b"", "it reached the limit of one dump");
+        given.assert_files(&Files::after([expected]));
+    }
+}
+
+#[test]
+fn why_it_is_not_whole_counts_more_than_its_length() {
     let given = Given::new();
     let collection = given.start_declared("nic", 4);
     let mut writer = collection.writer(None).unwrap();
     write(&mut writer, b"more than that").unwrap();
-    // Why it is not whole counts for more.
     let record = collection.end(Some(writer), Ending::Returned(-1));
     assert_eq!((record.status, record.reason), (Status::Partial, Some(Reason::Errno(-1))));
 }
