@@ -25,7 +25,16 @@ fn main() -> io::Result<()> {
     }
     more_headers()?;
     more_dumps()?;
+    manifests()?;
     notes()
+}
+
+fn manifests() -> io::Result<()> {
+    let record = "NAME=nic0\nSTATUS=partial\nREASON=its collector crashed\nIN=vmcore\nLENGTH=12\n\
+        DECLARED=20\nSTORED=12\nMILLISECONDS=3\nCRC32C=00abcdef\n";
+    let failed = "NAME=\nSTATUS=failed\nERRNO=-5\n";
+    save("manifest", "two", format!("VERSION=1\nUNRECORDED=2\n{record}{failed}").as_bytes())?;
+    save("manifest", "numbers", b"NAME=a\nLENGTH=18446744073709551616\nSTORED=007\nCRC32C=ffffffff")
 }
 
 fn save(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
