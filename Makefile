@@ -27,7 +27,9 @@ demo: deps ## A stock kernel panics in a VM; its vmcore shows the device dumps
 
 .PHONY: test
 test: deps lint ## Every test, in VMs too
+	@$(MAKE) fuzz FUZZ_SECONDS=10 FUZZ_TARGETS="store manifest"
 	@status=0; \
+	$(MODEL_CHECK) || status=$$?; \
 	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?; \
 	$(CARGO) test --package system-tests --no-fail-fast --tests || status=$$?; \
 	exit $$status
@@ -41,18 +43,32 @@ test-crash: deps ## The crash utility reads the vmcore (a large download)
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
 
+FUZZ_SECONDS := 60
+FUZZ_TARGETS = $$($(CARGO) fuzz list)
+
 .PHONY: fuzz
 fuzz: deps ## Each fuzz target for a minute
 	@scripts/install-packages g++
-	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
 	@status=0; \
-	for target in $$($(CARGO) fuzz list); do \
+	for target in $(FUZZ_TARGETS); do \
 		mkdir -p fuzz/target/corpus/$$target; \
-		$(CARGO) fuzz run --sanitizer none $$target \
+		log=fuzz/target/$$target.log; \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		if $(CARGO) fuzz run --sanitizer none $$target \
 			fuzz/target/corpus/$$target fuzz/corpus/$$target \
-			-- -max_total_time=60 -timeout=10 -rss_limit_mb=512 || status=$$?; \
+			-- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=512 \
+			>$$log 2>&1; then grep ^Done $$log; else status=$$?; cat $$log; fi; \
 	done; \
 	exit $$status
+
+# Every order in which the threads of the store may run; a build of its own.
+MODEL_CHECK = RUSTFLAGS="--cfg loom" $(CARGO) test --release --package devdump --test loom \
+	--target-dir target/loom
+
+.PHONY: model-check
+model-check: deps ## Every order in which the store's threads may run
+	@$(MODEL_CHECK)
 
 .PHONY: lint
 lint: deps ## Formatting, clippy, shellcheck

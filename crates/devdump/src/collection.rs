@@ -134,8 +134,8 @@ impl<H: Host> Lent<H> {
         Ok(Self { writer: host.mutex(Lock::Writer, Some(writer))? })
     }
 
-    /// As [`DumpWriter::write_with`]. Nobody can take the writer away while one
-    /// chunk is being filled.
+    /// As [`DumpWriter::write_with`]. The writer cannot be taken away meanwhile; at
+    /// its deadline, writing ends behind the chunk that is being filled.
     ///
     /// # Errors
     /// As there, and [`Reason::Deadline`] once the writer was taken away.

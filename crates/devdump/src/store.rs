@@ -184,14 +184,13 @@ impl<H: Host> Store<H> {
     }
 
     pub(crate) fn give_workspace(&self, workspace: Workspace<H>) {
-        let left = self.inner.with(|inner| {
+        let mut workspace = Some(workspace);
+        self.inner.with(|inner| {
             if inner.workspaces.len() < WORKSPACES_MAX {
                 // There is room: it was allocated at the start.
-                return inner.workspaces.push(workspace).err().map(|NoMemory| None);
+                let _ = workspace.take().map(|workspace| inner.workspaces.push(workspace));
             }
-            Some(Some(workspace))
         });
-        drop(left);
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `RENAMED` | `unprintable`, `taken` or both: the driver asked for another name |
 //! | `STATUS` | [`Status`] |
 //! | `REASON` | [`Reason`] in words; not there where there is none |
-//! | `ERRNO` | the negative errno that the collector gave, where that is the reason |
+//! | `ERRNO` | the negative errno, where an error is the reason |
 //! | `IN` | `vmcore` when the note stands in both files, `vmcoredd` when in `/proc/vmcoredd` alone |
 //! | `LENGTH` | length of the payload, in bytes |
 //! | `DECLARED` | the length that the collector declared, where it is another |
@@ -21,8 +21,8 @@
 //! | `MILLISECONDS` | how long the collection took |
 //! | `CRC32C` | CRC-32C of the payload, eight hexadecimal digits |
 //!
-//! `IN` to `STORED` and `CRC32C` are there where there is a payload. A reader
-//! skips keys that it does not know.
+//! `IN` to `STORED` and `CRC32C` are there where there is a payload; of records with
+//! a payload no two have one name. A reader skips keys that it does not know.
 
 use crate::device_dump::Name;
 use crate::elf::Endian;
