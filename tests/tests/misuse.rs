@@ -226,6 +226,20 @@ fn dumps_are_what_was_written(run: &Run, port: &str) {
     }
 }
 
+fn the_manifest_tells_what_names_became(run: &Run) {
+    let file = fs::read(run.port("vmcoredd")).unwrap();
+    for lines in [
+        "NAME=a?b?[31m??\nRENAMED=unprintable\nSTATUS=complete\n",
+        "NAME=..!nvme0!ctrl\nRENAMED=unprintable\nSTATUS=complete\n",
+        "NAME=twice#2\nRENAMED=taken\nSTATUS=complete\n",
+        "NAME=\nSTATUS=refused\nREASON=its name is longer than 43 bytes\n",
+        "NAME=failing\nSTATUS=failed\nREASON=its collector gave an error\nERRNO=-5\n",
+    ] {
+        let is_there = file.windows(lines.len()).any(|window| window == lines.as_bytes());
+        assert!(is_there, "{lines}");
+    }
+}
+
 fn a_reader_meanwhile_saw_whole_files(run: &Run) {
     let sizes = fs::read_to_string(run.port("copies")).unwrap();
     // Fewer would not have been made while dumps were added.
@@ -244,6 +258,7 @@ fn calls(series: Series) {
 
 fn dumps(series: Series) {
     dumps_are_what_was_written(BOOTED.get(series), "vmcoredd");
+    the_manifest_tells_what_names_became(BOOTED.get(series));
 }
 
 fn reading(series: Series) {

@@ -52,7 +52,7 @@ static void crash(void)
 	WRITE_ONCE(*nowhere, 1);
 }
 
-static int callback(struct vmcoredd_data *data, void *buffer)
+static int fill_buffer(struct vmcoredd_data *data, void *buffer)
 {
 	fill(buffer, 0, HALF);
 	if (!strcmp(what, "callback-crashes"))
@@ -158,7 +158,7 @@ static u64 declared(void)
 
 static int probe(struct platform_device *device)
 {
-	struct vmcoredd_data data = { .size = SIZE, .vmcoredd_callback = callback };
+	struct vmcoredd_data data = { .size = SIZE, .vmcoredd_callback = fill_buffer };
 	int error;
 
 	if (!strncmp(what, "callback-", 9)) {
