@@ -82,6 +82,9 @@ impl Module {
     /// An errno for lack of memory; then nothing was changed.
     pub fn load() -> Result<(), Errno> {
         let command_line = CommandLine::read()?;
+        if environment::panics_on_oops() {
+            log!(Warning, "panic_on_oops is set: a collector that crashes ends this kernel");
+        }
         let Plan { vmcore, vmcoredd, room, notes_size } = load::plan(&command_line)?;
         let parameters = Parameters::read();
         let limits = limits(&parameters, room, notes_size);

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use system_tests::{Modules, OnEachKernel, Result, fault, names};
+use system_tests::{Modules, OnEachKernel, Result, fault, module_log, names};
 use vmtest::{Boot, Kernel, Run, Series};
 
 const SCRIPT: &str = "
@@ -118,8 +118,19 @@ fn gives_its_memory_back(series: Series) {
     assert!(after < before + 1024, "{before} KiB, then {after} KiB");
 }
 
+/// Then nothing can be done for a collector that crashes.
+fn warns_of_panic_on_oops(series: Series) {
+    let kernel = Kernel::fetch(series).unwrap();
+    let modules = Modules::build(&kernel).unwrap();
+    let vm = Boot::new(&kernel, &format!("panic-on-oops-{series}")).append("oops=panic");
+    let run = modules.add_to(vm).script("insmod /modules/vmcoredd.ko").run().unwrap();
+    let warning = "panic_on_oops is set: a collector that crashes ends this kernel";
+    assert_eq!(module_log(run.dmesg())[0], warning);
+}
+
 system_tests::on_each_kernel! {
     says_why_and_serves_a_file_without_dumps
     goes_only_when_nobody_uses_it
     gives_its_memory_back
+    warns_of_panic_on_oops
 }

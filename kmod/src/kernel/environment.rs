@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What this kernel runs on, and this module's place in it.
 
+use super::file::File;
 use super::shim;
 
 /// What makes serving old memory impossible, or unwanted.
@@ -21,6 +22,15 @@ pub fn check() -> Result<(), &'static str> {
         Some((_, reason)) => Err(reason),
         None => Ok(()),
     }
+}
+
+/// Whether a thread that crashes takes the kernel along, as far as can be told:
+/// the kernel's own variable is not exported to modules. Sleeps.
+#[must_use]
+pub fn panics_on_oops() -> bool {
+    let mut text = [0];
+    let read = File::open(c"/proc/sys/kernel/panic_on_oops").map(|file| file.read(0, &mut text));
+    read.is_ok() && text != *b"0" && text != [0]
 }
 
 /// How much memory could be had without swapping, in bytes.
