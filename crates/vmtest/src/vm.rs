@@ -310,7 +310,12 @@ impl Run {
     }
 
     fn failed(self, name: String, failure: Failure) -> Error {
-        let lines: Vec<&str> = self.console_text.lines().map(str::trim).collect();
+        // Where a script failed, its own words tell why, whatever the kernel says
+        // meanwhile.
+        let of_a_script =
+            matches!(failure, Failure::Script(_) | Failure::BeforePanic(_) | Failure::KexecLoad(_));
+        let is_wanted = |line: &&str| !of_a_script || !is_of_the_kernel(line);
+        let lines: Vec<&str> = self.console_text.lines().map(str::trim).filter(is_wanted).collect();
         let first = lines.len().saturating_sub(CONSOLE_LINES_IN_ERROR);
         Error::Run {
             name,
@@ -319,6 +324,12 @@ impl Run {
             console: self.console,
         }
     }
+}
+
+/// Whether a line of the console is of the kernel's log, as in `[    2.112412] tsc: …`.
+fn is_of_the_kernel(line: &str) -> bool {
+    let time = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    time.is_some_and(|(time, _)| time.trim_start().parse::<f64>().is_ok())
 }
 
 /// A run's directory, held.

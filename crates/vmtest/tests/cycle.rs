@@ -135,12 +135,18 @@ fn a_plain_boot_loads_a_module() -> Result<()> {
 fn a_failing_script_is_an_error_that_names_the_console() {
     let kernel = Kernel::fetch(Series::V6_12).unwrap();
     let error = Boot::new(&kernel, "a-failing-script")
-        .script("echo so it ends; (exit 7) | cat; echo not reached")
+        .script(
+            "echo so it ends
+             for line in 1 2 3 4 5; do echo '<1>the kernel, too' >/dev/kmsg; done
+             (exit 7) | cat
+             echo not reached",
+        )
         .run()
         .unwrap_err();
     let line = error.to_string();
     assert!(line.contains("status 7"), "{line}");
     assert!(line.contains("so it ends"), "{line}");
+    assert!(!line.contains("the kernel, too"), "{line}");
     assert!(!line.contains('\n'), "{line}");
     let Error::Run { console, .. } = error else {
         panic!("{line}");
