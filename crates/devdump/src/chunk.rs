@@ -63,9 +63,10 @@ impl<H: Host> Workspace<H> {
         }
         let size = host.compress(&mut self.codec, bytes, &mut self.compressed);
         let compressed = size.and_then(|size| self.compressed.get(..size));
-        match compressed.filter(|small| small.len() <= filled - filled / WORTHWHILE) {
-            Some(compressed) if compressed.len() < filled => Packed::Compressed(compressed),
-            _ => Packed::Raw(bytes),
+        let saved = (filled / WORTHWHILE).max(1);
+        match compressed.filter(|small| small.len().saturating_add(saved) <= filled) {
+            Some(compressed) => Packed::Compressed(compressed),
+            None => Packed::Raw(bytes),
         }
     }
 }

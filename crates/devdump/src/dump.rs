@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::chunk::{CHUNK_SIZE, Chunk};
 use crate::host::Host;
 use crate::memory::NoMemory;
-use crate::snapshot::Sink;
+use crate::snapshot::{Sink, part};
 
 /// One collection that has ended.
 pub struct Dump<H: Host> {
@@ -55,9 +55,7 @@ impl<H: Host> Dump<H> {
         if within < header_size {
             let name = self.record.name.as_ref();
             let header = name.and_then(|name| device_dump::header(endian, name, length));
-            let rest = header.as_ref().and_then(|header| header.get(within as usize..));
-            let rest = rest.unwrap_or_default();
-            return Ok(sink.bytes(rest.get(..limit).unwrap_or(rest)));
+            return Ok(header.map_or(0, |header| sink.bytes(part(&header, within, limit))));
         }
         let offset = within - header_size;
         if offset < length {
@@ -75,11 +73,11 @@ impl<H: Host> Dump<H> {
         sink: &mut S,
     ) -> Result<usize, NoMemory> {
         let index = offset / CHUNK_SIZE as u64;
-        let within = (offset % CHUNK_SIZE as u64) as usize;
-        let start = offset - within as u64;
+        let within = offset % CHUNK_SIZE as u64;
+        let start = offset - within;
         let left = u64::from(self.record.length).saturating_sub(start);
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_SIZE);
-        let limit = limit.min(length.saturating_sub(within));
+        let limit = limit.min(length.saturating_sub(within as usize));
         Ok(match usize::try_from(index).ok().and_then(|index| self.chunks.get(index)) {
             Some(Chunk::Raw(block)) => sink.bytes(part(block, within, limit)),
             Some(Chunk::Zeros) => sink.zeros(limit),
@@ -89,9 +87,4 @@ impl<H: Host> Dump<H> {
             None => 0,
         })
     }
-}
-
-fn part(bytes: &[u8], within: usize, limit: usize) -> &[u8] {
-    let rest = bytes.get(within..).unwrap_or_default();
-    rest.get(..limit).unwrap_or(rest)
 }

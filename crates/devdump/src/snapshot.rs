@@ -298,8 +298,9 @@ impl<H: Host> Snapshot<H> {
     }
 }
 
-fn part(bytes: &[u8], within: u64, reach: usize) -> &[u8] {
+/// What `bytes` have from `within` on, at most `limit` of them.
+pub(crate) fn part(bytes: &[u8], within: u64, limit: usize) -> &[u8] {
     let rest = usize::try_from(within).ok().and_then(|within| bytes.get(within..));
     let rest = rest.unwrap_or_default();
-    rest.get(..reach).unwrap_or(rest)
+    rest.get(..limit).unwrap_or(rest)
 }

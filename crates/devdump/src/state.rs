@@ -7,7 +7,7 @@ use vmcore::layout::partition_point;
 use vmcore::manifest::{self, Record};
 
 use crate::host::Host;
-use crate::snapshot::Sink;
+use crate::snapshot::{Sink, part};
 use crate::table::Table;
 
 /// How many collections the manifest lists while they run; of more, the
@@ -122,7 +122,7 @@ impl<H: Host> State<H> {
             return 0;
         };
         match within.checked_sub(header.len() as u64) {
-            None => put(&header, within, limit, sink),
+            None => sink.bytes(part(&header, within, limit)),
             Some(within) if within >= text_size => sink.zeros(limit),
             Some(within) => self.read_text(within, limit, sink),
         }
@@ -132,7 +132,7 @@ impl<H: Host> State<H> {
     fn read_text<S: Sink>(&self, within: u64, limit: usize, sink: &mut S) -> usize {
         let head = manifest::head(self.unrecorded);
         let Some(within) = within.checked_sub(head.as_bytes().len() as u64) else {
-            return put(head.as_bytes(), within, limit, sink);
+            return sink.bytes(part(head.as_bytes(), within, limit));
         };
         let ended = u64::from(self.table.ends().manifest);
         if within < ended {
@@ -141,23 +141,16 @@ impl<H: Host> State<H> {
             let start = index.checked_sub(1).map_or(0, end);
             let text = self.table.get(index).map(|dump| dump.record().text());
             let text = text.unwrap_or_default();
-            return put(text.as_bytes(), within.saturating_sub(start), limit, sink);
+            return sink.bytes(part(text.as_bytes(), within.saturating_sub(start), limit));
         }
         let mut within = within - ended;
         for record in self.running() {
             let text = record.text();
             match within.checked_sub(text.as_bytes().len() as u64) {
                 Some(behind) => within = behind,
-                None => return put(text.as_bytes(), within, limit, sink),
+                None => return sink.bytes(part(text.as_bytes(), within, limit)),
             }
         }
         0
     }
-}
-
-/// Puts `bytes` from `within` on into `sink`, at most `limit` of them.
-fn put<S: Sink>(bytes: &[u8], within: u64, limit: usize, sink: &mut S) -> usize {
-    let rest = usize::try_from(within).ok().and_then(|within| bytes.get(within..));
-    let rest = rest.unwrap_or_default();
-    sink.bytes(rest.get(..limit).unwrap_or(rest))
 }

@@ -70,12 +70,6 @@ impl<H: Host> Store<H> {
         &self.host
     }
 
-    /// What there may be.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        self.limits
-    }
-
     /// What is known at this moment.
     #[must_use]
     pub fn state(&self) -> State<H> {

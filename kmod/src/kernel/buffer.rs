@@ -92,6 +92,9 @@ impl PageBuffer {
         let mut within = offset;
         let mut rest = to;
         for run in self.runs.iter() {
+            if rest.is_empty() {
+                return;
+            }
             match within.checked_sub(run.size()) {
                 Some(behind) => within = behind,
                 None => {
