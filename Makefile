@@ -13,6 +13,14 @@ KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
 	target/kernels/$(KVER)/usr/src/linux-headers-$(KVER)))
 
 OUT := target/kmod/$(KVER)
+# The driver in drivers/$(1), module $(2).
+RUST_DRIVER = $(RUST_MODULE) --name $(2) --out $(OUT)/drivers/$(2) \
+	--crate vmcoredd_driver=kmod/driver-api/src/lib.rs \
+	--crate $(2)=drivers/$(1)/$(2).rs:vmcoredd_driver \
+	--c-source kmod/driver-api/driver.c --c-source drivers/$(1)/module.c \
+	--header kmod/driver-api/driver.h --header kmod/include/vmcoredd.h \
+	--include kmod/driver-api --include kmod/include \
+	--symvers $(OUT)/Module.symvers
 RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache $(MODULE_FLAGS)
 CARGO := cargo
 
@@ -87,13 +95,8 @@ kmod: kdir ## The module, for the kernel KVER=<release>
 
 .PHONY: drivers
 drivers: kmod ## The sample drivers, for the kernel KVER=<release>
-	@$(RUST_MODULE) --name ivshmem --out $(OUT)/drivers/ivshmem \
-		--crate vmcoredd_driver=kmod/driver-api/src/lib.rs \
-		--crate ivshmem=drivers/ivshmem/ivshmem.rs:vmcoredd_driver \
-		--c-source kmod/driver-api/driver.c --c-source drivers/ivshmem/module.c \
-		--header kmod/driver-api/driver.h --header kmod/include/vmcoredd.h \
-		--include kmod/driver-api --include kmod/include \
-		--symvers $(OUT)/Module.symvers
+	@$(call RUST_DRIVER,ivshmem,ivshmem)
+	@$(call RUST_DRIVER,nvme-regs,nvme_regs)
 	@$(RUST_MODULE) --name edu --out $(OUT)/drivers/edu --c-source drivers/edu/edu.c \
 		--cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1 --symvers $(OUT)/Module.symvers
 

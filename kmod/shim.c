@@ -34,6 +34,7 @@
 #include <linux/ktime.h>
 #include <linux/lzo.h>
 #include <linux/magic.h>
+#include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -42,9 +43,11 @@
 #include <linux/pci.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -53,6 +56,7 @@
 
 #include "shim.h"
 #include "vmcoredd.h"
+#include "vmcoredd_user.h"
 
 /* Reclaim, then fail: the OOM killer might take the saver of the vmcore. */
 #define GFP_MODEST	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -65,6 +69,7 @@ static_assert(SHIM_LOG_INFO == LOGLEVEL_INFO);
 static_assert(SHIM_EIO == EIO);
 static_assert(SHIM_ENOMEM == ENOMEM);
 static_assert(SHIM_EFAULT == EFAULT);
+static_assert(SHIM_EBUSY == EBUSY);
 static_assert(SHIM_EINVAL == EINVAL);
 static_assert(SHIM_EFBIG == EFBIG);
 static_assert(SHIM_ENOSPC == ENOSPC);
@@ -72,11 +77,13 @@ static_assert(SHIM_ETIMEDOUT == ETIMEDOUT);
 static_assert(SHIM_COMPRESS_WORKSPACE == LZO1X_MEM_COMPRESS);
 static_assert(sizeof_field(struct vmcoredd_data, dump_name) == 44);
 static_assert(sizeof_field(struct vmcoredd_data, size) == sizeof(u32));
+static_assert(VMCOREDD_NAME_SIZE == sizeof_field(struct vmcoredd_data, dump_name));
+static_assert(sizeof(struct vmcoredd_name) == 56);
 static_assert(PAGE_SIZE == 4096);
 
 static ulong budget_kib;
 module_param(budget_kib, ulong, 0444);
-MODULE_PARM_DESC(budget_kib, "Memory that dumps may take, in KiB (default: 9/16 of what is available)");
+MODULE_PARM_DESC(budget_kib, "Memory that dumps may take, in KiB (default: 9/16 of what is available, 1/16 in a running system)");
 
 static ulong dump_kib;
 module_param(dump_kib, ulong, 0444);
@@ -88,11 +95,15 @@ MODULE_PARM_DESC(inline_kib, "Size of dumps in /proc/vmcore, in KiB (default: an
 
 static uint deadline_ms;
 module_param(deadline_ms, uint, 0444);
-MODULE_PARM_DESC(deadline_ms, "Time for a collector of vmcoredd_collect(), in ms (default: 30000)");
+MODULE_PARM_DESC(deadline_ms, "Most time for a collector of vmcoredd_register(), in ms (default: 30000)");
 
 static uint callback_deadline_ms;
 module_param(callback_deadline_ms, uint, 0444);
 MODULE_PARM_DESC(callback_deadline_ms, "Time for a callback of vmcore_add_device_dump(), in ms (default: any)");
+
+static bool live;
+module_param(live, bool, 0444);
+MODULE_PARM_DESC(live, "In a running system, ask drivers for device dumps (default: no)");
 
 void shim_parameters(struct shim_parameters *parameters)
 {
@@ -101,6 +112,7 @@ void shim_parameters(struct shim_parameters *parameters)
 	parameters->inline_kib = inline_kib;
 	parameters->deadline_ms = deadline_ms;
 	parameters->callback_deadline_ms = callback_deadline_ms;
+	parameters->live = live;
 }
 
 #ifdef VMCOREDD_FAULTS
@@ -395,6 +407,7 @@ struct mutex *shim_mutex_create(u32 lock)
 		[SHIM_LOCK_WINDOWS]	= "vmcoredd_windows",
 		[SHIM_LOCK_WRITER]	= "vmcoredd_writer",
 		[SHIM_LOCK_CACHE]	= "vmcoredd_cache",
+		[SHIM_LOCK_PRODUCER]	= "vmcoredd_producer",
 	};
 	static struct lock_class_key keys[ARRAY_SIZE(names)];
 	struct mutex *mutex = fault() ? NULL : kmalloc(sizeof(*mutex), GFP_MODEST);
@@ -492,9 +505,9 @@ int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size
 			       vma->vm_page_prot);
 }
 
-size_t shim_iter_space(const struct iov_iter *to)
+size_t shim_iter_space(const struct iov_iter *iter)
 {
-	return iov_iter_count(to);
+	return iov_iter_count(iter);
 }
 
 size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length)
@@ -505,6 +518,12 @@ size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length)
 size_t shim_iter_zero(struct iov_iter *to, size_t length)
 {
 	return iov_iter_zero(length, to);
+}
+
+bool shim_iter_take(struct iov_iter *from, void *to, size_t length)
+{
+	cond_resched();
+	return !fatal_signal_pending(current) && copy_from_iter_full(to, length, from);
 }
 
 int shim_call_collector(struct vmcoredd_data *data, void *buffer)
@@ -636,7 +655,8 @@ void shim_proc_remove(struct proc_dir_entry *entry)
 /*
  * An inode that is in use has a size of its own, and procfs tells nobody which
  * inodes an entry has; that of /proc is the one that is looked at. Where /proc is
- * not there for this task, the next open() does it.
+ * not there for this task, or the task is exiting and has no root directory any
+ * more, the next open() does it.
  */
 void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size)
 {
@@ -645,6 +665,8 @@ void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size)
 	struct path path;
 
 	proc_set_size(entry, size);
+	if (!current->fs)
+		return;
 	snprintf(name, sizeof(name), "/proc/%s", file_names[file]);
 	if (kern_path(name, 0, &path))
 		return;
@@ -652,6 +674,103 @@ void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size)
 	if (inode->i_sb->s_magic == PROC_SUPER_MAGIC)
 		grow(inode, size);
 	path_put(&path);
+}
+
+/*
+ * /dev/vmcoredd: for a reader the file that /proc/vmcoredd is, for a writer, the
+ * producer of a dump. Its owner is counted by the VFS.
+ */
+static int producer_release(struct inode *inode, struct file *file)
+{
+	rust_producer_release(file->private_data);
+	return 0;
+}
+
+static ssize_t producer_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	return rust_producer_write(iocb->ki_filp->private_data, from);
+}
+
+static long producer_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	void __user *from = (void __user *)argument;
+	struct vmcoredd_name name;
+	s32 status;
+
+	switch (command) {
+	case VMCOREDD_IOC_NAME:
+		if (copy_from_user(&name, from, sizeof(name)))
+			return -EFAULT;
+		if (name.reserved)
+			return -EINVAL;
+		return rust_producer_name(file->private_data, name.name, name.size);
+	case VMCOREDD_IOC_COMMIT:
+		if (copy_from_user(&status, from, sizeof(status)))
+			return -EFAULT;
+		return rust_producer_commit(file->private_data, status);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations producer_ops = {
+	.owner		= THIS_MODULE,
+	.release	= producer_release,
+	.write_iter	= producer_write,
+	.unlocked_ioctl	= producer_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	const struct file_operations *ops = &producer_ops;
+	int error = -ENOMEM;
+
+	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
+	case FMODE_READ:
+		file->private_data = rust_open(SHIM_FILE_VMCOREDD, &error);
+		return file->private_data ? 0 : error;
+	case FMODE_WRITE:
+		file->private_data = rust_producer_create();
+		if (!file->private_data)
+			return -ENOMEM;
+		replace_fops(file, fops_get(ops));
+		return stream_open(inode, file);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	rust_release(file->private_data);
+	return 0;
+}
+
+static const struct file_operations device_ops = {
+	.owner		= THIS_MODULE,
+	.open		= device_open,
+	.release	= device_release,
+	.read_iter	= file_read,
+	.llseek		= file_lseek,
+	.mmap		= file_mmap,
+};
+
+static struct miscdevice device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= KBUILD_MODNAME,
+	.fops	= &device_ops,
+	.mode	= 0600,
+};
+
+int shim_device_create(void)
+{
+	return fault() ? -ENOMEM : misc_register(&device);
+}
+
+void shim_device_remove(void)
+{
+	misc_deregister(&device);
 }
 
 void shim_proc_remove_kernels_vmcore(void)
@@ -689,19 +808,36 @@ int vmcore_add_device_dump(struct vmcoredd_data *data)
 EXPORT_SYMBOL(vmcore_add_device_dump);
 #endif
 
-int vmcoredd_collect(struct module *owner, const char *name, size_t length, u64 size,
-		     int (*collect)(void *context, struct vmcoredd_writer *writer),
-		     void (*release)(void *context), void *context)
+bool vmcoredd_wanted(void)
 {
-	return rust_collect(owner, name, length, size, collect, release, context);
+	return rust_wanted();
 }
-EXPORT_SYMBOL_GPL(vmcoredd_collect);
+EXPORT_SYMBOL_GPL(vmcoredd_wanted);
+
+int vmcoredd_register(struct vmcoredd_collector *collector)
+{
+	const char *name;
+
+	if (!collector)
+		return rust_register(NULL, NULL, 0, 0, 0, NULL, NULL, NULL);
+	name = collector->name;
+	return rust_register(collector->owner, name, name ? strnlen(name, VMCOREDD_NAME_SIZE) : 0,
+			     collector->size, collector->deadline_ms, collector->collect,
+			     collector->release, collector);
+}
+EXPORT_SYMBOL_GPL(vmcoredd_register);
 
 int vmcoredd_write(struct vmcoredd_writer *writer, const void *data, size_t length)
 {
 	return rust_write(writer, data, length);
 }
 EXPORT_SYMBOL_GPL(vmcoredd_write);
+
+u32 vmcoredd_time_left(struct vmcoredd_writer *writer)
+{
+	return rust_time_left(writer);
+}
+EXPORT_SYMBOL_GPL(vmcoredd_time_left);
 
 static int __init vmcoredd_init(void)
 {

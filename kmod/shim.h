@@ -21,6 +21,7 @@
 #define SHIM_EIO	5
 #define SHIM_ENOMEM	12
 #define SHIM_EFAULT	14
+#define SHIM_EBUSY	16
 #define SHIM_EINVAL	22
 #define SHIM_EFBIG	27
 #define SHIM_ENOSPC	28
@@ -39,6 +40,7 @@
 #define SHIM_LOCK_WINDOWS	2U
 #define SHIM_LOCK_WRITER	3U
 #define SHIM_LOCK_CACHE		4U
+#define SHIM_LOCK_PRODUCER	5U
 
 /* What shim_thread_wait() finds. */
 #define SHIM_THREAD_ENDED	0
@@ -60,6 +62,7 @@ struct page;
 struct proc_dir_entry;
 struct shim_thread;
 struct vm_area_struct;
+struct vmcoredd_collector;
 struct vmcoredd_data;
 struct vmcoredd_writer;
 
@@ -70,6 +73,7 @@ struct shim_parameters {
 	u64 inline_kib;
 	u32 deadline_ms;
 	u32 callback_deadline_ms;
+	u32 live;
 };
 
 /* Implemented in C. */
@@ -207,6 +211,12 @@ void shim_proc_remove(struct proc_dir_entry *entry);
  */
 void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size);
 
+/** Creates /dev/vmcoredd, mode 0600; 0 or a negative errno. Sleeps. */
+int shim_device_create(void);
+
+/** Removes /dev/vmcoredd, which nobody has open. Sleeps. */
+void shim_device_remove(void);
+
 /** Removes the kernel's own /proc/vmcore; closes whoever has it open. Sleeps. */
 void shim_proc_remove_kernels_vmcore(void);
 
@@ -237,14 +247,20 @@ void shim_unmap_page(void *page);
  */
 int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size);
 
-/** How many bytes @to still takes. */
-size_t shim_iter_space(const struct iov_iter *to);
+/** How many bytes @iter still takes, or has. */
+size_t shim_iter_space(const struct iov_iter *iter);
 
 /** Copies @length bytes to @to; how many it took. May fault and sleep. */
 size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length);
 
 /** Puts @length zeros into @to; how many it took. May fault and sleep. */
 size_t shim_iter_zero(struct iov_iter *to, size_t length);
+
+/**
+ * Fills @to with @length bytes from @from; false if they are not there, or if the
+ * thread is being killed. May fault and sleep.
+ */
+bool shim_iter_take(struct iov_iter *from, void *to, size_t length);
 
 /** Calls the callback of @data, as its driver expects it. May sleep. */
 int shim_call_collector(struct vmcoredd_data *data, void *buffer);
@@ -290,15 +306,49 @@ int rust_fill_page(const void *snapshot, u64 offset, void *to);
  */
 int rust_add(struct vmcoredd_data *data, const char *name, u32 size, bool has_callback);
 
+/** The body of vmcoredd_wanted(). Any context. */
+bool rust_wanted(void);
+
 /**
- * The body of vmcoredd_collect(): @name has @length bytes. Sleeps.
+ * The body of vmcoredd_register(): what stands in @collector; @name has @length
+ * bytes. Sleeps.
  */
-int rust_collect(struct module *owner, const char *name, size_t length, u64 size,
-		 int (*collect)(void *context, struct vmcoredd_writer *writer),
-		 void (*release)(void *context), void *context);
+int rust_register(struct module *owner, const char *name, size_t length, u64 size,
+		  u32 deadline_ms,
+		  int (*collect)(struct vmcoredd_collector *collector,
+				 struct vmcoredd_writer *writer),
+		  void (*release)(struct vmcoredd_collector *collector),
+		  struct vmcoredd_collector *collector);
 
 /** The body of vmcoredd_write(). May sleep. */
 int rust_write(struct vmcoredd_writer *writer, const void *data, size_t length);
+
+/** The body of vmcoredd_time_left(). May sleep. */
+u32 rust_time_left(struct vmcoredd_writer *writer);
+
+/**
+ * A process opens /dev/vmcoredd for writing: what it writes to, or NULL without
+ * memory. May sleep. Freed with rust_producer_release().
+ */
+void *rust_producer_create(void);
+
+/**
+ * Frees a producer; what was written to it without a commit is discarded, and that
+ * is recorded. Sleeps.
+ */
+void rust_producer_release(void *producer);
+
+/**
+ * VMCOREDD_IOC_NAME: @name is the field of 44 bytes, and @size bytes, or any
+ * number where that is 0, will be written. 0 or a negative errno. Sleeps.
+ */
+int rust_producer_name(const void *producer, const char *name, u64 size);
+
+/** Takes all of @from; how many bytes it took, or a negative errno. Sleeps. */
+ssize_t rust_producer_write(const void *producer, struct iov_iter *from);
+
+/** VMCOREDD_IOC_COMMIT, with its argument. 0 or a negative errno. Sleeps. */
+int rust_producer_commit(const void *producer, s32 status);
 
 /** The body of a thread of shim_thread_start(). Sleeps. */
 void rust_run(void *job);

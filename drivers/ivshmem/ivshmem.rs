@@ -3,32 +3,36 @@
 //! memory of an adapter: a model for any driver in Rust.
 #![no_std]
 
-use vmcoredd_driver::pci::Device;
-use vmcoredd_driver::{ENODEV, Errno, Name, collect, in_crash_kernel, pci_driver};
+use vmcoredd_driver::pci::{Bar, Device};
+use vmcoredd_driver::{
+    Collector, DumpWriter, ENODEV, Errno, Name, dumps_are_wanted, pci_driver, register,
+};
 
 /// The shared memory; BAR 0 has the registers, docs/specs/ivshmem-spec.rst of
 /// QEMU.
 const MEMORY_BAR: i32 = 2;
 
-/// Bytes that are read at once: a part of the kernel's small stack.
-const PART: usize = 1024;
+struct Memory(Bar);
+
+impl Collector for Memory {
+    fn name(&self) -> Name {
+        Name::new().text(b"ivshmem_").text(self.0.device().name())
+    }
+
+    fn size_hint(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    fn collect(&mut self, writer: &mut DumpWriter<'_>) -> Result<(), Errno> {
+        self.0.dump_memory(0..self.0.size(), writer)
+    }
+}
 
 fn probe(device: &Device) -> Result<(), Errno> {
-    if !in_crash_kernel() {
+    if !dumps_are_wanted() {
         return Err(ENODEV);
     }
-    let memory = device.bar(MEMORY_BAR)?;
-    let name = Name::new().text(b"ivshmem_").text(device.name());
-    collect(&name, memory.size() as u64, move |writer| {
-        let mut bytes = [0; PART];
-        for offset in (0..memory.size()).step_by(PART) {
-            let length = PART.min(memory.size() - offset);
-            let part = bytes.get_mut(..length).unwrap_or_default();
-            memory.read(offset, part)?;
-            writer.write(part)?;
-        }
-        Ok(())
-    })
+    register(Memory(device.bar(MEMORY_BAR)?))
 }
 
 pci_driver!(probe);

@@ -8,7 +8,8 @@
 #include <linux/pci.h>
 #include <linux/slab.h>
 
-#include "driver.h"
+#include "vmcoredd.h"
+#include "vmcoredd_driver_module.h"
 
 static_assert(DRIVER_ENOMEM == ENOMEM);
 static_assert(DRIVER_ENODEV == ENODEV);
@@ -27,11 +28,6 @@ void *driver_alloc(size_t size)
 void driver_free(void *memory)
 {
 	kfree(memory);
-}
-
-bool driver_in_crash_kernel(void)
-{
-	return is_kdump_kernel();
 }
 
 void driver_pci_get(struct pci_dev *pdev)
@@ -77,4 +73,42 @@ void driver_unmap_bar(struct pci_dev *pdev, void *bar)
 void driver_copy_from_bar(void *to, const void *from, size_t length)
 {
 	memcpy_fromio(to, (__force const void __iomem *)from, length);
+}
+
+u32 driver_read_register(const void *from)
+{
+	return readl((__force const void __iomem *)from);
+}
+
+/*
+ * A device that another driver has is not probed. In a running system it stays with
+ * that driver, and is read under its eyes; in a crash kernel that driver has
+ * initialised it, and what was to be saved is lost.
+ */
+static void visit_taken_device(struct pci_driver *driver, struct pci_dev *pdev)
+{
+	struct device_driver *other;
+
+	device_lock(&pdev->dev);
+	other = pdev->dev.driver;
+	if (other && other != &driver->driver) {
+		if (is_kdump_kernel())
+			pci_warn(pdev, "no device dump: %s has initialised it\n", other->name);
+		else if (vmcoredd_wanted())
+			rust_probe(pdev);
+	}
+	device_unlock(&pdev->dev);
+}
+
+int vmcoredd_driver_register(struct pci_driver *driver)
+{
+	struct pci_dev *pdev = NULL;
+	int error = pci_register_driver(driver);
+
+	if (error)
+		return error;
+	while ((pdev = pci_get_device(PCI_ANY_ID, PCI_ANY_ID, pdev)))
+		if (pci_match_id(driver->id_table, pdev))
+			visit_taken_device(driver, pdev);
+	return 0;
 }

@@ -27,9 +27,6 @@ void *driver_alloc(size_t size);
 /** Frees what driver_alloc() gave. */
 void driver_free(void *memory);
 
-/** Whether this is a crash kernel. Any context. */
-bool driver_in_crash_kernel(void);
-
 /** Keeps @pdev from being freed. */
 void driver_pci_get(struct pci_dev *pdev);
 
@@ -54,8 +51,11 @@ void *driver_map_bar(struct pci_dev *pdev, int index, size_t *size);
 /** Undoes driver_map_bar(). */
 void driver_unmap_bar(struct pci_dev *pdev, void *bar);
 
-/** Copies @length bytes from @from, which is in a mapped BAR. */
+/** Copies @length bytes from @from, which is in a mapped BAR of memory. */
 void driver_copy_from_bar(void *to, const void *from, size_t length);
+
+/** The 32-bit register at @from, which is in a mapped BAR, with one access. */
+u32 driver_read_register(const void *from);
 
 /* Implemented in Rust. */
 

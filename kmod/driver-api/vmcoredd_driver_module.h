@@ -12,6 +12,18 @@
 #include "driver.h"
 
 /**
+ * vmcoredd_driver_register() - register a PCI driver whose probe is in Rust
+ * @driver: the driver
+ *
+ * Where dumps are wanted in a running system, devices that other drivers have are
+ * probed, too, and stay theirs.
+ *
+ * Context: process context; sleeps.
+ * Return: 0 or a negative errno.
+ */
+int vmcoredd_driver_register(struct pci_driver *driver);
+
+/**
  * vmcoredd_pci_driver() - define a PCI driver whose probe is in Rust
  * @ids: its table of struct pci_device_id
  */
@@ -27,6 +39,6 @@
 		.id_table	= (ids),				\
 		.probe		= vmcoredd_probe,			\
 	};								\
-	module_pci_driver(vmcoredd_driver)
+	module_driver(vmcoredd_driver, vmcoredd_driver_register, pci_unregister_driver)
 
 #endif /* VMCOREDD_DRIVER_MODULE_H */

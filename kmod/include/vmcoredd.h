@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Device dumps that are written in pieces.
+ * Device dumps that a driver writes in pieces.
  *
  * Drivers that know mainline's vmcore_add_device_dump() from
  * <linux/crash_dump.h> need nothing of this: vmcoredd.ko exports that symbol,
@@ -13,43 +13,68 @@
 
 struct module;
 struct vmcoredd_writer;
+struct vmcoredd_collector;
+
+/**
+ * struct vmcoredd_collector - what makes one device dump
+ * @owner: the module that @collect and @release are in, THIS_MODULE; it stays
+ *	   loaded while they run
+ * @name: name of the dump, 1 to 43 bytes and a zero; a name that is taken gets
+ *	  a number
+ * @size: how many bytes @collect will write, or 0 when it does not know; what it
+ *	  does write counts, and the manifest tells the difference
+ * @deadline_ms: how long @collect may take, in milliseconds, or 0 for 30 seconds;
+ *	  an operator may have set a shorter time
+ * @collect: called once, in a thread of its own, so that it may crash without harm;
+ *	  writes the dump with vmcoredd_write() and returns 0, or a negative errno
+ *	  when that is not all: what it wrote before is kept, as a partial dump
+ * @release: NULL, or called once, when @collect has ended or is not called at all;
+ *	  not after it crashed
+ *
+ * All of it belongs to the driver, and must stay there until @release is called.
+ */
+struct vmcoredd_collector {
+	struct module *owner;
+	const char *name;
+	u64 size;
+	u32 deadline_ms;
+	int (*collect)(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer);
+	void (*release)(struct vmcoredd_collector *collector);
+};
 
 /* Implemented in C. */
 
 /**
- * Collects a device dump.
- * @owner: the module that @collect is in, THIS_MODULE; it stays loaded while
- *	   @collect runs
- * @name: name of the dump, 1 to 43 bytes, not necessarily terminated; a name
- *	  that is taken gets a number
- * @length: length of @name, in bytes
- * @size: how many bytes @collect will write, or 0; what it does write counts,
- *	  the manifest tells the difference
- * @collect: called once with @context; writes the dump with vmcoredd_write()
- *	     and returns 0, or a negative errno; what it wrote before is kept
- * @release: NULL, or called once with @context when @collect has ended, or when
- *	     it is not called at all; not after it crashed
- * @context: handed to @collect and @release
+ * vmcoredd_wanted() - whether drivers are to hand over device dumps
  *
- * @collect runs in a thread of its own, so that it may crash without harm, and
- * has as long as the module's parameter deadline_ms says. One that has not ended
- * by then is left to itself: it may still use @context after this function has
- * returned -ETIMEDOUT, until @release is called.
+ * They are in a crash kernel, unless novmcoredd is given, and in a running system
+ * where the module's parameter live is set.
  *
- * Context: process context; may sleep. @collect and @release are called without
- * a lock of this module held.
- * Return: 0 when all that @collect wrote is kept; -EINVAL for bad arguments,
- * when nothing was written, or when novmcoredd is given; -ENOMEM; -EFBIG for
- * more than a note can hold; -ENOSPC for more than the limits allow; -EFAULT
- * when @collect crashed; -ETIMEDOUT; or what @collect returned. Every outcome is
- * in the log and in the manifest.
+ * Context: any.
+ * Return: true when they are.
  */
-int vmcoredd_collect(struct module *owner, const char *name, size_t length, u64 size,
-		     int (*collect)(void *context, struct vmcoredd_writer *writer),
-		     void (*release)(void *context), void *context);
+bool vmcoredd_wanted(void);
 
 /**
- * Puts @length bytes behind what was written to the dump before.
+ * vmcoredd_register() - make a device dump
+ * @collector: what makes it
+ *
+ * Lets the collector write its dump, and waits for that. One that does not end in
+ * time is left to itself: it may still run after this function has returned
+ * -ETIMEDOUT, until it calls its release function.
+ *
+ * Context: process context; may sleep. The collector's functions are called without
+ * a lock of this module held.
+ * Return: 0 when all that was written is kept; -EINVAL when the collector is not
+ * as described, wrote nothing, or novmcoredd is given; -ENOMEM; -EFBIG for more
+ * than a note can hold; -ENOSPC for more than the limits allow; -EFAULT when it
+ * crashed; -ETIMEDOUT; or what it returned. Every outcome is in the log and in the
+ * manifest.
+ */
+int vmcoredd_register(struct vmcoredd_collector *collector);
+
+/**
+ * vmcoredd_write() - put bytes behind what was written to a dump before
  * @writer: the writer that a collector was given
  * @data: the bytes
  * @length: how many they are
@@ -63,5 +88,16 @@ int vmcoredd_collect(struct module *owner, const char *name, size_t length, u64 
  * the collector's time is over, or -EINVAL for a NULL pointer.
  */
 int vmcoredd_write(struct vmcoredd_writer *writer, const void *data, size_t length);
+
+/**
+ * vmcoredd_time_left() - how long a collector may still write
+ * @writer: the writer that it was given
+ *
+ * What is slow to read can be left out in time, and an errno be returned for it.
+ *
+ * Context: within the collector that was given @writer; may sleep.
+ * Return: milliseconds; 0 when its time is over.
+ */
+u32 vmcoredd_time_left(struct vmcoredd_writer *writer);
 
 #endif /* VMCOREDD_H */

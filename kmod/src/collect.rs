@@ -55,31 +55,63 @@ pub fn collect(
     allowed: Result<(), Reason>,
     collect: impl FnOnce(&Shared<Module>, Wanted) -> Record,
 ) -> Result<(), Errno> {
-    let Some(module) = Module::get() else {
-        log!(Warning, "a device dump: refused, the module is not loaded yet");
-        return Err(EINVAL);
+    let module = loaded()?;
+    let record = match admit(&module, wanted, allowed) {
+        Ok(wanted) => collect(&module, wanted),
+        Err(refused) => refused,
     };
+    tell(&module, &record);
+    result(&record)
+}
+
+/// The module that takes dumps.
+///
+/// # Errors
+/// [`EINVAL`] when it is not loaded yet, which is in the log.
+pub fn loaded() -> Result<Shared<Module>, Errno> {
+    Module::get().ok_or_else(|| {
+        log!(Warning, "a device dump: refused, the module is not loaded yet");
+        EINVAL
+    })
+}
+
+/// The name under which a dump may be collected.
+///
+/// # Errors
+/// The record of its refusal.
+pub fn admit(
+    module: &Module,
+    wanted: Result<Wanted, Reason>,
+    allowed: Result<(), Reason>,
+) -> Result<Wanted, Record> {
     let allowed = match module.is_switched_off() {
         true => Err(Reason::SwitchedOff),
         false => allowed,
     };
-    let record = match (wanted, allowed) {
-        (Ok(wanted), Ok(())) => collect(&module, wanted),
+    match (wanted, allowed) {
+        (Ok(wanted), Ok(())) => Ok(wanted),
         (Ok(Wanted { name, renamed }), Err(reason)) => {
-            module.store().refuse(Some(name), renamed, reason)
+            Err(module.store().refuse(Some(name), renamed, reason))
         }
-        (Err(reason), _) => module.store().refuse(None, Renamed::default(), reason),
-    };
-    module.update_sizes();
-    match record.status {
-        Status::Complete => log!(Info, record),
-        _ => log!(Warning, record),
+        (Err(reason), _) => Err(module.store().refuse(None, Renamed::default(), reason)),
     }
-    result(&record)
 }
 
-/// What the driver is told.
-fn result(record: &Record) -> Result<(), Errno> {
+/// Shows `record`, of a collection that has ended, in the files and in the log.
+/// Sleeps.
+pub fn tell(module: &Module, record: &Record) {
+    module.update_sizes();
+    match record.status {
+        Status::Complete => log!(Info, *record),
+        _ => log!(Warning, *record),
+    }
+}
+
+/// What whoever collected `record` is told.
+///
+/// # Errors
+/// The errno for its [`Reason`].
+pub fn result(record: &Record) -> Result<(), Errno> {
     match record.reason {
         // All that there was is kept; the manifest tells the rest.
         None | Some(Reason::Shorter | Reason::Longer) => Ok(()),
@@ -87,7 +119,9 @@ fn result(record: &Record) -> Result<(), Errno> {
     }
 }
 
-fn start(module: &Module, wanted: Wanted, declared: u64) -> Collection<KernelMemory> {
+/// Starts the collection of `declared` bytes, or of any number where that is 0.
+/// Sleeps.
+pub fn start(module: &Module, wanted: Wanted, declared: u64) -> Collection<KernelMemory> {
     let collection = Collection::start(module.store(), &wanted.name, wanted.renamed, declared);
     // Who looks now sees that it is running.
     module.update_sizes();
@@ -113,20 +147,20 @@ pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callb
     let job = PageBuffer::new(size).and_then(|buffer| Job::callback(callback, buffer));
     let mut job = match job {
         Ok(job) => job,
-        Err(NoMemory) => return collection.end(None, Ending::NotCalled(Reason::NoMemory)),
+        Err(NoMemory) => return collection.end(None, Ending::Other(Reason::NoMemory)),
     };
     let limit = module.parameters().callback_deadline;
     let ending = Job::carry_out(&job, Owner::UNKNOWN, limit);
     match ending {
         // What a callback that failed left in the buffer is not meant to be read.
         Ending::Returned(errno) if errno != 0 => collection.end(None, ending),
-        Ending::NotCalled(_) => collection.end(None, ending),
+        Ending::Other(_) | Ending::Exited(_) => collection.end(None, ending),
         Ending::Returned(_) | Ending::Crashed | Ending::Late => {
             let writer = collection.writer(None);
             let written = writer.map(|writer| copied(writer, &mut job));
             match written {
                 Ok(written) => collection.end(Some(written), ending),
-                Err(NoMemory) => collection.end(None, Ending::NotCalled(Reason::NoMemory)),
+                Err(NoMemory) => collection.end(None, Ending::Other(Reason::NoMemory)),
             }
         }
     }
@@ -167,12 +201,13 @@ pub fn in_pieces(
     pieces: Pieces,
 ) -> Record {
     let collection = start(module, wanted, size);
-    let limit = module.parameters().deadline.unwrap_or(DEADLINE);
+    let limit = pieces.deadline().unwrap_or(DEADLINE);
+    let limit = module.parameters().deadline.map_or(limit, |most| most.min(limit));
     let writer = match collection.writer(Some(limit.into())) {
         Ok(writer) => writer,
         Err(NoMemory) => {
             pieces.release();
-            return collection.end(None, Ending::NotCalled(Reason::NoMemory));
+            return collection.end(None, Ending::Other(Reason::NoMemory));
         }
     };
     match Job::pieces(pieces, writer) {
@@ -180,6 +215,6 @@ pub fn in_pieces(
             let ending = Job::carry_out(&job, owner, Some(limit.saturating_add(GRACE)));
             collection.end(job.take_writer(), ending)
         }
-        Err(NoMemory) => collection.end(None, Ending::NotCalled(Reason::NoMemory)),
+        Err(NoMemory) => collection.end(None, Ending::Other(Reason::NoMemory)),
     }
 }

@@ -15,13 +15,14 @@ use vmcore::manifest::Reason;
 use crate::collect::{Wanted, check_size, collect, in_one_buffer, in_pieces};
 use crate::job::{self, Callback, Collect, Job, Pieces, Release};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
-use crate::kernel::iter::Iter;
+use crate::kernel::iter::{Input, Iter};
 use crate::kernel::mapping::UserMapping;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::proc::Which;
 use crate::kernel::shim;
 use crate::kernel::thread::Owner;
 use crate::module::Module;
+use crate::producer::Producer;
 use crate::served::Open;
 
 /// Module load.
@@ -169,45 +170,61 @@ pub unsafe extern "C" fn rust_add(
     }))
 }
 
-/// The body of `vmcoredd_collect()`.
+/// The body of `vmcoredd_wanted()`.
+#[unsafe(no_mangle)]
+pub extern "C" fn rust_wanted() -> bool {
+    Module::get().is_some_and(|module| module.wants_dumps())
+}
+
+/// The body of `vmcoredd_register()`.
 ///
 /// # Safety
 /// `owner` is null or a loaded module; `name` is null or `length` bytes;
-/// `collect_pieces` may be called once with `context`, and then `release`.
+/// `collect_pieces` may be called once with `collector`, and then `release`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rust_collect(
+pub unsafe extern "C" fn rust_register(
     owner: *mut shim::module,
     name: *const u8,
     length: usize,
     size: u64,
+    deadline: u32,
     collect_pieces: Option<Collect>,
     release: Option<Release>,
-    context: *mut c_void,
+    collector: *mut shim::vmcoredd_collector,
 ) -> c_int {
-    let wanted = if name.is_null() {
+    let wanted = if collector.is_null() {
+        Err(Reason::NoData)
+    } else if name.is_null() {
         Err(Reason::NoName)
     } else {
         // SAFETY: the caller promises `length` bytes.
         Wanted::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })
     };
-    let allowed = if collect_pieces.is_some() { Ok(()) } else { Err(Reason::NoCallback) };
+    let allowed = match collect_pieces {
+        None => Err(Reason::NoCallback),
+        Some(_) if owner.is_null() => Err(Reason::NoOwner),
+        Some(_) => Ok(()),
+    };
     let mut release = release;
     let result = collect(wanted, allowed, |module, wanted| {
         let callback = collect_pieces.unwrap_or(collects_nothing);
         // SAFETY: the caller promises it.
-        let pieces = unsafe { Pieces::new(callback, release.take(), context) };
+        let pieces = unsafe { Pieces::new(callback, release.take(), collector, deadline) };
         // SAFETY: the caller promises it.
         in_pieces(module, wanted, unsafe { Owner::new(owner) }, size, pieces)
     });
     if let Some(release) = release {
         // SAFETY: the caller promises it; nothing was called.
-        unsafe { release(context) };
+        unsafe { release(collector) };
     }
     to_c(result)
 }
 
 /// Stands for a callback that is missing, which was refused before.
-unsafe extern "C" fn collects_nothing(_: *mut c_void, _: *mut shim::vmcoredd_writer) -> c_int {
+unsafe extern "C" fn collects_nothing(
+    _: *mut shim::vmcoredd_collector,
+    _: *mut shim::vmcoredd_writer,
+) -> c_int {
     EINVAL.0
 }
 
@@ -228,6 +245,81 @@ pub unsafe extern "C" fn rust_write(
     // SAFETY: the caller promises it.
     let writer = unsafe { &*writer.cast_const().cast::<Lent<KernelMemory>>() };
     job::write(writer, data, length)
+}
+
+/// The body of `vmcoredd_time_left()`.
+///
+/// # Safety
+/// `writer` is null or the one that the running collector was given.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_time_left(writer: *mut shim::vmcoredd_writer) -> u32 {
+    // SAFETY: the caller promises it.
+    let writer = unsafe { writer.cast_const().cast::<Lent<KernelMemory>>().as_ref() };
+    let left = writer.map_or(Some(0), Lent::time_left).unwrap_or(u64::MAX);
+    u32::try_from(left).unwrap_or(u32::MAX)
+}
+
+/// A process opens `/dev/vmcoredd` for writing.
+#[unsafe(no_mangle)]
+pub extern "C" fn rust_producer_create() -> *mut c_void {
+    Producer::new().map_or(null_mut(), Shared::into_raw)
+}
+
+/// Frees a producer.
+///
+/// # Safety
+/// `producer` is of [`rust_producer_create`] and not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_producer_release(producer: *mut c_void) {
+    // SAFETY: the caller promises it.
+    drop(unsafe { Shared::<Producer>::from_raw(producer) });
+}
+
+/// Names the dump of a process.
+///
+/// # Safety
+/// `producer` is of [`rust_producer_create`] and not released; `name` is 44 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_producer_name(
+    producer: *const c_void,
+    name: *const u8,
+    size: u64,
+) -> c_int {
+    // SAFETY: the caller promises it.
+    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    // SAFETY: the caller promises 44 bytes.
+    let wanted = Wanted::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) });
+    to_c(producer.name(wanted, size))
+}
+
+/// Takes what a process writes.
+///
+/// # Safety
+/// `producer` is of [`rust_producer_create`] and not released; `from` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_producer_write(
+    producer: *const c_void,
+    from: *mut shim::iov_iter,
+) -> isize {
+    // SAFETY: the caller promises it.
+    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    // SAFETY: the caller promises it.
+    let written = match unsafe { Input::new(from) } {
+        Some(mut from) => producer.write(&mut from),
+        None => Err(EINVAL),
+    };
+    written.map_or_else(|Errno(errno)| errno as isize, |written| written as isize)
+}
+
+/// Commits the dump of a process.
+///
+/// # Safety
+/// `producer` is of [`rust_producer_create`] and not released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_producer_commit(producer: *const c_void, status: i32) -> c_int {
+    // SAFETY: the caller promises it.
+    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    to_c(producer.commit(status))
 }
 
 /// The body of a collector's own thread.

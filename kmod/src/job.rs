@@ -14,9 +14,10 @@ use crate::kernel::shim;
 use crate::kernel::thread::{self, End, Owner};
 
 /// The callback of a collector that writes in pieces.
-pub type Collect = unsafe extern "C" fn(*mut c_void, *mut shim::vmcoredd_writer) -> c_int;
+pub type Collect =
+    unsafe extern "C" fn(*mut shim::vmcoredd_collector, *mut shim::vmcoredd_writer) -> c_int;
 /// What is called when such a collector has ended.
-pub type Release = unsafe extern "C" fn(*mut c_void);
+pub type Release = unsafe extern "C" fn(*mut shim::vmcoredd_collector);
 
 /// A collector of mainline's API.
 ///
@@ -40,31 +41,44 @@ impl Callback {
 /// A collector that writes in pieces.
 ///
 /// # Invariants
-/// `collect` may be called once, and then `release` once, with `context`, by any
+/// `collect` may be called once, and then `release` once, with `collector`, by any
 /// thread.
 #[derive(Clone, Copy)]
 pub struct Pieces {
     collect: Collect,
     release: Option<Release>,
-    context: *mut c_void,
+    collector: *mut shim::vmcoredd_collector,
+    deadline: u32,
 }
 
 impl Pieces {
-    /// The collector `collect`.
+    /// The collector `collect`, which wants `deadline` milliseconds, or, where that is
+    /// 0, does not say.
     ///
     /// # Safety
-    /// `collect` may be called once, and then `release` once, with `context`, by any
+    /// `collect` may be called once, and then `release` once, with `collector`, by any
     /// thread.
-    pub unsafe fn new(collect: Collect, release: Option<Release>, context: *mut c_void) -> Self {
+    pub unsafe fn new(
+        collect: Collect,
+        release: Option<Release>,
+        collector: *mut shim::vmcoredd_collector,
+        deadline: u32,
+    ) -> Self {
         // INVARIANT: as the caller promises.
-        Self { collect, release, context }
+        Self { collect, release, collector, deadline }
+    }
+
+    /// How long it wants to take, in milliseconds; `None` when it does not say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u32> {
+        (self.deadline > 0).then_some(self.deadline)
     }
 
     /// Says that the collector is not needed any more: it has ended, or is not called.
     pub fn release(&self) {
         if let Some(release) = self.release {
             // SAFETY: by the invariant.
-            unsafe { release(self.context) };
+            unsafe { release(self.collector) };
         }
     }
 }
@@ -126,7 +140,7 @@ impl Job {
                 if let Work::Pieces(pieces, _) = &this.work {
                     pieces.release();
                 }
-                Ending::NotCalled(match errno {
+                Ending::Other(match errno {
                     ENOMEM => Reason::NoMemory,
                     Errno(errno) => Reason::NotStarted(errno),
                 })
@@ -146,7 +160,7 @@ impl Job {
             Work::Pieces(pieces, lent) => {
                 let writer = core::ptr::from_ref(lent).cast_mut().cast();
                 // SAFETY: by the invariant; the writer lives as long as the job.
-                let returned = unsafe { (pieces.collect)(pieces.context, writer) };
+                let returned = unsafe { (pieces.collect)(pieces.collector, writer) };
                 pieces.release();
                 returned
             }

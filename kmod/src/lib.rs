@@ -5,7 +5,7 @@
 //! C calls, [`kernel`] the safe face of what it offers. [`load`] decides whether
 //! the kernel's own `/proc/vmcore` is replaced, [`served`] is a file as readers
 //! see it, [`collect`] takes a driver's dump, [`job`] is what its collector's own
-//! thread does, and [`module`] holds it all together.
+//! thread does, [`producer`] takes the dump of a process, and [`module`] holds it all together.
 #![no_std]
 
 pub mod collect;
@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod load;
 pub mod module;
 pub mod old_memory;
+pub mod producer;
 pub mod served;
 
 /// The linked module has no path to this: the build refuses it otherwise.

@@ -4,6 +4,7 @@
 use devdump::{Limits, NoMemory, State, Store};
 
 use crate::kernel::command_line::CommandLine;
+use crate::kernel::device::Device;
 use crate::kernel::environment;
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::global::Global;
@@ -27,11 +28,14 @@ const PAUSE_MILLISECONDS: u32 = 10;
 const BUDGET: Part = Part(9, 16);
 const INLINE: Part = Part(1, 8);
 const LEFT_OVER: Part = Part(1, 16);
+/// As [`BUDGET`], in a running system, which has more to do than to keep dumps.
+const LIVE_BUDGET: Part = Part(1, 16);
 /// The most bytes of notes that makedumpfile and vmcore-dmesg can read: they do it
 /// with one `read()`.
 const NOTES_MAX: u64 = 0x7fff_f000;
 
 /// So many parts of so many.
+#[derive(Clone, Copy)]
 struct Part(u64, u64);
 
 impl Part {
@@ -45,10 +49,11 @@ pub struct Module {
     store: Shared<Store<KernelMemory>>,
     vmcore: Option<Vmcore>,
     vmcoredd: Shared<Served>,
-    /// The entries in `/proc`, once they are there.
+    /// The entries in `/proc` and the device, once they are there.
     entries: Mutex<Entries>,
     parameters: Parameters,
     switched_off: bool,
+    wants_dumps: bool,
 }
 
 /// `/proc/vmcore`.
@@ -63,6 +68,7 @@ struct Vmcore {
 struct Entries {
     vmcore: Option<Entry>,
     vmcoredd: Option<Entry>,
+    device: Option<Device>,
 }
 
 /// The one module, while it is loaded.
@@ -87,7 +93,9 @@ impl Module {
         }
         let Plan { vmcore, vmcoredd, room, notes_size } = load::plan(&command_line)?;
         let parameters = Parameters::read();
-        let limits = limits(&parameters, room, notes_size);
+        let crash_kernel = environment::is_crash_kernel();
+        let switched_off = command_line.has_novmcoredd();
+        let limits = limits(&parameters, crash_kernel, room, notes_size);
         let store = Shared::new(Store::new(KernelMemory, limits)?)?;
         let plain = |served: Shared<Served>| {
             let plain = Served::open(&served, store.state())?;
@@ -97,8 +105,9 @@ impl Module {
             vmcore: vmcore.map(plain).transpose()?,
             vmcoredd,
             entries: Mutex::new(Lock::Entries, Entries::default())?,
+            wants_dumps: (crash_kernel || parameters.live) && !switched_off,
             parameters,
-            switched_off: command_line.has_novmcoredd(),
+            switched_off,
             store,
         })?;
         MODULE.set(module.clone());
@@ -113,6 +122,10 @@ impl Module {
     fn create_entries(&self) -> Result<(), NoMemory> {
         self.entries.lock().vmcoredd = Some(Entry::create(Which::Vmcoredd)?);
         self.update_sizes();
+        match Device::create() {
+            Ok(device) => self.entries.lock().device = Some(device),
+            Err(errno) => log!(Warning, "/dev/vmcoredd is not there, ", errno),
+        }
         if self.vmcore.is_none() {
             return Ok(());
         }
@@ -164,6 +177,12 @@ impl Module {
         self.switched_off
     }
 
+    /// Whether drivers are to hand over dumps.
+    #[must_use]
+    pub fn wants_dumps(&self) -> bool {
+        self.wants_dumps
+    }
+
     /// What the operator set.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
@@ -180,7 +199,7 @@ impl Module {
     pub fn update_sizes(&self) {
         let mut entries = self.entries.lock();
         let state: State<_> = self.store.state();
-        let Entries { vmcore, vmcoredd } = &mut *entries;
+        let Entries { vmcore, vmcoredd, .. } = &mut *entries;
         let served = self.vmcore.as_ref().map(|vmcore| &vmcore.served);
         let files = [(vmcore.as_mut(), served), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
         for (entry, served) in files {
@@ -194,10 +213,11 @@ impl Module {
 
 /// What dumps may take, where the operator did not say: shares of the memory that is
 /// available now.
-fn limits(parameters: &Parameters, room: u64, notes_size: u64) -> Limits {
+fn limits(parameters: &Parameters, crash_kernel: bool, room: u64, notes_size: u64) -> Limits {
     let available = environment::memory_available();
     KernelMemory::leave(LEFT_OVER.of(available));
-    let total = parameters.budget.unwrap_or_else(|| BUDGET.of(available));
+    let share = if crash_kernel { BUDGET } else { LIVE_BUDGET };
+    let total = parameters.budget.unwrap_or_else(|| share.of(available));
     let inline = parameters.inline.unwrap_or_else(|| INLINE.of(available));
     // With the manifest, for which a quarter is more than enough.
     let inline = inline.min((NOTES_MAX - NOTES_MAX / 4).saturating_sub(notes_size));

@@ -12,7 +12,7 @@ use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
 const CASES: &[(&str, i32, &[&str])] = &[
     ("more than is free", ENOMEM, &["too-much: failed, no memory is left for it"]),
     ("the largest size", EFBIG, &["largest: refused, it is longer than a note can say"]),
-    ("no data", EINVAL, &["a device dump: refused, there is no struct vmcoredd_data"]),
+    ("no data", EINVAL, &["a device dump: refused, nothing says what to collect"]),
     ("empty name", EINVAL, &["a device dump: refused, its name is empty"]),
     ("unterminated name", EINVAL, &["a device dump: refused, its name is longer than 43 bytes"]),
     ("no size", EINVAL, &["no-size: refused, its size is 0"]),
@@ -36,6 +36,8 @@ const CASES: &[(&str, i32, &[&str])] = &[
     ("size 65536", 0, &["size-65536: complete, 65536 bytes"]),
     ("size 65537", 0, &["size-65537: complete, 65537 bytes"]),
     ("size 4194304", 0, &["size-4194304: complete, 4194304 bytes"]),
+    ("no collector", EINVAL, &["a device dump: refused, nothing says what to collect"]),
+    ("pieces of no module", EINVAL, &["no-owner: refused, its module is not named"]),
     ("pieces without a name", EINVAL, &["a device dump: refused, its name is empty"]),
     ("pieces with an empty name", EINVAL, &["a device dump: refused, its name is empty"]),
     (
@@ -54,6 +56,9 @@ const CASES: &[(&str, i32, &[&str])] = &[
     ("pieces from nowhere", 0, &["nowhere: complete, 5 bytes"]),
     ("a piece from nowhere", EINVAL, &[]),
     ("a piece to nowhere", EINVAL, &[]),
+    ("pieces in a hurry", 0, &["hasty: complete, 4 bytes"]),
+    ("time left", 1, &[]),
+    ("no time of nobody", 0, &[]),
 ];
 const EIO: i32 = -5;
 const ENOMEM: i32 = -12;
@@ -208,6 +213,7 @@ fn expected_dumps() -> Vec<(String, Vec<u8>)> {
             "zeros" => vec![0; length as usize],
             "pieces" | "fails" => pattern(0x5a, length),
             "nowhere" => b"right".to_vec(),
+            "hasty" => b"tick".to_vec(),
             _ => pattern(length, length),
         };
         dumps.push((name.to_owned(), payload));

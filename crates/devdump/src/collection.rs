@@ -19,8 +19,10 @@ pub enum Ending {
     Crashed,
     /// It had not ended at its deadline.
     Late,
-    /// It was never called.
-    NotCalled(Reason),
+    /// A process that stands for it ended with this exit status.
+    Exited(u8),
+    /// It was never called, or given up, for this reason.
+    Other(Reason),
 }
 
 impl Ending {
@@ -30,7 +32,9 @@ impl Ending {
             Self::Returned(errno) => Some(Reason::Errno(errno)),
             Self::Crashed => Some(Reason::Crashed),
             Self::Late => Some(Reason::Deadline),
-            Self::NotCalled(reason) => Some(reason),
+            Self::Exited(0) => None,
+            Self::Exited(status) => Some(Reason::Exit(status)),
+            Self::Other(reason) => Some(reason),
         }
     }
 }
@@ -148,6 +152,11 @@ impl<H: Host> Lent<H> {
             Some(writer) => writer.write_with(length, copy),
             None => Err(Reason::Deadline),
         })
+    }
+
+    /// As [`DumpWriter::time_left`]; none once the writer was taken away.
+    pub fn time_left(&self) -> Option<u64> {
+        self.writer.with(|writer| writer.as_ref().map_or(Some(0), DumpWriter::time_left))
     }
 
     /// Takes the writer away; `None` when it was taken before.

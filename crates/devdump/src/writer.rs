@@ -67,6 +67,14 @@ impl<H: Host> DumpWriter<H> {
         self.length + self.filled as u64
     }
 
+    /// For how many milliseconds it still takes something; `None` where it has no
+    /// deadline.
+    #[must_use]
+    pub fn time_left(&self) -> Option<u64> {
+        let now = self.store.host().milliseconds();
+        self.deadline.map(|deadline| deadline.saturating_sub(now))
+    }
+
     /// Puts `data` behind what was written before. May sleep where memory is
     /// allocated.
     ///

@@ -169,6 +169,12 @@ impl<'a> Record<'a> {
         str::from_utf8(self.0.get("ERRNO")?).ok()?.parse().ok()
     }
 
+    /// The exit status, as a shell gives it, where that of a command is the reason.
+    #[must_use]
+    pub fn exit(&self) -> Option<u8> {
+        u8::try_from(self.0.number("EXIT")?).ok()
+    }
+
     /// Where the note of the dump stands.
     #[must_use]
     pub fn whereabouts(&self) -> Option<Whereabouts> {

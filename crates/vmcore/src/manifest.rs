@@ -14,6 +14,7 @@
 //! | `STATUS` | [`Status`] |
 //! | `REASON` | [`Reason`] in words; not there where there is none |
 //! | `ERRNO` | the negative errno, where an error is the reason |
+//! | `EXIT` | the exit status, as a shell gives it, where that of a command is the reason |
 //! | `IN` | `vmcore` when the note stands in both files, `vmcoredd` when in `/proc/vmcoredd` alone |
 //! | `LENGTH` | length of the payload, in bytes |
 //! | `DECLARED` | the length that the collector declared, where it is another |
@@ -110,6 +111,10 @@ pub enum Reason {
     BadAddress,
     /// The collector gave this negative errno.
     Errno(i32),
+    /// The command whose output it is ended with this status, above 128 by a signal.
+    Exit(u8),
+    /// The producer, a process, ended or closed it without a commit.
+    NotCommitted,
     /// It wrote less than it had declared.
     Shorter,
     /// It wrote more than it had declared.
@@ -126,6 +131,8 @@ pub enum Reason {
     NoSize,
     /// There was no callback.
     NoCallback,
+    /// The collector's module was not named.
+    NoOwner,
     /// `novmcoredd` is on the kernel's command line.
     SwitchedOff,
 }
@@ -144,14 +151,17 @@ impl Reason {
             Self::NotStarted(_) => "its collector could not be started",
             Self::BadAddress => "its collector wrote from a bad address",
             Self::Errno(_) => "its collector gave an error",
+            Self::Exit(_) => "its command failed",
+            Self::NotCommitted => "its producer did not commit it",
             Self::Shorter => "it is shorter than declared",
             Self::Longer => "it is longer than declared",
             Self::Empty => "its collector wrote nothing",
-            Self::NoData => "there is no struct vmcoredd_data",
+            Self::NoData => "nothing says what to collect",
             Self::NoName => "its name is empty",
             Self::NameTooLong => "its name is longer than 43 bytes",
             Self::NoSize => "its size is 0",
             Self::NoCallback => "it has no callback",
+            Self::NoOwner => "its module is not named",
             Self::SwitchedOff => "novmcoredd is given",
         }
     }
@@ -240,6 +250,9 @@ impl Record {
             text.line("REASON", reason.words().as_bytes());
             if let Reason::Errno(errno) | Reason::NotStarted(errno) = reason {
                 text.errno("ERRNO", errno);
+            }
+            if let Reason::Exit(status) = reason {
+                text.number("EXIT", status.into());
             }
         }
         match self.whereabouts {

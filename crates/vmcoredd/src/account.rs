@@ -23,9 +23,10 @@ pub fn lines(manifest: &Manifest, others: &[Record<'_>]) -> Vec<String> {
 /// where there is nothing to tell.
 pub fn reason(record: &Record<'_>) -> Option<String> {
     let reason = Value(record.reason()?);
-    Some(match record.errno() {
-        Some(errno) => format!("{reason} ({errno})"),
-        None => reason.to_string(),
+    Some(match (record.errno(), record.exit()) {
+        (Some(errno), _) => format!("{reason} ({errno})"),
+        (None, Some(exit)) => format!("{reason} ({exit})"),
+        (None, None) => reason.to_string(),
     })
 }
 

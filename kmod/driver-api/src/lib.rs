@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What a driver module in Rust needs to hand over a device dump.
+//! What a driver module in Rust needs to hand over a device dump: implement
+//! [`Collector`], [`register`] it.
 //!
-//! In the crash kernel, before anything re-initialises the device:
+//! `drivers/nvme-regs` of the vmcoredd sources, whole:
 //!
 //! ```ignore
-//! fn probe(device: &pci::Device) -> Result<(), Errno> {
-//!     let registers = device.bar(0)?;
-//!     let name = Name::new().text(b"nic_").text(device.name());
-//!     collect(&name, 256, move |writer| {
-//!         let mut part = [0; 256];
-//!         registers.read(0, &mut part)?;
-//!         writer.write(&part)
-//!     })
-//! }
-//! pci_driver!(probe);
+#![doc = include_str!("../../../drivers/nvme-regs/nvme_regs.rs")]
+//! ```
+//!
+//! and its C file, which has what are macros of C:
+//!
+//! ```c
+#![doc = include_str!("../../../drivers/nvme-regs/module.c")]
 //! ```
 //!
 //! vmcoredd.ko logs the outcome of every collection, so a driver need not.
 #![no_std]
 
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 use core::ptr::NonNull;
 
 pub mod pci;
@@ -125,97 +123,135 @@ impl DumpWriter<'_> {
             shim::vmcoredd::vmcoredd_write(self.writer, data.as_ptr().cast(), data.len())
         })
     }
+
+    /// For how many milliseconds it still takes something: what is slow to read can be
+    /// left out in time.
+    pub fn time_left(&mut self) -> u32 {
+        // SAFETY: the writer is the one that the running collector was given.
+        unsafe { shim::vmcoredd::vmcoredd_time_left(self.writer) }
+    }
 }
 
-/// Lets `collect` write the dump `name`, `size` bytes or, where that is 0, any number,
-/// and adds it to the vmcore. A name that is taken gets a number. Process context;
-/// may sleep.
+/// What makes one device dump.
+pub trait Collector: Send + 'static {
+    /// Name of the dump; one that is taken gets a number.
+    fn name(&self) -> Name;
+
+    /// How many bytes [`collect`](Self::collect) will write, or 0 where it does not
+    /// know. What it does write counts; the manifest tells the difference.
+    fn size_hint(&self) -> u64 {
+        0
+    }
+
+    /// How long it may take, in milliseconds, or 0 for 30 seconds. An operator may have
+    /// set a shorter time.
+    fn deadline(&self) -> u32 {
+        0
+    }
+
+    /// Writes the dump. It runs in a thread of its own, and may sleep.
+    ///
+    /// # Errors
+    /// Why that is not all: what was written before is kept, as a partial dump.
+    fn collect(&mut self, writer: &mut DumpWriter<'_>) -> Result<(), Errno>;
+}
+
+/// Lets `collector` write its dump, and waits for that. Process context; may sleep.
 ///
-/// `collect` runs in a thread of its own. Where it does not end in time this returns
-/// without it, and what it owns lives until it ends: hence `'static`. Where it
-/// crashes, that is lost.
+/// Where it does not end in time this returns without it, and it lives until it ends.
+/// Where it crashes, it is never dropped.
 ///
 /// # Errors
-/// What `collect` gave; [`EINVAL`] for an empty name, when nothing was written, or
-/// when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The reason is in
-/// the log and in the manifest.
-pub fn collect<F>(name: &Name, size: u64, collect: F) -> Result<(), Errno>
-where
-    F: FnOnce(&mut DumpWriter<'_>) -> Result<(), Errno> + Send + 'static,
-{
-    let context = Held::allocate(collect)?;
-    let name = name.as_bytes();
-    // SAFETY: the module is loaded, as this is its code; `name` is what it says;
-    // `call` and `release` get a `context` of their very type, once each.
-    check(unsafe {
-        shim::vmcoredd::vmcoredd_collect(
-            shim::driver_module().cast(),
-            name.as_ptr(),
-            name.len(),
-            size,
-            Some(call::<F>),
-            Some(release::<F>),
-            context,
-        )
-    })
+/// What [`Collector::collect`] gave; [`EINVAL`] for an empty name, when nothing was
+/// written, or when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The
+/// reason is in the log and in the manifest.
+pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
+    let mut name = [0; NAME_MAX + 1];
+    for (to, from) in name.iter_mut().zip(collector.name().as_bytes()) {
+        *to = *from;
+    }
+    let shown = shim::vmcoredd::vmcoredd_collector {
+        // SAFETY: may be called at any time.
+        owner: unsafe { shim::driver_module() }.cast(),
+        name: core::ptr::null(),
+        size: collector.size_hint(),
+        deadline_ms: collector.deadline(),
+        collect: Some(collect::<C>),
+        release: Some(release::<C>),
+    };
+    let registered = Registered::allocate(Registered { shown, name, collector })?;
+    // SAFETY: it was just allocated, and is not used here any more; `collect` and
+    // `release` get it back.
+    check(unsafe { shim::vmcoredd::vmcoredd_register(registered.as_ptr().cast()) })
 }
 
 /// What the kernel's allocator aligns every allocation to, at least.
 const ALIGN: usize = 8;
 
-/// A collector, in memory of its own, until it is called.
-struct Held<F>(Option<F>);
+/// A collector as C sees it, and what only Rust knows of it, in memory of its own.
+#[repr(C)]
+struct Registered<C> {
+    /// The first field: a pointer to it is one to all.
+    shown: shim::vmcoredd::vmcoredd_collector,
+    name: [u8; NAME_MAX + 1],
+    collector: C,
+}
 
-impl<F> Held<F> {
-    /// Puts `collect` into memory that [`release`] frees.
-    fn allocate(collect: F) -> Result<*mut c_void, Errno> {
+impl<C> Registered<C> {
+    /// Puts `this` into memory that [`release`] frees.
+    fn allocate(this: Self) -> Result<NonNull<Self>, Errno> {
         const { assert!(align_of::<Self>() <= ALIGN) }
         // SAFETY: any size may be asked for.
-        let memory = unsafe { shim::driver_alloc(size_of::<Self>().max(1)) };
-        let held = NonNull::new(memory.cast::<Self>()).ok_or(ENOMEM)?;
-        // SAFETY: just allocated for it.
-        unsafe { held.write(Self(Some(collect))) };
+        let memory = unsafe { shim::driver_alloc(size_of::<Self>()) };
+        let memory = NonNull::new(memory.cast::<Self>()).ok_or(ENOMEM)?;
+        // SAFETY: just allocated for it; nobody else has it.
+        unsafe {
+            memory.write(this);
+            let name = (&raw const (*memory.as_ptr()).name).cast();
+            (*memory.as_ptr()).shown.name = name;
+        }
         Ok(memory)
     }
 }
 
-/// Calls the collector that `context` holds.
+/// Calls the collector.
 ///
 /// # Safety
-/// `context` is a `Held<F>` that nobody else uses; `writer` is valid while this
-/// runs.
-unsafe extern "C" fn call<F>(
-    context: *mut c_void,
+/// `registered` is the first field of a `Registered<C>` that nobody else uses; `writer`
+/// is valid while this runs.
+unsafe extern "C" fn collect<C: Collector>(
+    registered: *mut shim::vmcoredd::vmcoredd_collector,
     writer: *mut shim::vmcoredd::vmcoredd_writer,
-) -> c_int
-where
-    F: FnOnce(&mut DumpWriter<'_>) -> Result<(), Errno>,
-{
+) -> c_int {
     // SAFETY: the caller promises it.
-    let (collect, writer) = unsafe { ((*context.cast::<Held<F>>()).0.take(), writer.as_mut()) };
-    match (collect, writer) {
-        (Some(collect), Some(writer)) => to_c(collect(&mut DumpWriter { writer })),
+    let (registered, writer) =
+        unsafe { (registered.cast::<Registered<C>>().as_mut(), writer.as_mut()) };
+    match (registered, writer) {
+        (Some(registered), Some(writer)) => {
+            to_c(registered.collector.collect(&mut DumpWriter { writer }))
+        }
         _ => EINVAL.0,
     }
 }
 
-/// Frees the memory of a collector.
+/// Frees the collector and its memory.
 ///
 /// # Safety
-/// `context` is a `Held<F>` that nobody uses any more.
-unsafe extern "C" fn release<F>(context: *mut c_void) {
+/// `registered` is the first field of a `Registered<C>` that nobody uses any more.
+unsafe extern "C" fn release<C>(registered: *mut shim::vmcoredd::vmcoredd_collector) {
     // SAFETY: the caller promises it; it is from `driver_alloc`.
     unsafe {
-        context.cast::<Held<F>>().drop_in_place();
-        shim::driver_free(context);
+        registered.cast::<Registered<C>>().drop_in_place();
+        shim::driver_free(registered.cast());
     }
 }
 
-/// Whether this is a crash kernel, where device dumps are wanted.
+/// Whether device dumps are wanted: in a crash kernel, unless `novmcoredd` is given, and
+/// in a running system where `vmcoredd.ko` was loaded with `live=1`.
 #[must_use]
-pub fn in_crash_kernel() -> bool {
+pub fn dumps_are_wanted() -> bool {
     // SAFETY: may be called at any time.
-    unsafe { shim::driver_in_crash_kernel() }
+    unsafe { shim::vmcoredd::vmcoredd_wanted() }
 }
 
 /// The linked module has no path to this: the build refuses it otherwise.

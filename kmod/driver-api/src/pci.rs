@@ -2,9 +2,10 @@
 //! PCI devices, as far as a collector needs them.
 
 use core::ffi::CStr;
+use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::{EINVAL, ENOMEM, Errno, check, shim};
+use crate::{DumpWriter, EINVAL, ENOMEM, Errno, check, shim};
 
 /// A device; it is not freed while this value lives.
 ///
@@ -79,6 +80,9 @@ impl Drop for Device {
     }
 }
 
+/// Size of a register, in bytes.
+const REGISTER: usize = 4;
+
 /// A mapped BAR, which any thread may read.
 ///
 /// # Invariants
@@ -96,24 +100,88 @@ unsafe impl Send for Bar {}
 unsafe impl Sync for Bar {}
 
 impl Bar {
+    /// The device whose BAR it is.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Its size, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Fills `to` with what stands at `offset`.
+    /// Where `length` bytes at `offset` are mapped.
+    fn at(&self, offset: usize, length: usize) -> Result<*const u8, Errno> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.size => {
+                Ok(self.start.as_ptr().wrapping_add(offset).cast_const())
+            }
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// Fills `to` with the memory at `offset`, by accesses of any width.
     ///
     /// # Errors
     /// [`EINVAL`] when the BAR does not reach so far.
-    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result<(), Errno> {
-        let end = offset.checked_add(to.len()).ok_or(EINVAL)?;
-        if end > self.size {
+    pub fn read_memory(&self, offset: usize, to: &mut [u8]) -> Result<(), Errno> {
+        let from = self.at(offset, to.len())?;
+        // SAFETY: by the invariant, and the range lies within the mapping.
+        unsafe { shim::driver_copy_from_bar(to.as_mut_ptr().cast(), from.cast(), to.len()) };
+        Ok(())
+    }
+
+    /// The 32-bit register at `offset`, by one access.
+    ///
+    /// # Errors
+    /// [`EINVAL`] when the BAR does not reach so far, or `offset` is no multiple of 4.
+    pub fn read_register(&self, offset: usize) -> Result<u32, Errno> {
+        if !offset.is_multiple_of(REGISTER) {
             return Err(EINVAL);
         }
-        let from = self.start.as_ptr().wrapping_add(offset).cast_const().cast();
-        // SAFETY: by the invariant, and the range lies within the mapping.
-        unsafe { shim::driver_copy_from_bar(to.as_mut_ptr().cast(), from, to.len()) };
+        let from = self.at(offset, REGISTER)?;
+        // SAFETY: by the invariant, and the register lies within the mapping.
+        Ok(unsafe { shim::driver_read_register(from.cast()) })
+    }
+
+    /// Writes the memory at `range` to `writer`.
+    ///
+    /// # Errors
+    /// [`EINVAL`] when the BAR does not reach so far, or that of the writer.
+    pub fn dump_memory(
+        &self,
+        range: Range<usize>,
+        writer: &mut DumpWriter<'_>,
+    ) -> Result<(), Errno> {
+        // A part of the kernel's small stack.
+        let mut bytes = [0; 1024];
+        let mut offset = range.start;
+        while offset < range.end {
+            let length = bytes.len().min(range.end - offset);
+            let part = bytes.get_mut(..length).unwrap_or_default();
+            self.read_memory(offset, part)?;
+            writer.write(part)?;
+            offset += length;
+        }
+        Ok(())
+    }
+
+    /// Writes the 32-bit registers at `range` to `writer`, as the device has them:
+    /// little-endian.
+    ///
+    /// # Errors
+    /// [`EINVAL`] when the BAR does not reach so far, or `range` starts at no multiple
+    /// of 4, or that of the writer.
+    pub fn dump_registers(
+        &self,
+        range: Range<usize>,
+        writer: &mut DumpWriter<'_>,
+    ) -> Result<(), Errno> {
+        for offset in range.step_by(REGISTER) {
+            writer.write(&self.read_register(offset)?.to_le_bytes())?;
+        }
         Ok(())
     }
 }

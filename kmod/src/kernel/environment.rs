@@ -24,6 +24,14 @@ pub fn check() -> Result<(), &'static str> {
     }
 }
 
+/// Whether this is a crash kernel. Sleeps.
+#[must_use]
+pub fn is_crash_kernel() -> bool {
+    // SAFETY: may be called in process context.
+    let found = unsafe { shim::shim_environment() };
+    found & shim::SHIM_ENV_CRASH_KERNEL != 0
+}
+
 /// Whether a thread that crashes takes the kernel along, as far as can be told:
 /// the kernel's own variable is not exported to modules. Sleeps.
 #[must_use]

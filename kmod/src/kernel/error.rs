@@ -18,6 +18,8 @@ pub const EIO: Errno = Errno(-shim::SHIM_EIO);
 pub const ENOMEM: Errno = Errno(-shim::SHIM_ENOMEM);
 /// Bad address.
 pub const EFAULT: Errno = Errno(-shim::SHIM_EFAULT);
+/// In use.
+pub const EBUSY: Errno = Errno(-shim::SHIM_EBUSY);
 /// Invalid argument.
 pub const EINVAL: Errno = Errno(-shim::SHIM_EINVAL);
 /// Too large.
@@ -58,6 +60,7 @@ impl From<Reason> for Errno {
             Reason::TooLong => EFBIG,
             Reason::Deadline => ETIMEDOUT,
             Reason::Crashed | Reason::BadAddress => EFAULT,
+            Reason::Exit(_) | Reason::NotCommitted => EIO,
             Reason::Errno(errno) | Reason::NotStarted(errno) => Self(errno),
             Reason::Shorter
             | Reason::Longer
@@ -67,6 +70,7 @@ impl From<Reason> for Errno {
             | Reason::NameTooLong
             | Reason::NoSize
             | Reason::NoCallback
+            | Reason::NoOwner
             | Reason::SwitchedOff => EINVAL,
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Where a read goes: user memory, most of the time.
+//! Where a read goes, and what a write brings: user memory, most of the time.
 
 use core::ptr::NonNull;
 
@@ -68,5 +68,39 @@ impl Sink for Iter {
             // SAFETY: by the invariant.
             unsafe { shim::shim_iter_zero(self.iter.as_ptr(), length) }
         })
+    }
+}
+
+/// What a `write()` brings. Copying may fault and sleep.
+///
+/// # Invariants
+/// `iter` is valid, and used by nobody else while this value lives.
+pub struct Input {
+    iter: NonNull<shim::iov_iter>,
+}
+
+impl Input {
+    /// The source `iter`; `None` when that is null.
+    ///
+    /// # Safety
+    /// `iter` is null, or valid and used by nobody else while the value lives.
+    #[must_use]
+    pub unsafe fn new(iter: *mut shim::iov_iter) -> Option<Self> {
+        // INVARIANT: as the caller promises.
+        Some(Self { iter: NonNull::new(iter)? })
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        // SAFETY: by the invariant.
+        unsafe { shim::shim_iter_space(self.iter.as_ptr()) }
+    }
+
+    /// Fills `to` with what comes next; false when that is not there, or the thread is
+    /// being killed.
+    pub fn take(&mut self, to: &mut [u8]) -> bool {
+        // SAFETY: by the invariant; `to` is as long as it says.
+        unsafe { shim::shim_iter_take(self.iter.as_ptr(), to.as_mut_ptr().cast(), to.len()) }
     }
 }

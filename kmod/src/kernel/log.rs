@@ -132,6 +132,10 @@ impl Show for Record {
                     "its collector gave ".show(line);
                     Errno(errno).show(line);
                 }
+                Reason::Exit(status) => {
+                    "its command ended with status ".show(line);
+                    u64::from(status).show(line);
+                }
                 _ => reason.words().show(line),
             }
         }

@@ -6,6 +6,7 @@
 pub mod buffer;
 pub mod codec;
 pub mod command_line;
+pub mod device;
 pub mod environment;
 pub mod error;
 pub mod file;

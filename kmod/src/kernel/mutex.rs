@@ -25,6 +25,9 @@ pub enum Lock {
     /// The decompressed chunk of one reader; no other lock is taken while it is
     /// held.
     Cache = shim::SHIM_LOCK_CACHE,
+    /// What one process writes; the entries and the store may be locked while it is
+    /// held, and pages be faulted in.
+    Producer = shim::SHIM_LOCK_PRODUCER,
 }
 
 /// A value that one thread at a time may use. Process context only.

@@ -19,6 +19,8 @@ pub struct Parameters {
     pub deadline: Option<u32>,
     /// Time for a callback of mainline's API, in milliseconds.
     pub callback_deadline: Option<u32>,
+    /// Whether drivers are asked for dumps in a running system.
+    pub live: bool,
 }
 
 impl Parameters {
@@ -31,6 +33,7 @@ impl Parameters {
             inline_kib: 0,
             deadline_ms: 0,
             callback_deadline_ms: 0,
+            live: 0,
         };
         // SAFETY: `given` takes them all.
         unsafe { shim::shim_parameters(&raw mut given) };
@@ -42,6 +45,7 @@ impl Parameters {
             inline: bytes(given.inline_kib),
             deadline: milliseconds(given.deadline_ms),
             callback_deadline: milliseconds(given.callback_deadline_ms),
+            live: given.live != 0,
         }
     }
 }

@@ -117,7 +117,7 @@ static int write_for_ever(struct vmcoredd_writer *writer)
 	return error;
 }
 
-static int collect(void *context, struct vmcoredd_writer *writer)
+static int collect(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer)
 {
 	int error;
 
@@ -142,7 +142,7 @@ static int collect(void *context, struct vmcoredd_writer *writer)
 	return write_pieces(writer, HALF, HALF);
 }
 
-static void release(void *context)
+static void release(struct vmcoredd_collector *collector)
 {
 	pr_info("%s: released\n", what);
 }
@@ -156,6 +156,12 @@ static u64 declared(void)
 	return 0;
 }
 
+static struct vmcoredd_collector collector = {
+	.owner		= THIS_MODULE,
+	.collect	= collect,
+	.release	= release,
+};
+
 static int probe(struct platform_device *device)
 {
 	struct vmcoredd_data data = { .size = SIZE, .vmcoredd_callback = fill_buffer };
@@ -165,8 +171,9 @@ static int probe(struct platform_device *device)
 		strscpy(data.dump_name, what, sizeof(data.dump_name));
 		error = vmcore_add_device_dump(&data);
 	} else {
-		error = vmcoredd_collect(THIS_MODULE, what, strlen(what), declared(), collect,
-					 release, NULL);
+		collector.name = what;
+		collector.size = declared();
+		error = vmcoredd_register(&collector);
 	}
 	pr_info("%s: %d\n", what, error);
 	return 0;

@@ -122,7 +122,8 @@ static void add_good_ones(void)
 	}
 }
 
-static int write_in_pieces(void *context, struct vmcoredd_writer *writer)
+static int write_in_pieces(struct vmcoredd_collector *collector,
+			   struct vmcoredd_writer *writer)
 {
 	static const u32 lengths[] = { 1, 0, 4095, 3, 65536, 61437, 2 };
 	static u8 piece[65536];
@@ -140,52 +141,88 @@ static int write_in_pieces(void *context, struct vmcoredd_writer *writer)
 	return 0;
 }
 
-static int write_nothing(void *context, struct vmcoredd_writer *writer)
+static int write_nothing(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer)
 {
 	return 0;
 }
 
-static int write_and_fail(void *context, struct vmcoredd_writer *writer)
+static int write_and_fail(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer)
 {
-	int error = write_in_pieces(context, writer);
+	int error = write_in_pieces(collector, writer);
 
 	return error ? error : -EIO;
 }
 
-/* Whatever it is told, a writer goes on with what is right. */
-static int write_from_nowhere(void *context, struct vmcoredd_writer *writer)
-{
-	int *refused = context;
+static int refused[2] = { 1, 1 };
 
+/* Whatever it is told, a writer goes on with what is right. */
+static int write_from_nowhere(struct vmcoredd_collector *collector,
+			      struct vmcoredd_writer *writer)
+{
 	refused[0] = vmcoredd_write(writer, NULL, 5);
 	refused[1] = vmcoredd_write(NULL, "x", 1);
 	return vmcoredd_write(writer, "right", 5);
 }
 
-static int add_pieces(const char *name, size_t length,
-		      int (*collect)(void *context, struct vmcoredd_writer *writer),
-		      void *context)
+static u32 time_left;
+
+static int look_at_the_time(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer)
 {
-	return vmcoredd_collect(THIS_MODULE, name, length, 0, collect, NULL, context);
+	time_left = vmcoredd_time_left(writer);
+	return vmcoredd_write(writer, "tick", 4);
+}
+
+static bool released;
+
+static void release(struct vmcoredd_collector *collector)
+{
+	released = true;
+}
+
+static int add_pieces(const char *name, int (*collect)(struct vmcoredd_collector *collector,
+						       struct vmcoredd_writer *writer))
+{
+	struct vmcoredd_collector collector = {
+		.owner = THIS_MODULE,
+		.name = name,
+		.collect = collect,
+		.release = release,
+	};
+	int error;
+
+	released = false;
+	error = vmcoredd_register(&collector);
+	if (!released)
+		pr_info("%s: not released\n", name);
+	return error;
 }
 
 static void collect_pieces(void)
 {
-	int refused[2] = { 1, 1 };
+	struct vmcoredd_collector ownerless = { .name = "no-owner", .collect = write_in_pieces };
+	struct vmcoredd_collector hasty = {
+		.owner = THIS_MODULE,
+		.name = "hasty",
+		.deadline_ms = 5000,
+		.collect = look_at_the_time,
+	};
 
-	pr_info("pieces without a name: %d\n", add_pieces(NULL, 4, write_in_pieces, NULL));
-	pr_info("pieces with an empty name: %d\n", add_pieces("x", 0, write_in_pieces, NULL));
+	pr_info("no collector: %d\n", vmcoredd_register(NULL));
+	pr_info("pieces of no module: %d\n", vmcoredd_register(&ownerless));
+	pr_info("pieces without a name: %d\n", add_pieces(NULL, write_in_pieces));
+	pr_info("pieces with an empty name: %d\n", add_pieces("", write_in_pieces));
 	pr_info("pieces with a long name: %d\n",
-		add_pieces("0123456789abcdef0123456789abcdef0123456789abcdef", 48,
-			   write_in_pieces, NULL));
-	pr_info("pieces without a callback: %d\n", add_pieces("no-pieces", 9, NULL, NULL));
-	pr_info("no pieces: %d\n", add_pieces("nothing", 7, write_nothing, NULL));
-	pr_info("failing behind its pieces: %d\n", add_pieces("fails", 5, write_and_fail, NULL));
-	pr_info("pieces: %d\n", add_pieces("pieces, and no more", 6, write_in_pieces, NULL));
-	pr_info("pieces from nowhere: %d\n",
-		add_pieces("nowhere", 7, write_from_nowhere, refused));
+		add_pieces("0123456789abcdef0123456789abcdef0123456789abcdef", write_in_pieces));
+	pr_info("pieces without a callback: %d\n", add_pieces("no-pieces", NULL));
+	pr_info("no pieces: %d\n", add_pieces("nothing", write_nothing));
+	pr_info("failing behind its pieces: %d\n", add_pieces("fails", write_and_fail));
+	pr_info("pieces: %d\n", add_pieces("pieces", write_in_pieces));
+	pr_info("pieces from nowhere: %d\n", add_pieces("nowhere", write_from_nowhere));
 	pr_info("a piece from nowhere: %d\n", refused[0]);
 	pr_info("a piece to nowhere: %d\n", refused[1]);
+	pr_info("pieces in a hurry: %d\n", vmcoredd_register(&hasty));
+	pr_info("time left: %d\n", time_left > 4000 && time_left <= 5000);
+	pr_info("no time of nobody: %u\n", vmcoredd_time_left(NULL));
 }
 
 static void add_many(void)

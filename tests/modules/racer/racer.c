@@ -55,6 +55,7 @@ static atomic_t failed = ATOMIC_INIT(0);
 
 struct add {
 	struct vmcoredd_data dump;
+	struct vmcoredd_collector collector;
 	u32 serial;
 	/* What is written in pieces. */
 	u8 content[];
@@ -145,10 +146,10 @@ static int fill_buffer(struct vmcoredd_data *data, void *buffer)
 	return 0;
 }
 
-static int write_pieces(void *context, struct vmcoredd_writer *writer)
+static int write_pieces(struct vmcoredd_collector *collector, struct vmcoredd_writer *writer)
 {
 	static const u32 lengths[] = { 1, 4095, 0, 70001, 3, 65536 };
-	struct add *add = context;
+	struct add *add = container_of(collector, struct add, collector);
 	u32 length = add->dump.size;
 	u32 at = 0;
 	u32 piece;
@@ -166,9 +167,9 @@ static int write_pieces(void *context, struct vmcoredd_writer *writer)
 	return 0;
 }
 
-static void free_add(void *context)
+static void free_add(struct vmcoredd_collector *collector)
 {
-	kvfree(context);
+	kvfree(container_of(collector, struct add, collector));
 }
 
 static u32 length_of(u32 serial)
@@ -204,13 +205,17 @@ static int add_one(u32 serial)
 	add->dump.size = length;
 	add->dump.vmcoredd_callback = fill_buffer;
 	name_of(add->dump.dump_name, sizeof(add->dump.dump_name), serial);
-	if (in_pieces)
+	if (in_pieces) {
+		add->collector.owner = THIS_MODULE;
+		add->collector.name = add->dump.dump_name;
 		/* Every second one says before how long it will be. */
-		return vmcoredd_collect(THIS_MODULE, add->dump.dump_name,
-					strlen(add->dump.dump_name), serial & 1 ? length : 0,
-					write_pieces, free_add, add);
+		add->collector.size = serial & 1 ? length : 0;
+		add->collector.collect = write_pieces;
+		add->collector.release = free_add;
+		return vmcoredd_register(&add->collector);
+	}
 	error = vmcore_add_device_dump(&add->dump);
-	free_add(add);
+	kvfree(add);
 	return error;
 }
 

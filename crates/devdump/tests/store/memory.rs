@@ -36,7 +36,7 @@ fn collect(given: &Given) -> (Record, Option<Result<(), Reason>>) {
     let collection = given.start("second");
     let lent = collection.writer(None).and_then(|writer| Lent::new(&given.host, writer));
     let Ok(lent) = lent else {
-        return (collection.end(None, Ending::NotCalled(Reason::NoMemory)), None);
+        return (collection.end(None, Ending::Other(Reason::NoMemory)), None);
     };
     let payload = payload();
     let mut parts = payload.chunks(5000);

@@ -25,10 +25,7 @@ fn every_ending_is_told() {
         (Ending::Returned(-5), errno(Collected::cut("nic", b"", gave_error))),
         (Ending::Crashed, Collected::cut("nic", b"", crashed)),
         (Ending::Late, Collected::cut("nic", b"", late)),
-        (
-            Ending::NotCalled(Reason::NoMemory),
-            Collected::cut("nic", b"", "no memory is left for it"),
-        ),
+        (Ending::Other(Reason::NoMemory), Collected::cut("nic", b"", "no memory is left for it")),
     ];
     for (ending, payload, expected) in endings {
         end(ending, Some(payload), expected);
