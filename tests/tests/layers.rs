@@ -8,27 +8,36 @@ use std::fs;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("vmcore", &[]),
     ("devdump", &["vmcore"]),
     ("kdump", &["vmcore"]),
-    ("vmcoredd", &["kdump", "vmcore"]),
+    ("vmcoredd-producer", &[]),
+    ("vmcoredd", &["kdump", "vmcore", "vmcoredd-producer"]),
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),
     ("vmcoredd-kmod", &["vmcore", "devdump"]),
     ("vmcoredd-driver", &[]),
     ("vmcoredd-driver-ivshmem", &["vmcoredd-driver"]),
+    ("vmcoredd-driver-nvme-regs", &["vmcoredd-driver"]),
     ("system-tests", &["vmtest", "kdump"]),
 ];
 
 /// Packages of which the kernel module is made: nothing from elsewhere.
-const IN_THE_KERNEL: [&str; 5] =
-    ["vmcore", "devdump", "vmcoredd-kmod", "vmcoredd-driver", "vmcoredd-driver-ivshmem"];
+const IN_THE_KERNEL: [&str; 6] = [
+    "vmcore",
+    "devdump",
+    "vmcoredd-kmod",
+    "vmcoredd-driver",
+    "vmcoredd-driver-ivshmem",
+    "vmcoredd-driver-nvme-regs",
+];
 
-/// Packages that may have unsafe code: the module's wrappers, and the checker
-/// in the virtual machine, which maps files.
-const MAY_BE_UNSAFE: [&str; 3] = ["vmcoredd-kmod", "vmcoredd-driver", "vmtest-guest"];
+/// Packages that may have unsafe code: the module's wrappers, what calls `ioctl()`, and
+/// the checker in the virtual machine, which maps files.
+const MAY_BE_UNSAFE: [&str; 4] =
+    ["vmcoredd-kmod", "vmcoredd-driver", "vmcoredd-producer", "vmtest-guest"];
 
 #[test]
 fn arrows_point_downwards() {

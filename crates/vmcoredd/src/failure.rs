@@ -5,15 +5,16 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kdump::EscapedPath;
+use kdump::{Escaped, EscapedPath};
+use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// What was asked for is done.
     Done = 0,
-    /// There is no such device dump.
-    NotFound = 1,
+    /// The answer is no: there is no such device dump, or it is not complete.
+    Negative = 1,
     /// Wrong usage; clap's errors end so too.
     Usage = 2,
     /// A file cannot be read.
@@ -55,9 +56,37 @@ pub enum Failure {
         /// What the system says.
         error: io::Error,
     },
+    /// Standard input cannot be read.
+    #[error("standard input: cannot read: {0}")]
+    Stdin(io::Error),
+    /// Nothing can be added to the vmcore.
+    #[error("{DEVICE}: {}", device_error(.0))]
+    Device(io::Error),
+    /// A dump cannot have this name.
+    #[error("{}: expected a name of 1 to {NAME_MAX} bytes", Escaped(.0))]
+    Name(Vec<u8>),
+    /// Not all that was to be in a dump is in it.
+    #[error("{name}: {reason}; {length} bytes are kept")]
+    Partial {
+        /// Its name, escaped.
+        name: String,
+        /// Why it is not more.
+        reason: String,
+        /// How many bytes were taken.
+        length: u64,
+    },
     /// Standard output cannot be written.
     #[error("standard output: cannot write: {0}")]
     Stdout(#[from] io::Error),
+}
+
+/// Why the device does not take a dump, and what to do.
+fn device_error(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => format!("{error}: is vmcoredd.ko loaded?"),
+        ErrorKind::InvalidInput => format!("{error}: the kernel's log says why"),
+        _ => error.to_string(),
+    }
 }
 
 impl Failure {
@@ -73,10 +102,10 @@ impl Failure {
         }
         complain(self);
         match self {
-            Self::NotFound { .. } => Status::NotFound,
-            Self::OutputIsInput(_) => Status::Usage,
-            Self::Input(_) => Status::Input,
-            Self::Output { .. } | Self::Stdout(_) => Status::Output,
+            Self::NotFound { .. } | Self::Partial { .. } => Status::Negative,
+            Self::OutputIsInput(_) | Self::Name(_) => Status::Usage,
+            Self::Input(_) | Self::Stdin(_) => Status::Input,
+            Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => Status::Output,
         }
     }
 

@@ -15,6 +15,7 @@ mod kept;
 mod manifest;
 mod mapping;
 mod pread;
+mod produce;
 mod race;
 mod random;
 mod refuse;
@@ -64,6 +65,11 @@ enum Action {
         #[arg(long, default_value_t = 1000)]
         rounds: u64,
     },
+    /// Do with /dev/vmcoredd what may be done, and what may not
+    Produce {
+        /// The device
+        device: PathBuf,
+    },
     /// Check the file over and over while the test module racer adds dumps
     Race {
         /// The vmcore
@@ -90,6 +96,7 @@ fn main() -> ExitCode {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
         Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
+        Action::Produce { device } => produce::produce(&device),
         Action::Race { file, seconds, stop, seed } => {
             race::race(&file, seconds, stop.as_deref(), seed)
         }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Memory mappings of a file: the only unsafe code of this program.
+//! Memory mappings of a file.
 
 use std::ffi::c_void;
 use std::fs::File;
 use std::ptr;
+use std::slice;
 
 use rustix::io::Errno;
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
@@ -55,6 +56,14 @@ impl Mapping {
             let source = self.start.cast::<u8>().add(offset);
             ptr::copy_nonoverlapping(source, buffer.as_mut_ptr(), buffer.len());
         }
+    }
+
+    /// Hands all of it to one `write()`; gives how many bytes that took.
+    pub fn write_to(&self, file: &File) -> Result<usize, Errno> {
+        // SAFETY: The range is this mapping. Only the kernel looks at it, and copes with
+        // what changes or is not there.
+        let bytes = unsafe { slice::from_raw_parts(self.start.cast::<u8>(), self.length) };
+        rustix::io::write(file, bytes)
     }
 
     pub fn protect(&self, protection: MprotectFlags) -> Result<(), Errno> {

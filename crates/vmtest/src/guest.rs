@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The program that measures and checks inside the virtual machine.
+//! Programs of this workspace that run inside the virtual machine.
 
 use std::env;
 use std::path::PathBuf;
@@ -16,11 +16,18 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// where the registry is and how to reach it. The rest belongs to the outer build.
 const KEPT: [&str; 4] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR"];
 
-/// Builds `vmtest-guest`, statically linked, and returns its path.
+/// Builds `vmtest-guest`, which measures and checks inside the virtual machine; see
+/// [`static_program`].
+pub fn guest_program() -> Result<PathBuf> {
+    static_program("vmtest-guest")
+}
+
+/// Builds the program of the workspace's package `name`, statically linked, and returns
+/// its path.
 ///
 /// It has a target directory of its own, since the outer cargo may hold the lock
 /// of the usual one; cargo's lock on it also makes concurrent callers take turns.
-pub fn guest_program() -> Result<PathBuf> {
+pub fn static_program(name: &str) -> Result<PathBuf> {
     let target_dir = workspace::target_dir().join("guest");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -32,7 +39,7 @@ pub fn guest_program() -> Result<PathBuf> {
         }
     }
     build
-        .args(["build", "--quiet", "--release", "--package", "vmtest-guest"])
+        .args(["build", "--quiet", "--release", "--package", name])
         .args(["--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
@@ -41,7 +48,7 @@ pub fn guest_program() -> Result<PathBuf> {
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true");
     command::stdout(&mut build)?;
-    Ok(target_dir.join(TARGET).join("release/vmtest-guest"))
+    Ok(target_dir.join(TARGET).join("release").join(name))
 }
 
 fn starts_with_any(text: &str, prefixes: &[&str]) -> bool {

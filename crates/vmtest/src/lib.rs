@@ -34,7 +34,7 @@ mod workspace;
 
 pub use boot::Boot;
 pub use error::{Error, Failure, Result};
-pub use guest::guest_program;
+pub use guest::{guest_program, static_program};
 pub use kernel::{Kernel, Series};
 pub use panic_cycle::{KexecCall, PanicCycle};
 pub use vm::{Run, Vm};

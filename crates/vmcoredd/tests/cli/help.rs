@@ -11,17 +11,47 @@ fn help_of_everything() {
     assert_snapshot!("help", folder.run(["--help"]).shown());
     assert_snapshot!("help_list", folder.run(["list", "--help"]).shown());
     assert_snapshot!("help_extract", folder.run(["extract", "--help"]).shown());
+    assert_snapshot!("help_add", folder.run(["add", "--help"]).shown());
+    assert_snapshot!("help_run", folder.run(["run", "--help"]).shown());
 }
 
 #[test]
 fn wrong_usage_is_status_2() {
     let folder = Folder::new();
-    let wrong: [&[&str]; 5] =
-        [&[], &["list"], &["extract", "vmcore"], &["extract", "vmcore", "nic0"], &["lost"]];
+    let wrong: [&[&str]; 8] = [
+        &[],
+        &["list"],
+        &["extract", "vmcore"],
+        &["extract", "vmcore", "nic0"],
+        &["add"],
+        &["run", "lspci"],
+        &["run", "lspci", "lspci"],
+        &["lost"],
+    ];
     for arguments in wrong {
         let outcome = folder.run(arguments);
         assert_eq!(outcome.status, Some(2), "{arguments:?}");
         assert_eq!(outcome.stdout(), "");
         assert!(outcome.stderr.contains("Usage: vmcoredd"), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_deadline_is_a_time() {
+    let folder = Folder::new();
+    for wrong in ["0", "-1", "1e30", "inf", "soon"] {
+        let outcome = folder.run(["run", "lspci", &format!("--deadline={wrong}"), "--", "true"]);
+        assert_eq!(outcome.status, Some(2), "{wrong}: {outcome:?}");
+    }
+}
+
+/// Where vmcoredd.ko is not loaded, as on most machines that run the tests.
+#[test]
+fn without_the_module_nothing_is_added() {
+    if std::path::Path::new("/dev/vmcoredd").exists() {
+        return;
+    }
+    let folder = Folder::new();
+    assert_snapshot!("no_device", folder.run(["run", "x", "--", "touch", "ran"]).shown());
+    assert!(folder.files().is_empty(), "the command was not run");
 }
