@@ -21,44 +21,56 @@ pub enum Series {
     V6_1,
 }
 
-/// What differs between the series.
-struct Facts {
-    name: &'static str,
-    image_meta: &'static str,
-    /// virtio-serial's modules where it is not built in, in loading order.
-    virtio_serial: &'static [&'static str],
+/// A flavour of Debian's kernels: the same source, configured differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flavour {
+    /// For virtual machines: small, and without drivers of real hardware.
+    Cloud,
+    /// For any machine, with every driver as a module.
+    Full,
 }
 
 impl Series {
     /// Every series.
     pub const ALL: [Self; 2] = [Self::V6_12, Self::V6_1];
 
-    const fn facts(self) -> Facts {
+    const fn name(self) -> &'static str {
         match self {
-            Self::V6_12 => Facts {
-                name: "6.12",
-                image_meta: "linux-image-6.12-cloud-amd64",
-                virtio_serial: &[],
-            },
-            Self::V6_1 => Facts {
-                name: "6.1",
-                image_meta: "linux-image-cloud-amd64",
-                virtio_serial: &[
-                    "virtio_ring",
-                    "virtio",
-                    "virtio_pci_modern_dev",
-                    "virtio_pci_legacy_dev",
-                    "virtio_pci",
-                    "virtio_console",
-                ],
-            },
+            Self::V6_12 => "6.12",
+            Self::V6_1 => "6.1",
+        }
+    }
+
+    /// The package that depends on the newest kernel.
+    const fn image_meta(self, flavour: Flavour) -> &'static str {
+        match (self, flavour) {
+            (Self::V6_12, Flavour::Cloud) => "linux-image-6.12-cloud-amd64",
+            (Self::V6_12, Flavour::Full) => "linux-image-6.12-amd64",
+            (Self::V6_1, Flavour::Cloud) => "linux-image-cloud-amd64",
+            (Self::V6_1, Flavour::Full) => "linux-image-amd64",
+        }
+    }
+
+    /// virtio-serial's modules where it is not built in, in loading order; in both
+    /// flavours.
+    const fn virtio_serial(self) -> &'static [&'static str] {
+        match self {
+            Self::V6_12 => &[],
+            Self::V6_1 => &[
+                "virtio_ring",
+                "virtio",
+                "virtio_pci_modern_dev",
+                "virtio_pci_legacy_dev",
+                "virtio_pci",
+                "virtio_console",
+            ],
         }
     }
 }
 
 impl fmt::Display for Series {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.facts().name)
+        formatter.pad(self.name())
     }
 }
 
@@ -68,7 +80,7 @@ impl FromStr for Series {
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
-            .find(|series| series.facts().name == text)
+            .find(|series| series.name() == text)
             .ok_or_else(|| Error::Series(text.to_owned()))
     }
 }
@@ -82,33 +94,37 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Gives the newest kernel of a series, downloading it the first time.
+    /// Gives the newest kernel of a series, downloading it the first time; of the
+    /// cloud flavour, which is the smaller one.
     ///
     /// Later calls need no network and stay with the kernel first found; remove
     /// `target/kernels/` to look for a newer one.
     pub fn fetch(series: Series) -> Result<Self> {
-        Self::fetch_reporting(series, |_| {})
+        Self::fetch_flavour(series, Flavour::Cloud)
     }
 
-    /// As [`Kernel::fetch`], telling about each step that takes a while.
-    pub fn fetch_reporting(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
+    /// As [`Kernel::fetch`], of any flavour.
+    pub fn fetch_flavour(series: Series, flavour: Flavour) -> Result<Self> {
+        Self::fetch_reporting(series, flavour, |_| {})
+    }
+
+    /// As [`Kernel::fetch_flavour`], telling about each step that takes a while.
+    pub fn fetch_reporting(
+        series: Series,
+        flavour: Flavour,
+        mut report: impl FnMut(&str),
+    ) -> Result<Self> {
         let kernels = workspace::target_dir().join("kernels");
-        if let Some(kernel) = Self::unpacked(series, &kernels) {
+        if let Some(kernel) = Self::unpacked(series, flavour, &kernels) {
             return Ok(kernel);
         }
-        let _turn = workspace::lock(&kernels.join(format!("{series}.lock")))?;
+        let lock = resolved_file(series, flavour, &kernels).with_extension("lock");
+        let _turn = workspace::lock(&lock)?;
         // Whoever had the lock before may have done the work.
-        if let Some(kernel) = Self::unpacked(series, &kernels) {
+        if let Some(kernel) = Self::unpacked(series, flavour, &kernels) {
             return Ok(kernel);
         }
-        download(series, &kernels, &mut report).or_else(|first| {
-            // What the lists name may be gone from the archive, or there are none.
-            report("updating the package lists");
-            match command::stdout(Command::new("apt-get").args(["--quiet", "update"])) {
-                Ok(_) => download(series, &kernels, &mut report),
-                Err(_) => Err(first),
-            }
-        })
+        with_newer_lists(&mut report, |report| download(series, flavour, &kernels, report))
     }
 
     /// The release as `uname -r` shows it.
@@ -179,12 +195,11 @@ impl Kernel {
 
     /// virtio-serial's modules in loading order; empty where it is built in.
     pub fn virtio_serial_modules(&self) -> Result<Vec<PathBuf>> {
-        let names = self.series.facts().virtio_serial;
-        names.iter().map(|name| self.module(name)).collect()
+        self.series.virtio_serial().iter().map(|name| self.module(name)).collect()
     }
 
-    fn unpacked(series: Series, kernels: &Path) -> Option<Self> {
-        let release = fs::read_to_string(resolved_file(series, kernels)).ok()?;
+    fn unpacked(series: Series, flavour: Flavour, kernels: &Path) -> Option<Self> {
+        let release = fs::read_to_string(resolved_file(series, flavour, kernels)).ok()?;
         let release = release.trim().to_owned();
         let root = kernels.join(&release);
         root.is_dir().then_some(Self { series, release, root })
@@ -211,17 +226,40 @@ impl Kernel {
     }
 }
 
-/// The file that remembers which release a series resolved to.
-fn resolved_file(series: Series, kernels: &Path) -> PathBuf {
-    kernels.join(format!("{series}.release"))
+/// The file that remembers which release a series and flavour resolved to.
+fn resolved_file(series: Series, flavour: Flavour, kernels: &Path) -> PathBuf {
+    kernels.join(match flavour {
+        Flavour::Cloud => format!("{series}.release"),
+        Flavour::Full => format!("{series}-full.release"),
+    })
+}
+
+/// Downloads, and once more with new package lists when that fails: what the lists
+/// name may be gone from the archive, or there are none.
+pub(crate) fn with_newer_lists<T>(
+    report: &mut dyn FnMut(&str),
+    download: impl Fn(&mut dyn FnMut(&str)) -> Result<T>,
+) -> Result<T> {
+    download(report).or_else(|first| {
+        report("updating the package lists");
+        match command::stdout(Command::new("apt-get").args(["--quiet", "update"])) {
+            Ok(_) => download(report),
+            Err(_) => Err(first),
+        }
+    })
 }
 
 fn headers(root: &Path, release: &str) -> PathBuf {
     root.join(format!("usr/src/linux-headers-{release}"))
 }
 
-fn download(series: Series, kernels: &Path, report: &mut dyn FnMut(&str)) -> Result<Kernel> {
-    let release = newest_release(series)?;
+fn download(
+    series: Series,
+    flavour: Flavour,
+    kernels: &Path,
+    report: &mut dyn FnMut(&str),
+) -> Result<Kernel> {
+    let release = newest_release(series, flavour)?;
     let root = kernels.join(&release);
     if !root.is_dir() {
         let partial = kernels.join(format!("{release}.partial"));
@@ -232,15 +270,15 @@ fn download(series: Series, kernels: &Path, report: &mut dyn FnMut(&str)) -> Res
         relocate(&partial, &release)?;
         fs::rename(&partial, &root).map_err(Error::file("rename", &partial))?;
     }
-    let resolved = resolved_file(series, kernels);
+    let resolved = resolved_file(series, flavour, kernels);
     let partial = resolved.with_extension("partial");
     fs::write(&partial, format!("{release}\n")).map_err(Error::file("write", &partial))?;
     fs::rename(&partial, &resolved).map_err(Error::file("rename", &partial))?;
     Ok(Kernel { series, release, root })
 }
 
-fn newest_release(series: Series) -> Result<String> {
-    let meta = series.facts().image_meta;
+fn newest_release(series: Series, flavour: Flavour) -> Result<String> {
+    let meta = series.image_meta(flavour);
     let image = dependency(meta, "image", |name| name.starts_with("linux-image-"))?;
     Ok(image.trim_start_matches("linux-image-").to_owned())
 }
@@ -321,7 +359,7 @@ fn module_name(path: &Path) -> Option<String> {
     matches!(extension, "ko" | "ko.xz").then(|| name.replace('-', "_"))
 }
 
-fn remake_dir(directory: &Path) -> Result<()> {
+pub(crate) fn remake_dir(directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory).map_err(Error::file("remove", directory))?;
     }

@@ -29,13 +29,14 @@ pub mod initramfs;
 mod kernel;
 mod panic_cycle;
 pub mod qemu;
+mod source;
 mod vm;
 mod workspace;
 
 pub use boot::Boot;
 pub use error::{Error, Failure, Result};
 pub use guest::{guest_program, static_program};
-pub use kernel::{Kernel, Series};
+pub use kernel::{Flavour, Kernel, Series};
 pub use panic_cycle::{KexecCall, PanicCycle};
 pub use vm::{Run, Vm};
 pub use workspace::target_dir;

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use vmtest::{Kernel, Series};
+use vmtest::{Flavour, Kernel, Series};
 
 /// Fetches the kernels that the tests boot
 #[derive(Parser)]
@@ -27,7 +27,7 @@ enum Action {
 
 fn main() -> ExitCode {
     let Action::Fetch { series } = Arguments::parse().action;
-    match Kernel::fetch_reporting(series, |step| eprintln!("{step}")) {
+    match Kernel::fetch_reporting(series, Flavour::Cloud, |step| eprintln!("{step}")) {
         Ok(kernel) => {
             println!("{}", kernel.release());
             ExitCode::SUCCESS

@@ -2,7 +2,7 @@
 
 //! A kernel that panics, and a script in the crash kernel after it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::initramfs::Initramfs;
 use crate::vm::{KERNEL_ARGS, Report, Run, SCRIPT_START, Vm};
@@ -12,8 +12,9 @@ const FIRST_ROLE: &str = "first kernel";
 const CRASH_ROLE: &str = "crash kernel";
 
 /// Boots a kernel, loads a crash kernel, panics, and runs a script in the crash
-/// kernel; see [`Vm`] for what else can be set. Programs, files and ports are
-/// for the crash kernel's script; the ports are there before the panic too.
+/// kernel; see [`Vm`] for what else can be set. Programs and files are for the
+/// crash kernel's script, [`PanicCycle::first_file`] is for the lines before the
+/// panic; the ports are there for both.
 pub type PanicCycle = Vm<Panic>;
 
 /// The mode of a [`PanicCycle`].
@@ -22,6 +23,7 @@ pub struct Panic {
     crashkernel_mib: u32,
     crash_append: String,
     before_panic: String,
+    first_files: Vec<(PathBuf, String)>,
     kexec_call: KexecCall,
 }
 
@@ -51,6 +53,7 @@ impl PanicCycle {
             crashkernel_mib: 128,
             crash_append: String::new(),
             before_panic: String::new(),
+            first_files: Vec::new(),
             kexec_call: KexecCall::FileLoad,
         };
         Self::with_mode(kernel, name, mode)
@@ -78,6 +81,13 @@ impl PanicCycle {
     /// Sets shell lines to run in the first kernel once the crash kernel is loaded.
     pub fn before_panic(mut self, lines: &str) -> Self {
         self.mode.before_panic = lines.to_owned();
+        self
+    }
+
+    /// Gives the lines before the panic a file of the host. The crash kernel does
+    /// not have it.
+    pub fn first_file(mut self, host: impl AsRef<Path>, guest: &str) -> Self {
+        self.mode.first_files.push((host.as_ref().to_path_buf(), guest.to_owned()));
         self
     }
 
@@ -112,6 +122,9 @@ impl PanicCycle {
         initramfs.text("crash/call", self.mode.kexec_call.option());
         let before_panic = format!("{SCRIPT_START}\n{}\n", self.mode.before_panic);
         initramfs.text("before_panic", &before_panic);
+        for (host, guest) in &self.mode.first_files {
+            initramfs.file(host, guest);
+        }
         Ok(initramfs)
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use vmtest::{Boot, Error, Failure, Kernel, PanicCycle, Result, Series};
+use vmtest::{Boot, Error, Failure, Flavour, Kernel, PanicCycle, Result, Series};
 
 #[test]
 fn saves_a_vmcore_on_6_12() -> Result<()> {
@@ -117,6 +117,21 @@ const BAR: &str = r#"bar() {
         fi
     done
 }"#;
+
+#[test]
+fn the_full_flavour_loads_a_driver_before_the_panic() -> Result<()> {
+    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let run = PanicCycle::new(&kernel, "the-full-flavour")
+        .crashkernel_mib(160)
+        .first_file(kernel.module("e1000e")?, "/e1000e.ko")
+        .before_panic("insmod /e1000e.ko; lsmod >/ports/lsmod")
+        .crash_script("[ -e /proc/vmcore ]; [ ! -e /e1000e.ko ]")
+        .port("lsmod")
+        .run()?;
+    let lsmod = fs::read_to_string(run.port("lsmod")).unwrap();
+    assert!(lsmod.contains("\ne1000e "), "{lsmod}");
+    Ok(())
+}
 
 #[test]
 fn a_plain_boot_loads_a_module() -> Result<()> {
