@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crash_header;
+mod in_tree;
 
 use std::fs;
 use std::io;
@@ -13,6 +14,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use vmtest::{Kernel, Series, Vm};
+
+pub use in_tree::{InTreeDriver, source};
 
 /// Why something could not be prepared.
 #[derive(Debug, thiserror::Error)]
