@@ -33,6 +33,17 @@ demo: deps ## A stock kernel panics in a VM; its vmcore shows the device dumps
 	@$(CARGO) build --release --package vmcoredd --package system-tests
 	@$(CARGO) run --quiet --release --package system-tests --bin demo
 
+# The driver, and the device that it is for, as qemu-system-x86_64 -device has it.
+DRIVER :=
+DEVICE :=
+SERIES := 6.12
+
+.PHONY: try
+try: deps ## Panics a VM with a device of yours: DRIVER=<.ko> DEVICE=<of QEMU>
+	@$(CARGO) build --quiet --release --package vmcoredd --package system-tests
+	@$(CARGO) run --quiet --release --package system-tests --bin try_driver -- \
+		--series $(SERIES) $(addprefix --device ,$(DEVICE)) $(DRIVER)
+
 .PHONY: test
 test: deps lint ## Every test, in VMs too
 	@$(MAKE) fuzz FUZZ_SECONDS=10 FUZZ_TARGETS="store manifest"

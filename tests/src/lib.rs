@@ -6,6 +6,7 @@
 
 pub mod crash_header;
 mod in_tree;
+pub mod watched;
 
 use std::fs;
 use std::io;

@@ -4,14 +4,12 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use system_tests::{Error, Modules, Result, make_adapter, names, output, payload, rearranged};
+use system_tests::watched::{Steps, beside, described, show};
+use system_tests::{Error, Modules, Result, make_adapter, names, payload, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 
 const ADAPTERS: [(&str, usize); 2] = [("adapter0.bin", 1 << 20), ("adapter1.bin", 4 << 20)];
@@ -27,10 +25,6 @@ const SCRIPT: &str = "
     echo '@@ makedumpfile saves a compressed one'
     makedumpfile -c -d 31 -F /proc/vmcore >/ports/vmcore.kdump
 ";
-
-/// The widest line of another tool's output that is shown; readelf puts all of
-/// a note on one.
-const WIDTH: usize = 78;
 
 fn main() -> ExitCode {
     let steps = Steps::new();
@@ -75,40 +69,6 @@ fn demonstrate(steps: &Arc<Steps>) -> Result<()> {
     compare(&vmcore, &adapters)
 }
 
-/// What a stage of the run is to somebody who watches it.
-fn described(stage: &str) -> &str {
-    match stage {
-        "booting" => "booting it in a virtual machine",
-        "first kernel up" => "loading the crash kernel",
-        "crash kernel loaded" => "panic!",
-        "panicked" => "booting the crash kernel",
-        "crash kernel up" => "looking for the vmcore",
-        "powered off" => "putting the saved files together",
-        other => other,
-    }
-}
-
-/// A program that was built together with this one.
-fn beside(program: &str) -> Result<PathBuf> {
-    let own =
-        std::env::current_exe().map_err(|error| Error::File { path: program.into(), error })?;
-    Ok(own.with_file_name(program))
-}
-
-fn show(command: &mut Command, file: &Path) -> Result<()> {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_owned();
-    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_owned()).collect();
-    let file_shown = file.strip_prefix(system_tests::root()).unwrap_or(file);
-    let words = [program].into_iter().chain(arguments);
-    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-    println!("\n$ {} {}", words.join(" "), file_shown.display());
-    for line in output(command.arg(file))?.lines() {
-        let cut: String = line.chars().take(WIDTH).collect();
-        println!("{cut}{}", if cut.len() < line.len() { " …" } else { "" });
-    }
-    Ok(())
-}
-
 fn compare(vmcore: &Path, adapters: &[PathBuf]) -> Result<()> {
     let dumps: Vec<String> =
         names(vmcore)?.into_iter().filter(|name| name.starts_with("ivshmem_")).collect();
@@ -129,47 +89,4 @@ fn compare(vmcore: &Path, adapters: &[PathBuf]) -> Result<()> {
     }
     println!("\nThe device dumps equal the adapters' memory, byte for byte.");
     Ok(())
-}
-
-/// The steps of the demonstration: a line each, with a spinner while it runs
-/// where there is a terminal.
-struct Steps {
-    running: Mutex<Option<Running>>,
-    terminal: bool,
-}
-
-struct Running {
-    what: String,
-    since: Instant,
-    spinner: ProgressBar,
-}
-
-impl Steps {
-    fn new() -> Arc<Self> {
-        let terminal = std::io::stderr().is_terminal();
-        Arc::new(Self { running: Mutex::new(None), terminal })
-    }
-
-    fn begin(&self, what: &str) {
-        self.end("");
-        let spinner =
-            if self.terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
-            spinner.set_style(style);
-        }
-        spinner.set_message(what.to_owned());
-        spinner.enable_steady_tick(Duration::from_millis(100));
-        let step = Running { what: what.to_owned(), since: Instant::now(), spinner };
-        if let Ok(mut running) = self.running.lock() {
-            *running = Some(step);
-        }
-    }
-
-    fn end(&self, how: &str) {
-        let ended = self.running.lock().ok().and_then(|mut running| running.take());
-        if let Some(Running { what, since, spinner }) = ended {
-            spinner.finish_and_clear();
-            eprintln!("  {what:<58} {:>5.1} s {how}", since.elapsed().as_secs_f32());
-        }
-    }
 }
