@@ -115,6 +115,11 @@ impl Module {
             Self::unload();
             return Err(NoMemory.into());
         }
+        // Nothing else depends on it, so it comes last.
+        match Device::create() {
+            Ok(device) => module.entries.lock().device = Some(device),
+            Err(errno) => log!(Warning, "/dev/vmcoredd is not there, ", errno),
+        }
         Ok(())
     }
 
@@ -122,10 +127,6 @@ impl Module {
     fn create_entries(&self) -> Result<(), NoMemory> {
         self.entries.lock().vmcoredd = Some(Entry::create(Which::Vmcoredd)?);
         self.update_sizes();
-        match Device::create() {
-            Ok(device) => self.entries.lock().device = Some(device),
-            Err(errno) => log!(Warning, "/dev/vmcoredd is not there, ", errno),
-        }
         if self.vmcore.is_none() {
             return Ok(());
         }

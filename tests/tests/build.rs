@@ -82,3 +82,15 @@ fn what_could_panic_does_not() {
     assert!(said.contains("core::panicking::panic_bounds_check"), "{said}");
     assert!(said.contains("lib.rs:9"), "it says where: {said}");
 }
+
+/// As the kernel's own documentation is checked.
+#[test]
+fn the_interfaces_of_drivers_are_documented() {
+    let kernel = Kernel::fetch(Series::V6_12).unwrap();
+    let mut check = Command::new(kernel.headers().join("scripts/kernel-doc"));
+    check.arg("-none").current_dir(system_tests::root());
+    check.args(["kmod/include/vmcoredd.h", "kmod/driver-api/vmcoredd_driver_module.h"]);
+    let output = check.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
