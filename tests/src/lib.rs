@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crash_header;
+pub mod cudbg;
 mod in_tree;
 pub mod watched;
 
