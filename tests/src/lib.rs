@@ -4,6 +4,7 @@
 //! the host knows.
 #![forbid(unsafe_code)]
 
+pub mod chelsio;
 pub mod crash_header;
 pub mod cudbg;
 mod in_tree;
