@@ -208,10 +208,18 @@ pub fn make_adapter(path: &Path, size: usize, seed: u64) -> Result<()> {
             word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
         }
     }
+    write(path, &memory)
+}
+
+/// Writes a file, and makes the directory that it is in.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(file_error(directory))?;
     }
-    fs::write(path, memory).map_err(file_error(path))
+    fs::write(path, bytes).map_err(file_error(path))
 }
 
 /// The payload of the device dump `name` in the vmcore at `path`.
