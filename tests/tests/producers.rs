@@ -9,13 +9,13 @@ use system_tests::{
 };
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series};
 
-/// Each line: the command and its exit status; its standard error goes to the port
-/// `errors`.
+/// Each line: the command and its exit status. The port `errors`, which can be open once
+/// at a time, gets what they say in the end.
 const COMMANDS: &str = r#"
-    run() { status=0; echo "$ $*" >>/ports/errors; "$@" 2>>/ports/errors || status=$?; echo $status; }
+    run() { status=0; echo "$ $*" >>/tmp/errors; "$@" 2>>/tmp/errors || status=$?; echo $status; }
     {
-        run vmcoredd add blob </ports/blob-source
-        run vmcoredd add blob </ports/blob-source
+        run vmcoredd add blob </tmp/blob
+        run vmcoredd add blob </tmp/blob
         head -c 100000 /dev/zero | run vmcoredd add piped
         run vmcoredd run cmdline -- cat /proc/cmdline
         run vmcoredd run both --stderr -- sh -c 'echo out; echo err >&2'
@@ -30,6 +30,7 @@ const COMMANDS: &str = r#"
         run vmcoredd add 0123456789abcdef0123456789abcdef0123456789ab
     } </dev/null >/ports/statuses
     [ ! "$(ps | grep '[s]leep 1000')" ]
+    cat /tmp/errors >/ports/errors
 "#;
 
 /// What comes of each of them: exit status, standard error, the module's line.
@@ -113,10 +114,9 @@ fn panic(series: Series) -> Result<Run> {
         insmod /modules/edu.ko
         head -c 300001 /dev/urandom >/tmp/blob
         cat /tmp/blob >/ports/blob
-        {}
+        {COMMANDS}
         makedumpfile -E -d 31 -F /proc/vmcore >/ports/vmcore
-        ",
-        COMMANDS.replace("/ports/blob-source", "/tmp/blob")
+        "
     );
     let vm = modules
         .add_to(vm)
@@ -132,7 +132,7 @@ fn boot(series: Series) -> Result<Run> {
     let modules = Modules::build(&kernel)?;
     let vm = Boot::new(&kernel, &format!("producers-live-{series}")).smp(2);
     let script = "
-        fails vmcoredd add early </dev/null 2>/ports/errors
+        fails vmcoredd add early </dev/null 2>/tmp/errors
         insmod /modules/vmcoredd.ko budget_kib=4096
         vmtest-guest produce /dev/vmcoredd
 
@@ -151,7 +151,8 @@ fn boot(series: Series) -> Result<Run> {
 
         echo '@@ more than there is room for'
         head -c 40000000 /dev/urandom >/tmp/large
-        ! vmcoredd add large </tmp/large 2>>/ports/errors
+        ! vmcoredd add large </tmp/large 2>>/tmp/errors
+        cat /tmp/errors >/ports/errors
         head -c 3000000 /tmp/large >/ports/large-start
 
         echo '@@ both files are one'
