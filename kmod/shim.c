@@ -193,12 +193,15 @@ static bool has_vmcore_callback(void)
 	return others > 1 + HARMLESS_CALLBACKS;
 }
 
+bool shim_is_crash_kernel(void)
+{
+	return is_kdump_kernel();
+}
+
 u32 shim_environment(void)
 {
 	u32 found = 0;
 
-	if (is_kdump_kernel())
-		found |= SHIM_ENV_CRASH_KERNEL;
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		found |= SHIM_ENV_ENCRYPTED;
 	if (hypervisor_is_type(X86_HYPER_XEN_PV) || hypervisor_is_type(X86_HYPER_XEN_HVM))
@@ -505,7 +508,7 @@ int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size
 			       vma->vm_page_prot);
 }
 
-size_t shim_iter_space(const struct iov_iter *iter)
+size_t shim_iter_left(const struct iov_iter *iter)
 {
 	return iov_iter_count(iter);
 }

@@ -28,11 +28,10 @@
 #define SHIM_ETIMEDOUT	110
 
 /* What shim_environment() finds. */
-#define SHIM_ENV_CRASH_KERNEL	0x1U
-#define SHIM_ENV_ENCRYPTED	0x2U
-#define SHIM_ENV_XEN		0x4U
-#define SHIM_ENV_VIRTIO_MEM	0x8U
-#define SHIM_ENV_CALLBACK	0x10U
+#define SHIM_ENV_ENCRYPTED	0x1U
+#define SHIM_ENV_XEN		0x2U
+#define SHIM_ENV_VIRTIO_MEM	0x4U
+#define SHIM_ENV_CALLBACK	0x8U
 
 /* The locks, which lock validators tell apart. */
 #define SHIM_LOCK_STORE		0U
@@ -83,6 +82,9 @@ void shim_parameters(struct shim_parameters *parameters);
 
 /** Logs a line of @length bytes without its end. Any context. */
 void shim_log(int level, const char *text, size_t length);
+
+/** Whether this is a crash kernel. Any context. */
+bool shim_is_crash_kernel(void);
 
 /** What this kernel runs on: SHIM_ENV bits. May sleep. */
 u32 shim_environment(void);
@@ -248,7 +250,7 @@ void shim_unmap_page(void *page);
 int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size);
 
 /** How many bytes @iter still takes, or has. */
-size_t shim_iter_space(const struct iov_iter *iter);
+size_t shim_iter_left(const struct iov_iter *iter);
 
 /** Copies @length bytes to @to; how many it took. May fault and sleep. */
 size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length);

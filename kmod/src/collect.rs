@@ -154,7 +154,7 @@ pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callb
     match ending {
         // What a callback that failed left in the buffer is not meant to be read.
         Ending::Returned(errno) if errno != 0 => collection.end(None, ending),
-        Ending::Other(_) | Ending::Exited(_) => collection.end(None, ending),
+        Ending::Other(_) => collection.end(None, ending),
         Ending::Returned(_) | Ending::Crashed | Ending::Late => {
             let writer = collection.writer(None);
             let written = writer.map(|writer| copied(writer, &mut job));

@@ -15,7 +15,7 @@ use vmcore::manifest::Reason;
 use crate::collect::{Wanted, check_size, collect, in_one_buffer, in_pieces};
 use crate::job::{self, Callback, Collect, Job, Pieces, Release};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
-use crate::kernel::iter::{Input, Iter};
+use crate::kernel::iter::Iter;
 use crate::kernel::mapping::UserMapping;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::proc::Which;
@@ -304,7 +304,7 @@ pub unsafe extern "C" fn rust_producer_write(
     // SAFETY: the caller promises it.
     let producer: &Producer = unsafe { Shared::borrow(producer) };
     // SAFETY: the caller promises it.
-    let written = match unsafe { Input::new(from) } {
+    let written = match unsafe { Iter::new(from) } {
         Some(mut from) => producer.write(&mut from),
         None => Err(EINVAL),
     };

@@ -8,7 +8,7 @@ use vmcore::manifest::Reason;
 
 use crate::collect::{Wanted, admit, loaded, result, start, tell};
 use crate::kernel::error::{EBUSY, EINVAL, ETIMEDOUT, Errno};
-use crate::kernel::iter::Input;
+use crate::kernel::iter::Iter;
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
@@ -55,10 +55,13 @@ impl Producer {
             return Err(EBUSY);
         }
         let module = loaded()?;
-        let wanted = admit(&module, wanted, Ok(())).map_err(|refused| {
-            tell(&module, &refused);
-            result(&refused).err().unwrap_or(EINVAL)
-        })?;
+        let wanted = match admit(&module, wanted, Ok(())) {
+            Ok(wanted) => wanted,
+            Err(refused) => {
+                tell(&module, &refused);
+                return result(&refused);
+            }
+        };
         stage.named = true;
         let collection = start(&module, wanted, size);
         match collection.writer(None) {
@@ -77,7 +80,7 @@ impl Producer {
     ///
     /// # Errors
     /// The errno for the [`Reason`] why it takes nothing more.
-    pub fn write(&self, from: &mut Input) -> Result<usize, Errno> {
+    pub fn write(&self, from: &mut Iter) -> Result<usize, Errno> {
         let mut stage = self.stage.lock();
         let Some(Started { writer, .. }) = &mut stage.started else {
             log!(Warning, "/dev/vmcoredd: refused, bytes for what is not named, or committed");
@@ -99,7 +102,8 @@ impl Producer {
     /// written is kept.
     pub fn commit(&self, status: i32) -> Result<(), Errno> {
         let ending = match u8::try_from(status) {
-            Ok(status) => Ending::Exited(status),
+            Ok(0) => Ending::Returned(0),
+            Ok(status) => Ending::Other(Reason::Exit(status)),
             Err(_) if Errno(status) == ETIMEDOUT => Ending::Late,
             Err(_) if (-ERRNO_MAX..0).contains(&status) => Ending::Returned(status),
             Err(_) => {

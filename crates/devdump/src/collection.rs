@@ -19,9 +19,7 @@ pub enum Ending {
     Crashed,
     /// It had not ended at its deadline.
     Late,
-    /// A process that stands for it ended with this exit status.
-    Exited(u8),
-    /// It was never called, or given up, for this reason.
+    /// Something else: it was never called, or a process that stands for it failed.
     Other(Reason),
 }
 
@@ -32,8 +30,6 @@ impl Ending {
             Self::Returned(errno) => Some(Reason::Errno(errno)),
             Self::Crashed => Some(Reason::Crashed),
             Self::Late => Some(Reason::Deadline),
-            Self::Exited(0) => None,
-            Self::Exited(status) => Some(Reason::Exit(status)),
             Self::Other(reason) => Some(reason),
         }
     }

@@ -12,7 +12,7 @@ pub fn check() -> Result<(), &'static str> {
     // SAFETY: modules are loaded in process context.
     let found = unsafe { shim::shim_environment() };
     let doubts = [
-        (found & shim::SHIM_ENV_CRASH_KERNEL == 0, "this is not a crash kernel"),
+        (!is_crash_kernel(), "this is not a crash kernel"),
         (found & shim::SHIM_ENV_ENCRYPTED != 0, "memory is encrypted"),
         (found & shim::SHIM_ENV_XEN != 0, "the kernel runs on Xen"),
         (found & shim::SHIM_ENV_VIRTIO_MEM != 0, "there is a virtio-mem device"),
@@ -24,12 +24,11 @@ pub fn check() -> Result<(), &'static str> {
     }
 }
 
-/// Whether this is a crash kernel. Sleeps.
+/// Whether this is a crash kernel.
 #[must_use]
 pub fn is_crash_kernel() -> bool {
-    // SAFETY: may be called in process context.
-    let found = unsafe { shim::shim_environment() };
-    found & shim::SHIM_ENV_CRASH_KERNEL != 0
+    // SAFETY: may be called at any time.
+    unsafe { shim::shim_is_crash_kernel() }
 }
 
 /// Whether a thread that crashes takes the kernel along, as far as can be told:

@@ -10,8 +10,8 @@ use super::shim;
 /// How much is copied before others may run, in bytes.
 const PIECE: usize = 1 << 20;
 
-/// The destination of a `read()`. Copying may fault and sleep, so no lock may
-/// be held.
+/// The destination of a `read()`, or the source of a `write()`. Copying may fault and
+/// sleep, so no lock may be held that a page fault needs.
 ///
 /// # Invariants
 /// `iter` is valid, and used by nobody else while this value lives.
@@ -20,7 +20,7 @@ pub struct Iter {
 }
 
 impl Iter {
-    /// The destination `iter`; `None` when that is null.
+    /// The iterator `iter`; `None` when that is null.
     ///
     /// # Safety
     /// `iter` is null, or valid and used by nobody else while the value lives.
@@ -28,6 +28,20 @@ impl Iter {
     pub unsafe fn new(iter: *mut shim::iov_iter) -> Option<Self> {
         // INVARIANT: as the caller promises.
         Some(Self { iter: NonNull::new(iter)? })
+    }
+
+    /// How many bytes are left of it.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        // SAFETY: by the invariant.
+        unsafe { shim::shim_iter_left(self.iter.as_ptr()) }
+    }
+
+    /// Fills `to` with what comes next of a source; false when that is not there, or the
+    /// thread is being killed.
+    pub fn take(&mut self, to: &mut [u8]) -> bool {
+        // SAFETY: by the invariant; `to` is as long as it says.
+        unsafe { shim::shim_iter_take(self.iter.as_ptr(), to.as_mut_ptr().cast(), to.len()) }
     }
 
     /// Lets `copy` take `total` bytes in pieces; each call has the offset and
@@ -50,8 +64,7 @@ impl Iter {
 
 impl Sink for Iter {
     fn space(&self) -> usize {
-        // SAFETY: by the invariant.
-        unsafe { shim::shim_iter_space(self.iter.as_ptr()) }
+        self.left()
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> usize {
@@ -68,39 +81,5 @@ impl Sink for Iter {
             // SAFETY: by the invariant.
             unsafe { shim::shim_iter_zero(self.iter.as_ptr(), length) }
         })
-    }
-}
-
-/// What a `write()` brings. Copying may fault and sleep.
-///
-/// # Invariants
-/// `iter` is valid, and used by nobody else while this value lives.
-pub struct Input {
-    iter: NonNull<shim::iov_iter>,
-}
-
-impl Input {
-    /// The source `iter`; `None` when that is null.
-    ///
-    /// # Safety
-    /// `iter` is null, or valid and used by nobody else while the value lives.
-    #[must_use]
-    pub unsafe fn new(iter: *mut shim::iov_iter) -> Option<Self> {
-        // INVARIANT: as the caller promises.
-        Some(Self { iter: NonNull::new(iter)? })
-    }
-
-    /// How many bytes are left.
-    #[must_use]
-    pub fn left(&self) -> usize {
-        // SAFETY: by the invariant.
-        unsafe { shim::shim_iter_space(self.iter.as_ptr()) }
-    }
-
-    /// Fills `to` with what comes next; false when that is not there, or the thread is
-    /// being killed.
-    pub fn take(&mut self, to: &mut [u8]) -> bool {
-        // SAFETY: by the invariant; `to` is as long as it says.
-        unsafe { shim::shim_iter_take(self.iter.as_ptr(), to.as_mut_ptr().cast(), to.len()) }
     }
 }
