@@ -15,10 +15,7 @@ const SOURCE: [&str; 2] = ["drivers/net/ethernet/chelsio", "drivers/net/ethernet
 
 /// The part of `kernel`'s source tree that the tests need, as Debian has it. It is
 /// not to be written to.
-///
-/// # Errors
-/// [`Error::Vm`](crate::Error::Vm).
-pub fn source(kernel: &Kernel) -> Result<PathBuf> {
+fn source(kernel: &Kernel) -> Result<PathBuf> {
     Ok(kernel.source(&SOURCE)?)
 }
 

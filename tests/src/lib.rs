@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 
 use vmtest::{Kernel, Series, Vm};
 
-pub use in_tree::{InTreeDriver, source};
+pub use in_tree::InTreeDriver;
 
 /// Why something could not be prepared.
 #[derive(Debug, thiserror::Error)]

@@ -39,8 +39,7 @@ pub fn beside(program: &str) -> Result<PathBuf> {
     Ok(own.with_file_name(program))
 }
 
-/// Runs `command` on `file`, and shows what it says, each line as long as the terminal is
-/// wide.
+/// Runs `command` on `file`, and shows what it says, each line cut at 78 characters.
 ///
 /// # Errors
 /// [`Error::Program`].
@@ -58,8 +57,7 @@ pub fn show(command: &mut Command, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Steps: a line each, with a spinner while it runs
-/// where there is a terminal.
+/// Steps: a line each, with a spinner while it runs where there is a terminal.
 pub struct Steps {
     running: Mutex<Option<Running>>,
     terminal: bool,

@@ -40,9 +40,8 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
-                let number = error.raw_os_error().unwrap_or(EIO);
                 // The failure to read is what there is to tell.
-                let _ = dump.end(Outcome::Error(number), Some(error.to_string()));
+                let _ = dump.end(failed(&error), Some(error.to_string()));
                 return Err(Failure::Stdin(error));
             }
         };
@@ -53,7 +52,12 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
 }
 
 /// For an error that has no number.
-const EIO: i32 = 5;
+pub const EIO: i32 = 5;
+
+/// That this is why a dump is not whole.
+pub fn failed(error: &io::Error) -> Outcome {
+    Outcome::Error(error.raw_os_error().unwrap_or(EIO))
+}
 
 /// A dump that this process is making.
 pub struct Dump {

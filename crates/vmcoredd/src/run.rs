@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use vmcoredd_producer::Outcome;
 
-use crate::add::Dump;
+use crate::add::{Dump, EIO, failed};
 use crate::failure::{Failure, Status};
 
 /// As much as a pipe holds, in bytes.
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         Ok(started) => started,
         Err(error) => {
             let reason = format!("its command cannot be started: {error}");
-            return dump.end(Outcome::Error(error.raw_os_error().unwrap_or(EIO)), Some(reason));
+            return dump.end(failed(&error), Some(reason));
         }
     };
     let (outcome, reason) = match capture(&mut output, &mut dump, end)
@@ -71,15 +71,11 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         }
         Err(error) => {
             kill(&mut child);
-            let number = error.raw_os_error().unwrap_or(EIO);
-            (Outcome::Error(number), Some(format!("its output cannot be read: {error}")))
+            (failed(&error), Some(format!("its output cannot be read: {error}")))
         }
     };
     dump.end(outcome, reason)
 }
-
-/// For an error that has no number.
-const EIO: i32 = 5;
 
 /// Starts the command in a process group of its own; gives what it prints, too.
 fn start(arguments: &Arguments) -> io::Result<(PipeReader, Child)> {

@@ -69,13 +69,14 @@ pub struct Name {
 
 #[derive(Debug, Clone, Copy)]
 struct Text {
-    bytes: [u8; NAME_MAX],
+    /// With a zero behind it.
+    bytes: [u8; NAME_MAX + 1],
     length: usize,
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self { bytes: [0; NAME_MAX], length: 0 }
+        Self { bytes: [0; NAME_MAX + 1], length: 0 }
     }
 }
 
@@ -90,7 +91,7 @@ impl Name {
     #[must_use]
     pub fn text(mut self, text: &[u8]) -> Self {
         let Text { bytes, length } = &mut self.text;
-        for (to, from) in bytes.iter_mut().skip(*length).zip(text) {
+        for (to, from) in bytes.iter_mut().take(NAME_MAX).skip(*length).zip(text) {
             *to = *from;
             *length += 1;
         }
@@ -166,10 +167,6 @@ pub trait Collector: Send + 'static {
 /// written, or when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The
 /// reason is in the log and in the manifest.
 pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
-    let mut name = [0; NAME_MAX + 1];
-    for (to, from) in name.iter_mut().zip(collector.name().as_bytes()) {
-        *to = *from;
-    }
     let shown = shim::vmcoredd::vmcoredd_collector {
         // SAFETY: may be called at any time.
         owner: unsafe { shim::driver_module() }.cast(),
@@ -179,6 +176,7 @@ pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
         collect: Some(collect::<C>),
         release: Some(release::<C>),
     };
+    let name = collector.name();
     let registered = Registered::allocate(Registered { shown, name, collector })?;
     // SAFETY: it was just allocated, and is not used here any more; `collect` and
     // `release` get it back.
@@ -193,7 +191,7 @@ const ALIGN: usize = 8;
 struct Registered<C> {
     /// The first field: a pointer to it is one to all.
     shown: shim::vmcoredd::vmcoredd_collector,
-    name: [u8; NAME_MAX + 1],
+    name: Name,
     collector: C,
 }
 
@@ -207,7 +205,7 @@ impl<C> Registered<C> {
         // SAFETY: just allocated for it; nobody else has it.
         unsafe {
             memory.write(this);
-            let name = (&raw const (*memory.as_ptr()).name).cast();
+            let name = (&raw const (*memory.as_ptr()).name.text.bytes).cast();
             (*memory.as_ptr()).shown.name = name;
         }
         Ok(memory)
