@@ -30,6 +30,11 @@ pub(crate) const SCRIPT_START: &str =
 
 const CONSOLE_LINES_IN_ERROR: usize = 4;
 
+/// How often a machine is started again whose kernel died before its init. Nothing of
+/// ours has run by then: QEMU before 8.1 has a race in software emulation that lets
+/// one of some thousand kernels die while it rewrites its own code at boot.
+const MORE_STARTS: u32 = 2;
+
 /// A run in a virtual machine, to be configured and started; used as
 /// [`PanicCycle`](crate::PanicCycle) or [`Boot`](crate::Boot).
 ///
@@ -38,6 +43,9 @@ const CONSOLE_LINES_IN_ERROR: usize = 4;
 /// goes to the console; a line `@@ text` is a stage for [`Vm::on_stage`]. What
 /// it writes to `/ports/<name>` arrives in a file on the host. Applets of
 /// busybox hide programs of the same name unless these are called by their path.
+///
+/// A kernel that dies before its init is started again, at most twice; its console is
+/// kept as `console-1.log` and `console-2.log`.
 pub struct Vm<Mode> {
     pub(crate) kernel: Kernel,
     pub(crate) mode: Mode,
@@ -217,9 +225,22 @@ impl<Mode> Vm<Mode> {
         let mut stages = Stages::new(self.on_stage);
         let console = files.directory.join("console.log");
         let messages = files.directory.join("qemu.log");
-        let ended = qemu.run(&console, &messages, self.time_limit, |line| stages.line(line))?;
+        let mut attempt = 0;
+        let ended = loop {
+            let ended = qemu.run(&console, &messages, self.time_limit, |line| stages.line(line))?;
+            if !matches!(ended, Ended::ByGuest)
+                || !stages.died_before_init()
+                || attempt == MORE_STARTS
+            {
+                break ended;
+            }
+            attempt += 1;
+            let kept = files.directory.join(format!("console-{attempt}.log"));
+            fs::rename(&console, &kept).map_err(Error::file("rename", &console))?;
+            stages.start_again();
+        };
         let report =
-            Report { statuses: read_text(&ports[STATUS_PORT])?, panicked: stages.panicked };
+            Report { statuses: read_text(&ports[STATUS_PORT])?, panicked: stages.panics > 0 };
         let failure = match ended {
             Ended::ByGuest => judge(&report),
             Ended::Failed(_) => {
@@ -358,23 +379,39 @@ impl Report {
 struct Stages {
     observer: Box<dyn FnMut(&str)>,
     last: String,
-    panicked: bool,
+    /// How many kernels have reached their init.
+    inits: u32,
+    panics: u32,
 }
 
 impl Stages {
     fn new(observer: Box<dyn FnMut(&str)>) -> Self {
-        let mut stages = Self { observer, last: String::new(), panicked: false };
+        let mut stages = Self { observer, last: String::new(), inits: 0, panics: 0 };
         stages.enter("booting");
         stages
     }
 
+    fn start_again(&mut self) {
+        self.inits = 0;
+        self.panics = 0;
+        self.enter("booting again, as the kernel died before its init");
+    }
+
     fn line(&mut self, line: &str) {
         if let Some(stage) = line.strip_prefix("@@ ") {
-            self.enter(stage.trim_end());
-        } else if line.contains("Kernel panic - not syncing") {
-            self.panicked = true;
+            let stage = stage.trim_end();
+            self.inits += u32::from(stage.ends_with(" up"));
+            self.enter(stage);
+        } else if line.contains("] Kernel panic - not syncing") {
+            self.panics += 1;
             self.enter("panicked");
         }
+    }
+
+    /// Whether the kernel that panicked last, the first or the crash kernel, had not
+    /// come as far as its init.
+    fn died_before_init(&self) -> bool {
+        self.panics > self.inits
     }
 
     fn enter(&mut self, stage: &str) {
@@ -399,5 +436,29 @@ fn read_text(path: &Path) -> Result<String> {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PANIC: &str = "[    1.545654] Kernel panic - not syncing: Fatal exception in interrupt";
+
+    fn died_before_init(lines: &[&str]) -> bool {
+        let mut stages = Stages::new(Box::new(|_| {}));
+        lines.iter().for_each(|line| stages.line(line));
+        stages.died_before_init()
+    }
+
+    #[test]
+    fn a_kernel_that_dies_before_its_init_is_known() {
+        let (first, second) = ("@@ first kernel up", "@@ crash kernel up");
+        assert!(died_before_init(&[PANIC]));
+        assert!(died_before_init(&[first, PANIC, PANIC]));
+        assert!(!died_before_init(&[first, PANIC]), "what was wanted, or no crash kernel");
+        assert!(!died_before_init(&[first, PANIC, second, PANIC]), "its script's doing");
+        let end = "[    1.6] ---[ end Kernel panic - not syncing: Fatal exception ]---";
+        assert!(!died_before_init(&[first, PANIC, end]), "one panic, said twice");
     }
 }

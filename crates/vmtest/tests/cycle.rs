@@ -217,3 +217,24 @@ fn failure<T>(result: Result<T>) -> Failure {
         Ok(_) => panic!("the run did not fail"),
     }
 }
+
+#[test]
+fn a_kernel_that_dies_before_its_init_is_started_again() {
+    let kernel = Kernel::fetch(Series::V6_12).unwrap();
+    let stages = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&stages);
+    let boot = Boot::new(&kernel, "dies-before-init")
+        .append("rdinit=/not-there")
+        .on_stage(move |stage| seen.lock().unwrap().push(stage.to_owned()));
+    let Err(Error::Run { failure, console, .. }) = boot.run() else {
+        panic!("a kernel without an init did well");
+    };
+    assert_eq!(failure, Failure::NoStatus);
+    let again = "booting again, as the kernel died before its init";
+    let expected = ["booting", "panicked", again, "panicked", again, "panicked"];
+    assert_eq!(*stages.lock().unwrap(), expected);
+    for kept in ["console-1.log", "console-2.log", "console.log"] {
+        let text = fs::read_to_string(console.with_file_name(kept)).unwrap();
+        assert!(text.contains("Unable to mount root fs"), "{kept}");
+    }
+}
