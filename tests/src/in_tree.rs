@@ -14,8 +14,11 @@ use crate::{Modules, Result, file_error, output, turn_to_build, without_outer_bu
 const SOURCE: [&str; 2] = ["drivers/net/ethernet/chelsio", "drivers/net/ethernet/intel/e1000e"];
 
 /// The part of `kernel`'s source tree that the tests need, as Debian has it. It is
-/// not to be written to.
-fn source(kernel: &Kernel) -> Result<PathBuf> {
+/// not to be written to. `scripts/checkpatch.pl` is in it.
+///
+/// # Errors
+/// [`Error::Vm`](crate::Error::Vm).
+pub fn source(kernel: &Kernel) -> Result<PathBuf> {
     Ok(kernel.source(&SOURCE)?)
 }
 

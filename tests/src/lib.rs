@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 
 use vmtest::{Kernel, Series, Vm};
 
-pub use in_tree::InTreeDriver;
+pub use in_tree::{InTreeDriver, source};
 
 /// Why something could not be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +66,10 @@ pub fn output(command: &mut Command) -> Result<String> {
     let failed = |message: String| Error::Program { program: program.clone(), message };
     let output = command.output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("{}: {}", output.status, stderr.trim())));
+        // Some, patch and checkpatch among them, tell their errors on standard output.
+        let said = if output.stderr.is_empty() { output.stdout } else { output.stderr };
+        let said = String::from_utf8_lossy(&said);
+        return Err(failed(format!("{}: {}", output.status, said.trim())));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
