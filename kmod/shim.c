@@ -316,6 +316,11 @@ static int thread_main(void *data)
 {
 	struct shim_thread *thread = data;
 
+	/*
+	 * An allocation for which there is no memory is to fail, not to invoke the OOM
+	 * killer: a dump is not worth a process, which may be the one that saves.
+	 */
+	current->flags |= PF_DUMPCORE;
 	rust_run(thread->job);
 	if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) == THREAD_RUNS) {
 		/* The starter waits until this function has returned. */

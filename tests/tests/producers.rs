@@ -19,6 +19,7 @@ const COMMANDS: &str = r#"
         head -c 100000 /dev/zero | run vmcoredd add piped
         run vmcoredd run cmdline -- cat /proc/cmdline
         run vmcoredd run both --stderr -- sh -c 'echo out; echo err >&2'
+        run vmcoredd run killed-first -- sh -c 'usleep 100000; cat /proc/self/oom_score_adj'
         run vmcoredd run out-alone -- sh -c 'echo out; echo err >&2'
         run vmcoredd run fails -- sh -c 'echo before; exit 3'
         run vmcoredd run killed -- sh -c 'echo before; kill -9 $$'
@@ -40,6 +41,7 @@ const EXPECTED: &[(i32, &str, Option<&str>)] = &[
     (0, "", Some("piped: complete, 100000 bytes")),
     (0, "", Some("cmdline: complete, ")),
     (0, "", Some("both: complete, 8 bytes")),
+    (0, "", Some("killed-first: complete, 5 bytes")),
     (0, "err", Some("out-alone: complete, 4 bytes")),
     (
         1,
@@ -201,11 +203,12 @@ fn the_saved_vmcore_has_what_they_wrote(series: Series) {
     fs::create_dir_all(&directory).unwrap();
     let saved = rearranged(run.port("vmcore"), &directory).unwrap();
     let blob = fs::read(run.port("blob")).unwrap();
-    let kept: [(&str, &[u8]); 9] = [
+    let kept: [(&str, &[u8]); 10] = [
         ("blob", &blob),
         ("blob#2", &blob),
         ("piped", &[0; 100_000]),
         ("both", b"out\nerr\n"),
+        ("killed-first", b"1000\n"),
         ("out-alone", b"out\n"),
         ("fails", b"before\n"),
         ("killed", b"before\n"),

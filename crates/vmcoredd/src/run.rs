@@ -2,6 +2,7 @@
 //! `vmcoredd run`.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -87,6 +88,9 @@ fn start(arguments: &Arguments) -> io::Result<(PipeReader, Child)> {
         command.stderr(input.try_clone()?);
     }
     let child = command.stdout(input).spawn()?;
+    // Where memory runs out, the kernel is to kill this, not what saves the vmcore.
+    // Without /proc it does as it likes.
+    let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
     // The command's ends of the pipe live as long as `command`.
     Ok((output, child))
 }

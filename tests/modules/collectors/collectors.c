@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 
 #include "vmcoredd.h"
 
@@ -52,6 +53,23 @@ static void crash(void)
 	WRITE_ONCE(*nowhere, 1);
 }
 
+/* Takes all memory there is, and gives it back. */
+static void be_hungry(void)
+{
+	void *taken = NULL, *next;
+	int mib;
+
+	for (mib = 0; (next = __vmalloc(1 << 20, GFP_KERNEL | __GFP_NOWARN)); mib++) {
+		*(void **)next = taken;
+		taken = next;
+	}
+	for (; taken; taken = next) {
+		next = *(void **)taken;
+		vfree(taken);
+	}
+	pr_info("%s: %d MiB were there\n", what, mib);
+}
+
 static int fill_buffer(struct vmcoredd_data *data, void *buffer)
 {
 	fill(buffer, 0, HALF);
@@ -61,6 +79,8 @@ static int fill_buffer(struct vmcoredd_data *data, void *buffer)
 		BUG();
 	if (!strcmp(what, "callback-hangs"))
 		wait_for_completion(&go_on);
+	if (!strcmp(what, "callback-hungry"))
+		be_hungry();
 	if (!strcmp(what, "callback-fails"))
 		return -EIO;
 	fill(buffer + HALF, HALF, HALF);
