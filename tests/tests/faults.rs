@@ -182,8 +182,31 @@ fn reading(series: Series) {
     assert!(module_log(run.dmesg()).contains(&opened), "{}", run.dmesg());
 }
 
+/// The last call of all creates the device: without it drivers dump as ever.
+fn loading_without_the_device(series: Series) {
+    let last = number_of_calls(series) + 1;
+    let script = format!(
+        "
+        insmod /modules/faults.ko fail_at={last}
+        [ $(cat /sys/module/vmcoredd/parameters/calls) = {last} ]
+        fails ls /dev/vmcoredd
+        insmod /modules/adapters.ko size=1000
+        vmtest-guest agree /proc/vmcore --random 200
+        cat /proc/vmcore >/ports/vmcore
+        "
+    );
+    let vm = crash_kernel(series, "faults-device").unwrap().port("vmcore");
+    let run = vm.script(&script).run().unwrap();
+    assert_eq!(fault(run.dmesg()), None);
+    let said = module_log(run.dmesg());
+    assert_eq!(said[0], "/proc/vmcore takes device dumps");
+    assert_eq!(said[1], "/dev/vmcoredd is not there, error -12");
+    assert_eq!(system_tests::names(run.port("vmcore")).unwrap().len(), 1);
+}
+
 system_tests::on_each_kernel! {
     loading
+    loading_without_the_device
     adding
     reading
 }
