@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kdump::{Dump, Fault, Kind};
 use system_tests::{
     Modules, OnEachKernel, Result, make_adapter, names, output, payload, rearranged,
 };
@@ -128,6 +129,70 @@ fn makedumpfile_saves_from_the_crash_kernel(series: Series) {
     }
 }
 
+/// The memory of `saved`, page by page, is that of the file as it was copied.
+fn check_memory(saved: &Saved, dump: &Dump) {
+    let raw = Dump::open(saved.raw()).unwrap();
+    let end = raw.memory().end().unwrap();
+    assert_eq!(dump.memory().end().unwrap(), end);
+    assert!(dump.memory().size().unwrap() > 1 << 20);
+    let mut there = 0;
+    for page in (0..end / 4096).step_by(7) {
+        let (mut of_raw, mut of_dump) = ([0; 4096], [1; 4096]);
+        match dump.memory().read(page * 4096, &mut of_dump) {
+            Ok(()) => {
+                raw.memory().read(page * 4096, &mut of_raw).unwrap();
+                assert!(of_raw == of_dump, "page {page:#x}");
+                there += 1;
+            }
+            Err(error) => assert!(matches!(error.fault, Fault::NoMemory { .. }), "{error}"),
+        }
+    }
+    assert!(there > 100, "{there} pages");
+}
+
+/// The kernel says of itself the same in every format.
+fn check_kernel(saved: &Saved, dump: &Dump) {
+    let raw = Dump::open(saved.raw()).unwrap();
+    assert_eq!(dump.vmcoreinfo().unwrap(), raw.vmcoreinfo().unwrap());
+    assert_eq!(dump.release().unwrap(), raw.release().unwrap());
+    assert_eq!(dump.machine(), &b"x86_64"[..]);
+}
+
+/// Flattened, as they come out of the crash kernel, and then as files; and from a pipe.
+fn vmcoredd_reads_what_makedumpfile_saves(series: Series) {
+    let saved = saved(series);
+    for (port, _) in SAVED {
+        let flattened = saved.run.port(port);
+        let whole = rearranged(flattened, &saved.directory).unwrap();
+        for path in [flattened, &whole] {
+            let dump = Dump::open(path).unwrap();
+            assert_eq!(dump.format().flattened, path == flattened);
+            assert_eq!(matches!(dump.format().kind, Kind::Elf), port == "elf");
+            saved.check_elf(path);
+            check_kernel(saved, &dump);
+            check_memory(saved, &dump);
+        }
+        let piped = Dump::from_reader(port, File::open(flattened).unwrap()).unwrap();
+        assert!(piped.format().flattened);
+        check_memory(saved, &piped);
+        assert_eq!(piped.device_dumps().filter(|each| each.is_ok()).count(), 2);
+    }
+}
+
+fn vmcoredd_reads_a_split_set(series: Series) {
+    let saved = saved(series);
+    let parts = ["set.0", "set.1", "set.2"].map(|name| saved.new_file(name));
+    let [first, second, third] = &parts;
+    saved.makedumpfile(&["--split", "-l", "-d", "31"], &[first, second, third]);
+    let dump = Dump::open_split(second, [first, third]).unwrap();
+    check_memory(saved, &dump);
+    check_kernel(saved, &dump);
+    parts.iter().for_each(|part| saved.check_elf(part));
+    // How much goes into which file is makedumpfile's choice.
+    let sizes = parts.iter().map(|part| Dump::open(part).unwrap().memory().size().unwrap());
+    assert_eq!(sizes.sum::<u64>(), dump.memory().size().unwrap());
+}
+
 fn makedumpfile_reads_a_copy(series: Series) {
     let saved = saved(series);
     for (name, options) in [("copy.zlib", ["-c", "-d", "31"]), ("copy.lzo", ["-l", "-d", "31"])] {
@@ -213,6 +278,8 @@ fn kernel_text(path: &Path) -> [u8; 8] {
 
 system_tests::on_each_kernel! {
     vmcoredd_reads_a_copy
+    vmcoredd_reads_what_makedumpfile_saves
+    vmcoredd_reads_a_split_set
     makedumpfile_saves_from_the_crash_kernel
     makedumpfile_reads_a_copy
     makedumpfile_splits_and_reassembles

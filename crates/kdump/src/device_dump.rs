@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The device dumps of a dump.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 
 use vmcore::device_dump::{NAME_SIZE, is_device_dump};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
-use crate::{Error, Fault, Note, Notes};
+use crate::{Error, Note, Notes, sparse};
 
 /// How many bytes are copied at a time.
 const BUFFER_SIZE: usize = 1 << 16;
 
 /// The device dumps of a dump, in the order of the file.
 ///
-/// Ends behind the first error.
+/// Errors come in between, behind a damaged dump if it is one of these; see
+/// [`Notes`].
 #[derive(Debug, Clone)]
 pub struct DeviceDumps<'a> {
     source: &'a Source,
@@ -28,16 +30,17 @@ impl<'a> DeviceDumps<'a> {
         Self { source, notes, count: 0 }
     }
 
-    fn read(&self, note: &Note) -> Result<DeviceDump<'a>, Error> {
-        let mut name = [0; NAME_SIZE];
-        self.source.read(note.desc_offset(), &mut name)?;
-        Ok(DeviceDump {
+    fn found(&mut self, note: &Note) -> DeviceDump<'a> {
+        let index = self.count;
+        self.count += 1;
+        DeviceDump {
             source: self.source,
-            index: self.count,
-            name,
+            index,
+            name: note.desc_start(),
             offset: note.desc_offset() + NAME_SIZE as u64,
             length: u64::from(note.header.desc_size).saturating_sub(NAME_SIZE as u64),
-        })
+            available: note.available().saturating_sub(NAME_SIZE as u64),
+        }
     }
 }
 
@@ -45,14 +48,19 @@ impl<'a> Iterator for DeviceDumps<'a> {
     type Item = Result<DeviceDump<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let wanted = |note: &Result<Note, Error>| !matches!(note, Ok(note) if !is_device_dump(&note.header, note.owner()));
-        let note = self.notes.find(wanted)?;
-        let device_dump = note.and_then(|note| self.read(&note));
-        self.count += 1;
-        if device_dump.is_err() {
-            self.notes.stop();
+        loop {
+            match self.notes.next()? {
+                Err(error) => return Some(Err(error)),
+                // Of one whose name is cut off there is nothing to show.
+                Ok(note)
+                    if is_device_dump(&note.header, note.owner())
+                        && note.available() >= NAME_SIZE as u64 =>
+                {
+                    return Some(Ok(self.found(&note)));
+                }
+                Ok(_) => {}
+            }
         }
-        Some(device_dump)
     }
 }
 
@@ -64,6 +72,7 @@ pub struct DeviceDump<'a> {
     name: [u8; NAME_SIZE],
     offset: u64,
     length: u64,
+    available: u64,
 }
 
 impl<'a> DeviceDump<'a> {
@@ -93,18 +102,48 @@ impl<'a> DeviceDump<'a> {
         self.length
     }
 
-    /// Its payload, to be read from the start.
+    /// How many bytes of its payload stand in the file: fewer than
+    /// [`length`](Self::length) when it is damaged.
     #[must_use]
-    pub fn reader(&self) -> Payload<'a> {
-        Payload { source: self.source, offset: self.offset, left: self.length }
+    pub fn available(&self) -> u64 {
+        self.available
     }
 
-    /// Writes its payload to `to`.
+    /// Whether the file has all of its payload.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.available == self.length
+    }
+
+    /// As much of its payload as there is, to be read from the start.
+    #[must_use]
+    pub fn reader(&self) -> Payload<'a> {
+        self.part(0, self.available)
+    }
+
+    /// `length` bytes of its payload from `start` on, or as many as there are.
+    #[must_use]
+    pub fn part(&self, start: u64, length: u64) -> Payload<'a> {
+        let start = start.min(self.available);
+        let left = length.min(self.available - start);
+        Payload { source: self.source, offset: self.offset + start, left }
+    }
+
+    /// Writes as much of its payload as there is to `to`.
     ///
     /// # Errors
     /// [`CopyError`], by which side failed.
     pub fn copy_to(&self, to: &mut impl Write) -> Result<(), CopyError> {
-        self.read_all(|part| to.write_all(part).map_err(CopyError::Write))
+        self.reader().for_each(|part| to.write_all(part).map_err(CopyError::Write))
+    }
+
+    /// Writes as much of its payload as there is to `to`, an empty file, with holes
+    /// where there are blocks of zeros; `progress` is told how many bytes are done.
+    ///
+    /// # Errors
+    /// [`CopyError`], by which side failed.
+    pub fn copy_to_file(&self, to: &File, progress: impl FnMut(u64)) -> Result<(), CopyError> {
+        sparse::copy(self.source, self.offset, self.available, to, 0, progress)
     }
 
     /// CRC-32C of its payload, as [`Record::crc32c`](crate::Record::crc32c) has it:
@@ -113,28 +152,22 @@ impl<'a> DeviceDump<'a> {
     /// # Errors
     /// [`Error`] when the payload cannot be read.
     pub fn crc32c(&self) -> Result<u32, Error> {
-        let mut crc = 0;
-        self.read_all(|part| {
+        self.crc32c_with_progress(|_| {})
+    }
+
+    /// As [`crc32c`](Self::crc32c); `progress` is told how many bytes are done.
+    ///
+    /// # Errors
+    /// [`Error`] when the payload cannot be read.
+    pub fn crc32c_with_progress(&self, mut progress: impl FnMut(u64)) -> Result<u32, Error> {
+        let (mut crc, mut done) = (0, 0);
+        self.reader().for_each(|part| {
             crc = crc32c::crc32c_append(crc, part);
+            done += part.len() as u64;
+            progress(done);
             Ok::<_, Error>(())
         })?;
         Ok(crc)
-    }
-
-    /// Gives its payload to `take`, part by part.
-    fn read_all<E: From<Error>>(
-        &self,
-        mut take: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut payload = self.reader();
-        let mut buffer = vec![0; BUFFER_SIZE];
-        loop {
-            let part = payload.next(&mut buffer)?;
-            if part.is_empty() {
-                return Ok(());
-            }
-            take(part)?;
-        }
     }
 }
 
@@ -160,6 +193,21 @@ pub struct Payload<'a> {
 }
 
 impl Payload<'_> {
+    /// Gives what is left to `take`, part by part.
+    fn for_each<E: From<Error>>(
+        mut self,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut buffer = vec![0; BUFFER_SIZE];
+        loop {
+            let part = self.next(&mut buffer)?;
+            if part.is_empty() {
+                return Ok(());
+            }
+            take(part)?;
+        }
+    }
+
     /// The next bytes, as many as fit into `to`; none at the end.
     fn next<'b>(&mut self, to: &'b mut [u8]) -> Result<&'b [u8], Error> {
         let wanted = self.left.min(to.len() as u64);
@@ -168,8 +216,7 @@ impl Payload<'_> {
         let length = part.len() as u64;
         if length < wanted {
             let at = self.offset + length;
-            let error = vmcore::Error::new(at, "payload", "more bytes", self.left - length);
-            return Err(self.source.error(Fault::Content(error)));
+            return Err(self.source.wrong(at, "payload", "more bytes", self.left - length));
         }
         self.offset += length;
         self.left -= length;

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{EscapedPath, Foreign};
+use crate::EscapedPath;
 
 /// Why a dump cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -16,12 +16,27 @@ pub struct Error {
     pub fault: Fault,
 }
 
+impl Error {
+    /// Where in the file, in bytes; `None` when it could not be opened.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        match &self.fault {
+            Fault::Open(_) | Fault::Spool(_) | Fault::NoMemory { .. } => None,
+            Fault::Read { offset, .. } | Fault::Page { offset, .. } => Some(*offset),
+            Fault::Content(error) => Some(error.offset),
+        }
+    }
+}
+
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// It cannot be opened.
     #[error("cannot open: {0}")]
     Open(io::Error),
+    /// It is a pipe, and cannot be copied to a temporary file.
+    #[error("cannot copy it to a temporary file: {0}")]
+    Spool(io::Error),
     /// It cannot be read.
     #[error("offset {offset:#x}: cannot read: {error}")]
     Read {
@@ -30,9 +45,24 @@ pub enum Fault {
         /// What the system says.
         error: io::Error,
     },
-    /// It is a dump, but in a format that is not read.
-    #[error("offset 0x0: file format: expected an ELF vmcore, found {0}")]
-    Foreign(Foreign),
+    /// A compressed page does not decompress.
+    #[error("offset {offset:#x}: page: expected {expected} of {codec} data, found {found}")]
+    Page {
+        /// Where the compressed data stand, in bytes.
+        offset: u64,
+        /// How they are compressed.
+        codec: &'static str,
+        /// How many bytes they must give, in words.
+        expected: String,
+        /// What is wrong with them.
+        found: String,
+    },
+    /// There is no such memory in the dump.
+    #[error("physical address {physical:#x}: not in the dump")]
+    NoMemory {
+        /// The physical address.
+        physical: u64,
+    },
     /// Something in it is not as it must be, or not there.
     #[error("{0}")]
     Content(vmcore::Error),

@@ -3,49 +3,108 @@
 
 use std::fmt;
 
-use vmcore::elf::FILE_HEADER_MAX;
+use vmcore::elf::{Class, Endian, FILE_HEADER_MAX};
 
-use crate::elf;
+use crate::Error;
+use crate::codec::Codec;
+use crate::compressed::{self, Compressed};
+use crate::elf::Elf;
 use crate::notes::NoteArea;
 use crate::source::Source;
-use crate::{Error, Fault};
 
-/// A dump format that is told apart, but not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Foreign {
-    /// What makedumpfile writes unless told otherwise.
-    KdumpCompressed,
-    /// What makedumpfile writes to a pipe (`-F`).
-    Flattened,
+/// What is read differently.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    Elf(Elf),
+    Compressed(Box<Compressed>),
 }
 
-/// What the files of each format start with.
-const SIGNATURES: [(&[u8], Foreign); 3] = [
-    (b"KDUMP   ", Foreign::KdumpCompressed),
-    (b"DISKDUMP", Foreign::KdumpCompressed),
-    (b"makedumpfile\0", Foreign::Flattened),
-];
+/// The format of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// How it is laid out.
+    pub kind: Kind,
+    /// Width of addresses in its headers, in bits: 32 or 64.
+    pub bits: u32,
+    /// Byte order of its headers.
+    pub endian: Endian,
+    /// It is a stream as `makedumpfile -F` writes it, whose parts must be put in order.
+    pub flattened: bool,
+}
 
-impl fmt::Display for Foreign {
+/// How a dump is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An ELF core file.
+    Elf,
+    /// A kdump-compressed dump of makedumpfile.
+    Compressed {
+        /// Version of its headers, 1 to 6.
+        version: u32,
+        /// How its pages are compressed; `None` when it names several ways.
+        codec: Option<Codec>,
+        /// It is one of a split set.
+        split: bool,
+    },
+}
+
+impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::KdumpCompressed => {
-                "a kdump-compressed dump (makedumpfile -E saves ELF vmcores instead)"
+        let name = match self.kind {
+            Kind::Elf => "ELF vmcore",
+            Kind::Compressed { .. } => "kdump-compressed dump",
+        };
+        let order = match self.endian {
+            Endian::Little => "little-endian",
+            Endian::Big => "big-endian",
+        };
+        write!(f, "{name}, {} bits, {order}", self.bits)?;
+        if let Kind::Compressed { version, codec, split } = self.kind {
+            let codec = codec.map_or("several codecs", Codec::name);
+            write!(f, ", version {version}, {codec}")?;
+            if split {
+                f.write_str(", one of a split set")?;
             }
-            Self::Flattened => {
-                "a flattened dump (makedumpfile -R FILE < FLATTENED makes a file of it)"
-            }
-        })
+        }
+        if self.flattened { f.write_str(", flattened") } else { Ok(()) }
     }
 }
 
-/// Where the notes of `source` stand.
-pub(crate) fn notes(source: &Source) -> Result<NoteArea, Error> {
-    let mut buffer = [0; FILE_HEADER_MAX];
-    let start = source.read(0, &mut buffer)?;
-    let foreign = SIGNATURES.iter().find(|(signature, _)| start.starts_with(signature));
-    match foreign {
-        Some((_, format)) => Err(source.error(Fault::Foreign(*format))),
-        None => elf::notes(source, start),
+impl Layout {
+    /// Reads the headers of `source`; gives where its notes stand, too.
+    pub fn open(source: &Source) -> Result<(Self, NoteArea), Error> {
+        let mut buffer = [0; FILE_HEADER_MAX];
+        let start = source.read(0, &mut buffer)?;
+        if start.starts_with(&compressed::SIGNATURE) {
+            let (compressed, notes) = Compressed::open(source)?;
+            return Ok((Self::Compressed(Box::new(compressed)), notes));
+        }
+        if let Some(first) = start.first_chunk::<4>().filter(|first| *first != b"\x7fELF") {
+            let expected = "ELF, KDUMP or makedumpfile, as a vmcore or dump starts";
+            let found = u32::from_be_bytes(*first).into();
+            return Err(source.wrong(0, "file format", expected, found));
+        }
+        let (elf, notes) = Elf::open(source, start)?;
+        Ok((Self::Elf(elf), notes))
+    }
+
+    pub fn format(&self, source: &Source) -> Format {
+        let flattened = source.is_flattened();
+        match self {
+            Self::Elf(elf) => {
+                let encoding = elf.header.encoding;
+                let bits = if encoding.class == Class::Elf32 { 32 } else { 64 };
+                Format { kind: Kind::Elf, bits, endian: encoding.endian, flattened }
+            }
+            Self::Compressed(compressed) => {
+                let header = &compressed.header;
+                let kind = Kind::Compressed {
+                    version: header.version,
+                    codec: header.codec,
+                    split: header.split.is_some(),
+                };
+                Format { kind, bits: header.bits(), endian: header.endian, flattened }
+            }
+        }
     }
 }

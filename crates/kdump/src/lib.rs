@@ -2,12 +2,13 @@
 //! Reads the dumps of crashed kernels.
 //!
 //! A dump may be larger than memory, and so may one note of it: nothing is read
-//! that is not asked for, and no length that a file claims is allocated, but that of
-//! the manifest, which is 16 MiB at most.
+//! that is not asked for, and no length that a file claims is allocated, but those of
+//! the manifest, of VMCOREINFO and of a page, which are bounded.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), kdump::Error> {
 //! let dump = kdump::Dump::open("/proc/vmcore")?;
+//! println!("{}", dump.format());
 //! for device_dump in dump.device_dumps() {
 //!     let device_dump = device_dump?;
 //!     println!("{} {}", kdump::Escaped(device_dump.name()), device_dump.length());
@@ -16,29 +17,63 @@
 //! # }
 //! ```
 //!
-//! ELF vmcores are read, of both classes and byte orders. The other formats that
-//! dumps come in are told apart, so that an [`Error`] can name them.
+//! Read are
+//!
+//! - ELF vmcores of both classes and byte orders: `/proc/vmcore` itself, copies of it,
+//!   what `makedumpfile -E` writes,
+//! - kdump-compressed dumps, versions 1 to 6, of machines of 32 and 64 bits and both
+//!   byte orders, with pages compressed by zlib, LZO, Snappy and Zstandard,
+//! - split sets of the latter ([`Dump::open_split`]),
+//! - flattened streams of both (`makedumpfile -F`), as files and from pipes. Of a pipe,
+//!   a temporary file is made first.
+//!
+//! Memory is read by its physical address:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), kdump::Error> {
+//! let dump = kdump::Dump::open("vmcore")?;
+//! let mut page = vec![0; 4096];
+//! dump.memory().read(0x10_0000, &mut page)?;
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
+mod attach;
+mod codec;
+mod compressed;
 mod device_dump;
 mod elf;
 mod error;
 mod escaped;
+mod flattened;
 mod format;
 mod manifest;
+mod memory;
 mod notes;
 mod source;
+mod sparse;
+mod vmcoreinfo;
 
+pub use attach::{AttachError, Attached, NewDump, NewPayload};
+pub use codec::Codec;
 pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
 pub use error::{Error, Fault};
 pub use escaped::{Escaped, EscapedPath};
-pub use format::Foreign;
+pub use format::{Format, Kind};
 pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};
+pub use memory::Memory;
 pub use notes::{Note, Notes};
+pub use vmcore::device_dump::{Name, NameError};
+pub use vmcore::elf::Endian;
 pub use vmcore::manifest::Renamed;
+pub use vmcoreinfo::VmcoreInfo;
 
+use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 
+use format::Layout;
 use notes::NoteArea;
 use source::Source;
 
@@ -46,25 +81,143 @@ use source::Source;
 #[derive(Debug)]
 pub struct Dump {
     source: Source,
+    layout: Layout,
     notes: NoteArea,
+    /// The other files of a split set.
+    others: Vec<Dump>,
 }
 
 impl Dump {
     /// Opens the dump at `path` and reads its headers.
     ///
+    /// What is wrong with them, but for the very first, keeps nobody from reading the
+    /// rest: the errors come with the [`notes`](Self::notes).
+    ///
     /// # Errors
-    /// [`Error`] when there is no such file, it is no ELF vmcore, or its headers
-    /// are not whole.
+    /// [`Error`] when there is no such file, it is no dump, or its first header is not
+    /// whole.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let source = Source::open(path.as_ref())?;
-        let notes = format::notes(&source)?;
-        Ok(Self { source, notes })
+        Self::of_source(Source::open(path.as_ref())?)
+    }
+
+    /// Copies the dump that comes out of `from` to a temporary file in `TMPDIR`, and
+    /// opens that; errors call it `name`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and when it cannot be copied.
+    pub fn from_reader(name: impl AsRef<Path>, from: impl Read) -> Result<Self, Error> {
+        Self::of_source(Source::spool(name.as_ref(), from)?)
+    }
+
+    /// Opens the files of a split set (`makedumpfile --split`), in any order: notes are
+    /// those of the first, memory is that of all.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and when one of several is not of a split set, or they
+    /// are of different dumps.
+    pub fn open_split<P: AsRef<Path>>(
+        first: impl AsRef<Path>,
+        others: impl IntoIterator<Item = P>,
+    ) -> Result<Self, Error> {
+        let mut dump = Self::open(first)?;
+        dump.others = others.into_iter().map(Self::open).collect::<Result<_, _>>()?;
+        if !dump.others.is_empty() {
+            for part in std::iter::once(&dump).chain(&dump.others) {
+                part.check_same_set(&dump)?;
+            }
+        }
+        Ok(dump)
+    }
+
+    fn of_source(source: Source) -> Result<Self, Error> {
+        let (layout, notes) = Layout::open(&source)?;
+        Ok(Self { source, layout, notes, others: Vec::new() })
+    }
+
+    fn check_same_set(&self, first: &Self) -> Result<(), Error> {
+        let (Layout::Compressed(this), Layout::Compressed(first)) = (&self.layout, &first.layout)
+        else {
+            return Err(self.source.wrong(0, "file format", "kdump-compressed, of a split set", 0));
+        };
+        let (this, first) = (&this.header, &first.header);
+        let wrong = |field, expected, found| Err(self.source.wrong(0, field, expected, found));
+        if this.split.is_none() {
+            return wrong("split", "1, as in all files of a set", 0);
+        }
+        if (this.block_size, this.pages_end) != (first.block_size, first.pages_end) {
+            return wrong("max_mapnr", "that of the set's first file", this.pages_end);
+        }
+        Ok(())
     }
 
     /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.source.path()
+    }
+
+    /// Its format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.layout.format(&self.source)
+    }
+
+    /// Its size in bytes, as stated when it was opened; of a flattened stream, that of
+    /// the dump in it.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.source.stated_length()
+    }
+
+    /// The dead machine's instruction set, as `uname -m` gives it, or as ELF numbers it
+    /// where that has no name here.
+    #[must_use]
+    pub fn machine(&self) -> Cow<'_, [u8]> {
+        match &self.layout {
+            Layout::Elf(elf) => match machine_name(elf.header.machine) {
+                Some(name) => Cow::Borrowed(name.as_bytes()),
+                None => Cow::Owned(format!("ELF machine {}", elf.header.machine).into_bytes()),
+            },
+            Layout::Compressed(compressed) => Cow::Borrowed(compressed.header.machine()),
+        }
+    }
+
+    /// The dead kernel's release (`uname -r`): as VMCOREINFO has it, or a kdump-compressed
+    /// dump's header.
+    ///
+    /// # Errors
+    /// Those of [`vmcoreinfo`](Self::vmcoreinfo).
+    pub fn release(&self) -> Result<Option<Vec<u8>>, Error> {
+        if let Layout::Compressed(compressed) = &self.layout
+            && !compressed.header.release().is_empty()
+        {
+            return Ok(Some(compressed.header.release().to_vec()));
+        }
+        Ok(self.vmcoreinfo()?.and_then(|info| info.get("OSRELEASE").map(<[u8]>::to_vec)))
+    }
+
+    /// When the kernel crashed, in seconds since 1970: as VMCOREINFO has it, or as a
+    /// kdump-compressed dump's header says when it was written.
+    ///
+    /// # Errors
+    /// Those of [`vmcoreinfo`](Self::vmcoreinfo).
+    pub fn time(&self) -> Result<Option<u64>, Error> {
+        let crashed = self.vmcoreinfo()?.and_then(|info| info.number("CRASHTIME"));
+        Ok(crashed.or(match &self.layout {
+            Layout::Compressed(compressed) => Some(compressed.header.written).filter(|at| *at > 0),
+            Layout::Elf(_) => None,
+        }))
+    }
+
+    /// What was left out of a kdump-compressed dump, as makedumpfile's `-d` has it: 1
+    /// for pages of zeros, 2 and 4 for caches, 8 for user data, 16 for free pages, or a
+    /// sum of these.
+    #[must_use]
+    pub fn dump_level(&self) -> Option<u32> {
+        match &self.layout {
+            Layout::Compressed(compressed) => Some(compressed.header.dump_level),
+            Layout::Elf(_) => None,
+        }
     }
 
     /// Its notes, in the order of the file, without their descs.
@@ -79,13 +232,60 @@ impl Dump {
         DeviceDumps::new(&self.source, self.notes())
     }
 
-    /// What became of every collection, where the file says so: the first note of
-    /// the owner `VMCOREDD` and the type 0x701. See [`vmcore::manifest`].
+    /// What became of every collection, where the file says so: the notes of the owner
+    /// `VMCOREDD` and the type 0x701. See [`vmcore::manifest`].
     ///
     /// # Errors
-    /// [`Error`] when a note before it is not whole, it cannot be read, or it is
-    /// longer than 16 MiB.
+    /// [`Error`] when one cannot be read, or they are longer than 16 MiB. Damage
+    /// elsewhere is no error here.
     pub fn manifest(&self) -> Result<Option<Manifest>, Error> {
         Manifest::find(&self.source, self.notes())
     }
+
+    /// What the dead kernel said of itself, if the dump has it.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be read, or is longer than 64 KiB.
+    pub fn vmcoreinfo(&self) -> Result<Option<VmcoreInfo>, Error> {
+        let named = self.notes().flatten().find(|note| note.owner() == b"VMCOREINFO");
+        let of_note = named.map(|note| (note.desc_offset(), note.header.desc_size.into()));
+        let of_header = || match &self.layout {
+            Layout::Compressed(compressed) => compressed.header.vmcoreinfo,
+            Layout::Elf(_) => None,
+        };
+        let Some((offset, size)) = of_note.or_else(of_header) else {
+            return Ok(None);
+        };
+        if size > vmcoreinfo::TEXT_MAX {
+            return Err(self.source.wrong(offset, "size of VMCOREINFO", "at most 64 KiB", size));
+        }
+        let mut text = vec![0; size as usize];
+        self.source.read_whole(offset, &mut text, "VMCOREINFO")?;
+        Ok(Some(VmcoreInfo::new(text)))
+    }
+
+    /// Its memory, by physical addresses; of a split set, that of all files.
+    #[must_use]
+    pub fn memory(&self) -> Memory<'_> {
+        Memory::new(self, &self.others)
+    }
+}
+
+/// The name of an ELF `e_machine` (`include/uapi/linux/elf-em.h`), as `uname -m` has it.
+fn machine_name(machine: u16) -> Option<&'static str> {
+    Some(match machine {
+        3 => "i686",
+        8 => "mips",
+        20 => "ppc",
+        21 => "ppc64",
+        22 => "s390x",
+        40 => "arm",
+        43 => "sparc64",
+        50 => "ia64",
+        62 => "x86_64",
+        183 => "aarch64",
+        243 => "riscv64",
+        258 => "loongarch64",
+        _ => return None,
+    })
 }

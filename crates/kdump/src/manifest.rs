@@ -10,11 +10,11 @@ use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
-use crate::{DeviceDump, Error, Fault, Note, Notes};
+use crate::{DeviceDump, Error, Note, Notes};
 
 /// The longest text that is read, in bytes. One of thousands of collections has
 /// a tenth of that.
-const TEXT_MAX: u32 = 16 << 20;
+const TEXT_MAX: u64 = 16 << 20;
 
 /// What became of every collection, as the note behind the device dumps tells.
 ///
@@ -22,51 +22,61 @@ const TEXT_MAX: u32 = 16 << 20;
 /// it is checked against the rest of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
+    version: Option<u64>,
+    unrecorded: Option<u64>,
+    /// The records.
     text: Vec<u8>,
 }
 
 impl Manifest {
-    /// The first manifest among `notes`.
+    /// All manifests among `notes`, one behind the other: that of the crash kernel,
+    /// and one for each time dumps were attached.
     pub(crate) fn find(source: &Source, notes: Notes<'_>) -> Result<Option<Self>, Error> {
-        for note in notes {
-            let note = note?;
+        let mut found = None::<Self>;
+        // What is wrong with other notes is told where these are listed.
+        for note in notes.flatten() {
             if note.header.note_type == NT_MANIFEST && note.owner() == until_zero(&OWNER) {
-                return Self::read(source, &note).map(Some);
+                found.get_or_insert_with(Self::default).append(source, &note)?;
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
-    fn read(source: &Source, note: &Note) -> Result<Self, Error> {
+    /// Reads one more; of a damaged one, what there is.
+    fn append(&mut self, source: &Source, note: &Note) -> Result<(), Error> {
         let size = note.header.desc_size;
-        let wrong = |offset, field, expected, found| {
-            let error = vmcore::Error::new(offset, field, expected, found);
-            source.error(Fault::Content(error))
-        };
-        if size > TEXT_MAX {
+        let before = self.text.len() as u64;
+        if before + u64::from(size) > TEXT_MAX {
+            let at = note.offset + 4;
             let expected = "at most 16 MiB";
-            return Err(wrong(note.offset + 4, "n_descsz of the manifest", expected, size.into()));
+            return Err(source.wrong(at, "n_descsz of the manifest", expected, size.into()));
         }
-        let mut text = vec![0; size as usize];
-        let length = source.read(note.desc_offset(), &mut text)?.len() as u64;
-        if length < size.into() {
-            let left = u64::from(size) - length;
-            return Err(wrong(note.desc_offset() + length, "manifest", "more bytes", left));
+        let mut text = vec![0; note.available() as usize];
+        source.read_whole(note.desc_offset(), &mut text, "manifest")?;
+        let (head, records) = manifest::split(&text);
+        self.version = self.version.or(head.number("VERSION"));
+        let more = head.number("UNRECORDED");
+        if let Some(more) = more {
+            self.unrecorded = Some(self.unrecorded.unwrap_or_default().saturating_add(more));
         }
-        Ok(Self { text })
+        self.text.extend_from_slice(records.text());
+        if self.text.last().is_some_and(|last| *last != b'\n') {
+            self.text.push(b'\n');
+        }
+        Ok(())
     }
 
     /// Version of the format; so far there is 1.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
-        self.head().number("VERSION")
+        self.version
     }
 
     /// How many collections have no record, for want of memory; `None` when it does
     /// not say so.
     #[must_use]
     pub fn unrecorded(&self) -> Option<u64> {
-        self.head().number("UNRECORDED")
+        self.unrecorded
     }
 
     /// A record for each collection, in the order of the manifest.
@@ -98,10 +108,6 @@ impl Manifest {
             }
         }
         matched
-    }
-
-    fn head(&self) -> Lines<'_> {
-        manifest::split(&self.text).0
     }
 }
 
@@ -140,6 +146,11 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
         self.0.get("NAME").unwrap_or_default()
+    }
+
+    /// All its keys and values, in the order of the manifest.
+    pub fn lines(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.0.pairs()
     }
 
     /// How its name differs from what the driver asked for.

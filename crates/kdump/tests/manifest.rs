@@ -109,7 +109,7 @@ fn every_status_has_its_word() {
 }
 
 #[test]
-fn the_first_note_of_that_owner_and_type_is_it() {
+fn every_note_of_that_owner_and_type_counts() {
     let foreign = empty()
         .note(Note::new("CORE", 0x701, b"NAME=core\n".to_vec()))
         .note(Note::new("VMCOREDDX", 0x701, b"NAME=longer\n".to_vec()))
@@ -122,7 +122,7 @@ fn the_first_note_of_that_owner_and_type_is_it() {
         .separate_notes();
     let found = manifest(&several).expect("readable").expect("there");
     let names: Vec<_> = found.records().map(|record| record.name().to_vec()).collect();
-    assert_eq!(names, [b"first"]);
+    assert_eq!(names, [&b"first"[..], b"second"]);
 }
 
 #[test]

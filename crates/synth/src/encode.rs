@@ -52,10 +52,17 @@ impl Encoder {
 
     /// An address, offset or size: as wide as the class.
     pub fn address(&mut self, value: u64) -> &mut Self {
-        match (self.class, self.endian) {
-            (Class::Elf32, _) => self.word(u32::try_from(value).expect("fits a 32-bit file")),
-            (Class::Elf64, Endian::Little) => self.raw(&value.to_le_bytes()),
-            (Class::Elf64, Endian::Big) => self.raw(&value.to_be_bytes()),
+        match self.class {
+            Class::Elf32 => self.word(u32::try_from(value).expect("fits a 32-bit file")),
+            Class::Elf64 => self.wide(value),
+        }
+    }
+
+    /// Eight bytes, whatever the class.
+    pub fn wide(&mut self, value: u64) -> &mut Self {
+        match self.endian {
+            Endian::Little => self.raw(&value.to_le_bytes()),
+            Endian::Big => self.raw(&value.to_be_bytes()),
         }
     }
 

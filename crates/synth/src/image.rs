@@ -6,7 +6,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::Content;
+use crate::encode::Encoder;
+use crate::{Class, Content, Endian};
 
 /// Bytes generated at a time where a large piece is written to disk.
 const CHUNK: usize = 1 << 20;
@@ -48,6 +49,39 @@ impl Image {
         assert!(offset + bytes.len() as u64 <= self.length, "behind the end");
         self.pieces.push((offset, bytes.to_vec().into()));
         self
+    }
+
+    /// As a flattened stream (`makedumpfile -F`), in records of `record` bytes at most.
+    ///
+    /// As makedumpfile does it, the start is written twice: first as zeros, and at the
+    /// end as it is. What is on top of the rest (damage) is in it.
+    #[must_use]
+    pub fn flattened(&self, record: usize) -> Self {
+        let file = self.to_vec();
+        let mut stream = Self::default();
+        let mut start = Encoder::new(Class::Elf64, Endian::Big);
+        start.raw(b"makedumpfile").zeros_to(16).wide(1).wide(1).zeros_to(4096);
+        stream.push(start.bytes.into());
+        let mut put = |offset: u64, data: &[u8]| {
+            let mut header = Encoder::new(Class::Elf64, Endian::Big);
+            header.wide(offset).wide(data.len() as u64).raw(data);
+            stream.push(header.bytes.into());
+        };
+        let first = record.min(file.len());
+        put(0, &vec![0; first]);
+        for (index, data) in file[first..].chunks(record).enumerate() {
+            put((first + index * record) as u64, data);
+        }
+        // In two parts, which are not those in which it was zero.
+        let (one, other) = file[..first].split_at(first / 3);
+        put(one.len() as u64, other);
+        if !one.is_empty() {
+            put(0, one);
+        }
+        let mut end = Encoder::new(Class::Elf64, Endian::Big);
+        end.wide(u64::MAX).wide(u64::MAX);
+        stream.push(end.bytes.into());
+        stream
     }
 
     /// The whole file in memory.

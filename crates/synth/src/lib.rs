@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes ELF vmcores for tests.
+//! Makes the dumps of crashed kernels for tests: ELF vmcores, kdump-compressed dumps,
+//! flattened streams and split sets of them.
 //!
-//! Written from the ELF specification and `fs/proc/vmcore.c`, and on purpose
-//! without a line of the code that reads vmcores: a wrong idea in a reader must
-//! not be tested against itself.
+//! Written from the ELF specification, `fs/proc/vmcore.c` and makedumpfile's headers,
+//! and on purpose without a line of the code that reads dumps: a wrong idea in a reader
+//! must not be tested against itself.
 //!
 //! ```
 //! use synth::{Class, Endian, Note, Vmcore};
@@ -21,12 +22,14 @@
 mod content;
 mod encode;
 mod image;
+mod kdump;
 mod note;
 mod vmcore;
 
 pub use content::Content;
 pub use encode::{Class, Endian};
 pub use image::Image;
+pub use kdump::{Compression, Kdump, Width};
 pub use note::{DumpStyle, Note};
 pub use vmcore::{Load, Vmcore};
 

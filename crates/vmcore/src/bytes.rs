@@ -28,7 +28,9 @@ macro_rules! numbers {
     ($($number:ty: $get:ident, $put:ident;)+) => {
         impl Endian {
             $(
-                pub(crate) fn $get(self, bytes: &[u8], at: usize) -> Option<$number> {
+                #[doc = concat!("The `", stringify!($number), "` at `at`; `None` when it ends behind `bytes`.")]
+                #[must_use]
+                pub fn $get(self, bytes: &[u8], at: usize) -> Option<$number> {
                     let raw = array(bytes, at)?;
                     Some(match self {
                         Self::Little => <$number>::from_le_bytes(raw),
@@ -36,7 +38,8 @@ macro_rules! numbers {
                     })
                 }
 
-                pub(crate) fn $put(self, bytes: &mut [u8], at: usize, value: $number) -> Option<()> {
+                #[doc = concat!("Puts the `", stringify!($number), "` `value` at `at`; `None` when it would end behind `bytes`.")]
+                pub fn $put(self, bytes: &mut [u8], at: usize, value: $number) -> Option<()> {
                     let raw = match self {
                         Self::Little => value.to_le_bytes(),
                         Self::Big => value.to_be_bytes(),

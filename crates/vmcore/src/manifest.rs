@@ -384,6 +384,14 @@ impl<'a> Lines<'a> {
         lines(self.0).find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
     }
 
+    /// Each key with its value; a line without `=` is left out.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        lines(self.0).filter_map(|line| {
+            let (key, rest) = line.split_at_checked(line.iter().position(|byte| *byte == b'=')?)?;
+            Some((key, rest.get(1..)?))
+        })
+    }
+
     /// The value of `key`, a decimal number.
     #[must_use]
     pub fn number(&self, key: &str) -> Option<u64> {
@@ -419,6 +427,14 @@ pub fn split(text: &[u8]) -> (Lines<'_>, Records<'_>) {
 pub struct Records<'a> {
     /// Starts with a `NAME` line, or is empty.
     rest: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    /// The text of those that have not come yet.
+    #[must_use]
+    pub fn text(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Records<'a> {

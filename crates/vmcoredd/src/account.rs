@@ -49,6 +49,11 @@ fn without_dump(record: &Record<'_>) -> String {
     parts.join(", ")
 }
 
+/// A value of the manifest as text, fit for a terminal; what is too long is cut.
+pub fn cut(value: &[u8]) -> String {
+    Value(value).to_string()
+}
+
 /// A value of the manifest, fit for a terminal; what is too long is cut.
 struct Value<'a>(&'a [u8]);
 

@@ -1,97 +1,122 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd extract`.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use kdump::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
+use kdump::{CopyError, DeviceDump, Dump, Escaped};
 
-use crate::failure::{Failure, Status, complain};
-use crate::read;
+use crate::failure::{Failure, Status};
+use crate::output::{self, Target};
+use crate::progress;
+use crate::read::{self, Contents};
 
-/// How many names are listed where the one asked for is not there.
-const NAMES_SHOWN: usize = 20;
-
-/// Write the payload of one device dump to a file
+/// Write the payloads of device dumps to files
 ///
-/// If OUT is there already, it is replaced once the payload is written whole.
+/// If a file is there already, it is replaced once the payload is written whole; where
+/// there are zeros it has holes. Of a damaged device dump, what FILE has is written,
+/// and the exit status is 1.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// The vmcore
+    /// The dump; - is standard input
     file: PathBuf,
-    /// Which device dump: its name or index, as `list` shows them.
-    name: OsString,
-    /// Where to write the payload to; - is standard output.
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    /// Which device dump: its name or index, as `list` shows them; not needed where there
+    /// is one alone
+    name: Option<OsString>,
+    /// Extract all of them, into a directory
+    #[arg(short, long, conflicts_with_all = ["name", "output"])]
+    all: bool,
+    /// Where to write the payload to; - is standard output
+    #[arg(short, long, value_name = "OUT", conflicts_with = "directory")]
+    output: Option<PathBuf>,
+    /// Write to files in DIR that are called as the device dumps are, as far as that is
+    /// safe; prints their names. DIR is the current one if neither this nor -o is given.
+    #[arg(short = 'C', long, value_name = "DIR")]
+    directory: Option<PathBuf>,
 }
 
-/// Extracts the device dump asked for.
+/// Extracts the device dumps asked for.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let dump = Dump::open(&arguments.file)?;
-    let device_dump = find(&dump, &arguments.name)?;
-    if arguments.output == Path::new("-") {
-        to_stdout(&device_dump)?;
-    } else {
-        to_file(&device_dump, &arguments.file, &arguments.output)?;
+    let dump = read::open(&arguments.file)?;
+    let contents = Contents::read(&dump);
+    if arguments.all {
+        return extract_all(&dump, &contents, arguments.directory.as_deref());
     }
+    let device_dump = contents.find(&dump, arguments.name.as_deref())?;
+    match &arguments.output {
+        Some(output) if output == Path::new("-") => to_stdout(&device_dump)?,
+        Some(output) => to_file(&dump, &device_dump, output)?,
+        None => {
+            let directory = arguments.directory.as_deref().unwrap_or(Path::new("."));
+            let path = directory.join(file_name(device_dump.name()));
+            to_file(&dump, &device_dump, &path)?;
+            writeln!(io::stdout(), "{}", path.display())?;
+        }
+    }
+    check_whole(&dump, &device_dump)?;
     Ok(Status::Done)
 }
 
-/// The device dump called `wanted`, or else the one of that index.
-fn find<'a>(dump: &'a Dump, wanted: &OsStr) -> Result<DeviceDump<'a>, Failure> {
-    let (device_dumps, error) = read::device_dumps(dump);
-    let is_wanted = |name: &[u8]| {
-        name == wanted.as_bytes() || Escaped(name).to_string().as_bytes() == wanted.as_bytes()
-    };
-    let mut named = device_dumps.iter().filter(|each| is_wanted(each.name()));
-    if let Some(first) = named.next() {
-        let more = named.count();
-        if more > 0 {
-            complain(format_args!(
-                "{}: {} device dumps are named {}; this is the first, index {}",
-                EscapedPath(dump.path()),
-                more + 1,
-                Escaped(first.name()),
-                first.index(),
-            ));
+/// One that is damaged does not keep the others from being extracted.
+fn extract_all(
+    dump: &Dump,
+    contents: &Contents<'_>,
+    directory: Option<&Path>,
+) -> Result<Status, Failure> {
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut stdout = io::stdout().lock();
+    let mut taken = HashSet::new();
+    let mut status = Status::Done;
+    for device_dump in &contents.device_dumps {
+        let name = file_name(device_dump.name());
+        let mut free = name.clone();
+        let mut number = 1;
+        while !taken.insert(free.clone()) {
+            number += 1;
+            free = format!("{name}.{number}");
         }
-        return Ok(*first);
+        let path = directory.join(free);
+        let done = to_file(dump, device_dump, &path).and_then(|()| {
+            writeln!(stdout, "{}", path.display())?;
+            stdout.flush()?;
+            check_whole(dump, device_dump)
+        });
+        match done {
+            Ok(()) => {}
+            // The disk will not have become larger for the next one.
+            Err(failure @ Failure::Output { .. }) => return Err(failure),
+            Err(failure) => status = status.max(failure.report()),
+        }
     }
-    let index = wanted.to_str().and_then(|text| text.parse::<usize>().ok());
-    if let Some(device_dump) = index.and_then(|index| device_dumps.get(index)) {
-        return Ok(*device_dump);
-    }
-    Err(error.map_or_else(
-        || Failure::NotFound {
-            path: dump.path().to_owned(),
-            wanted: Escaped(wanted.as_bytes()).to_string(),
-            others: names(&device_dumps),
-        },
-        Failure::Input,
-    ))
+    Ok(status.max(contents.complain(dump.path())))
 }
 
-/// What there is, in words.
-fn names(device_dumps: &[DeviceDump<'_>]) -> String {
-    if device_dumps.is_empty() {
-        return "it has no device dumps".to_owned();
+fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
+    if device_dump.is_whole() {
+        return Ok(());
     }
-    let shown: Vec<_> = device_dumps
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(|each| Escaped(each.name()).to_string())
-        .collect();
-    let more = match device_dumps.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    Err(Failure::Damaged {
+        path: dump.path().to_owned(),
+        name: Escaped(device_dump.name()).to_string(),
+        available: device_dump.available(),
+        length: device_dump.length(),
+    })
+}
+
+/// The name for a file with the device dump `name`: letters, digits and what is used in
+/// names of devices; all else becomes `_`, and so does a dot at the start.
+fn file_name(name: &[u8]) -> String {
+    let safe = |(at, byte): (usize, &u8)| {
+        // A dash at the start is an option of many commands.
+        let is_safe = byte.is_ascii_alphanumeric() || at > 0 && b".:+=@,#%-".contains(byte);
+        if is_safe { char::from(*byte) } else { '_' }
     };
-    format!("there are: {}{more}", shown.join(", "))
+    let name: String = name.iter().enumerate().map(safe).collect();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
 fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
@@ -103,59 +128,51 @@ fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Writes the payload to `output`, unless that is the `input` it comes from.
-fn to_file(device_dump: &DeviceDump<'_>, input: &Path, output: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::output(output, error);
-    let Ok(existing) = fs::metadata(output) else {
-        return replace(device_dump, output, output, None);
-    };
-    let is_input =
-        |input: fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
-    if fs::metadata(input).is_ok_and(is_input) {
-        return Err(Failure::OutputIsInput(output.to_owned()));
-    }
-    if existing.is_file() {
-        // A link stays a link: what it leads to is replaced.
-        let target = output.canonicalize().map_err(failed)?;
-        return replace(device_dump, &target, output, Some(existing.permissions()));
-    }
-    // A device or a pipe cannot be replaced, only written.
-    let mut file = OpenOptions::new().write(true).open(output).map_err(failed)?;
-    copy(device_dump, &mut file, output)
+/// Writes the payload to `output`, unless that is the file that it comes from.
+fn to_file(dump: &Dump, device_dump: &DeviceDump<'_>, output: &Path) -> Result<(), Failure> {
+    output::write(output, dump.path(), |to, target| copy(device_dump, to, target, output))
 }
 
-/// Puts a file with the payload in the place of `target`, whole or not at all,
-/// with the `permissions` of what stood there.
-fn replace(
+fn copy(
     device_dump: &DeviceDump<'_>,
-    target: &Path,
+    to: &mut File,
+    target: Target,
     output: &Path,
-    permissions: Option<Permissions>,
 ) -> Result<(), Failure> {
-    let failed = |error| Failure::output(output, error);
-    let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
+    let copied = match target {
+        Target::NewFile => {
+            let bar = progress::bar(device_dump.available(), "extracting");
+            let copied = device_dump.copy_to_file(to, |done| bar.set_position(done));
+            bar.finish_and_clear();
+            copied
+        }
+        Target::Stream => device_dump.copy_to(to),
     };
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".vmcoredd-")
-        // As for any file that is created, the umask says who may read it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        // The error itself names the temporary file, which nobody asked for.
-        .map_err(|error| failed(error.kind().into()))?;
-    copy(device_dump, temporary.as_file_mut(), output)?;
-    if let Some(permissions) = permissions {
-        temporary.as_file().set_permissions(permissions).map_err(failed)?;
-    }
-    temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(target).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-fn copy(device_dump: &DeviceDump<'_>, to: &mut File, output: &Path) -> Result<(), Failure> {
-    device_dump.copy_to(to).map_err(|error| match error {
+    copied.map_err(|error| match error {
         CopyError::Read(error) => Failure::Input(error),
         CopyError::Write(error) => Failure::output(output, error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn names_are_safe_for_files() {
+        for (name, expected) in [
+            (&b"cxgb4_0000:02:00.4"[..], "cxgb4_0000:02:00.4"),
+            (b"nic0#2", "nic0#2"),
+            (b"../../etc/passwd", "_._.._etc_passwd"),
+            (b".hidden", "_hidden"),
+            (b"-rf", "_rf"),
+            (b"~root", "_root"),
+            (b"a b\n\x1b[2J", "a_b___2J"),
+            (b"\xff\xfe", "__"),
+            (b"..", "_."),
+            (b"", "unnamed"),
+        ] {
+            assert_eq!(file_name(name), expected);
+        }
+    }
 }

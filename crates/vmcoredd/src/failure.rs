@@ -9,7 +9,7 @@ use kdump::{Escaped, EscapedPath};
 use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// What was asked for is done.
     Done = 0,
@@ -41,7 +41,32 @@ pub enum Failure {
         wanted: String,
         /// What there is instead.
         others: String,
+        /// The status for what is wrong with the file besides.
+        status: Status,
     },
+    /// The file has several device dumps, or none.
+    #[error("{}: which device dump? {others}", EscapedPath(path))]
+    WhichOne {
+        /// The file.
+        path: PathBuf,
+        /// What there is.
+        others: String,
+    },
+    /// A device dump is damaged.
+    #[error("{}: {name}: damaged: {available} of {length} bytes are there", EscapedPath(path))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The device dump, escaped.
+        name: String,
+        /// How many bytes are there.
+        available: u64,
+        /// How many there should be.
+        length: u64,
+    },
+    /// Wrong usage that clap does not see.
+    #[error("{0}")]
+    Usage(String),
     /// The output would take the vmcore's place.
     #[error("{}: is the vmcore itself, expected another output", EscapedPath(.0))]
     OutputIsInput(PathBuf),
@@ -56,6 +81,17 @@ pub enum Failure {
         /// What the system says.
         error: io::Error,
     },
+    /// A file that is to be added cannot be read.
+    #[error("{}: cannot read: {error}", EscapedPath(path))]
+    Blob {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A device dump cannot be added.
+    #[error(transparent)]
+    Payload(kdump::AttachError),
     /// Standard input cannot be read.
     #[error("standard input: cannot read: {0}")]
     Stdin(io::Error),
@@ -102,9 +138,12 @@ impl Failure {
         }
         complain(self);
         match self {
-            Self::NotFound { .. } | Self::Partial { .. } => Status::Negative,
-            Self::OutputIsInput(_) | Self::Name(_) => Status::Usage,
-            Self::Input(_) | Self::Stdin(_) => Status::Input,
+            Self::NotFound { status, .. } => Status::Negative.max(*status),
+            Self::Damaged { .. } | Self::Partial { .. } => Status::Negative,
+            Self::OutputIsInput(_) | Self::Name(_) | Self::WhichOne { .. } | Self::Usage(_) => {
+                Status::Usage
+            }
+            Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
             Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => Status::Output,
         }
     }

@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `vmcoredd`: lists and extracts the device dumps of a vmcore, and adds some.
+//! `vmcoredd`: reads the device dumps of crashed kernels, and adds some.
 #![forbid(unsafe_code)]
 
 mod account;
 mod add;
+mod attach;
+mod diff;
 mod extract;
 mod failure;
+mod generate;
+mod info;
+mod json;
 mod list;
+mod output;
+mod progress;
 mod read;
 mod run;
+mod show;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Lists and extracts the device dumps of a vmcore, and adds some
+/// Reads the device dumps of crashed kernels, and adds some
 ///
-/// A device dump is what a driver saved of its device after the kernel had
-/// crashed. ELF vmcores are read, saved ones as well as /proc/vmcore of the
-/// crash kernel; the memory in them is not read. Where vmcoredd.ko is loaded, `add`
-/// and `run` add what a process knows.
+/// A device dump is what a driver or a command saved of a device after the kernel had
+/// crashed. Read are /proc/vmcore of the crash kernel and what was saved of it: ELF
+/// vmcores and the kdump-compressed dumps of makedumpfile, flattened ones too, as files
+/// and from pipes. The memory in them is not read. Where vmcoredd.ko is loaded, `add` and
+/// `run` add what a process knows; `attach` adds to a file.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment, after_help = AFTER_HELP)]
 struct Arguments {
@@ -30,33 +40,49 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(list::Arguments),
+    Info(info::Arguments),
+    Verify(verify::Arguments),
     Extract(extract::Arguments),
+    Show(show::Arguments),
+    Diff(diff::Arguments),
+    Attach(attach::Arguments),
     Add(add::Arguments),
     Run(run::Arguments),
+    #[command(hide = true)]
+    Generate(generate::Arguments),
 }
 
 const AFTER_HELP: &str = "\
 Examples:
-  vmcoredd list /var/crash/vmcore
-  vmcoredd list /var/crash/*/vmcore
+  vmcoredd list /var/crash/*/dump.*
+  vmcoredd list --json /var/crash/vmcore | jq .dumps
+  vmcoredd verify /var/crash/vmcore
   vmcoredd extract /var/crash/vmcore cxgb4_0000:02:00.4 -o cxgb4.bin
-  vmcoredd extract /proc/vmcore cxgb4_0000:02:00.4 -o - | xz >cxgb4.xz
-  vmcoredd add bmc-log </tmp/bmc-log
+  vmcoredd extract /var/crash/vmcore --all -C dumps/
+  vmcoredd show /var/crash/vmcore e1000e_0000:00:02.0 --at 0x5400 -n 8
+  vmcoredd diff healthy:e1000e_0000:00:02.0 /var/crash/vmcore
+  vmcoredd attach dump.202611251032 --from vmcoredd --in-place
   vmcoredd run lspci -- lspci -xxxx -vvv
 
 Exit status:
   0  done
-  1  there is no such device dump, or it is not complete
+  1  the answer is no: not there, damaged, not complete, different
   2  wrong usage
-  3  a file cannot be read, is cut off, or is no ELF vmcore
+  3  a file cannot be read, or is no dump
   4  the output, or /dev/vmcoredd, cannot be written";
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::List(arguments) => list::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Attach(arguments) => attach::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }

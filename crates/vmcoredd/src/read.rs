@@ -1,25 +1,192 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The device dumps of a file and its manifest, as far as they can be read.
+//! What a file has, as far as it can be read.
 
-use kdump::{DeviceDump, Dump, Error, Manifest};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-/// The device dumps before the first error, and that error.
-pub fn device_dumps(dump: &Dump) -> (Vec<DeviceDump<'_>>, Option<Error>) {
-    let mut found = Vec::new();
-    for device_dump in dump.device_dumps() {
-        match device_dump {
-            Ok(device_dump) => found.push(device_dump),
-            Err(error) => return (found, Some(error)),
-        }
+use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Manifest};
+
+use crate::failure::{Failure, Status, complain};
+
+/// The most device dumps of one file that are looked at: many times what a kernel can
+/// add, and few enough to be held.
+pub const DUMPS_MAX: usize = 1 << 16;
+/// The most errors of one file that are told.
+const ERRORS_MAX: usize = 100;
+/// How many names are told where the one asked for is not there.
+const NAMES_SHOWN: usize = 20;
+
+/// Opens the file at `path`; `-` is standard input.
+pub fn open(path: &Path) -> Result<Dump, Error> {
+    if path == Path::new("-") {
+        Dump::from_reader("standard input", io::stdin().lock())
+    } else {
+        Dump::open(path)
     }
-    (found, None)
 }
 
-/// The manifest, which tells nothing where there is none, and why it cannot be
-/// read.
-pub fn manifest(dump: &Dump) -> (Manifest, Option<Error>) {
-    match dump.manifest() {
-        Ok(manifest) => (manifest.unwrap_or_default(), None),
-        Err(error) => (Manifest::default(), Some(error)),
+/// The device dumps of a file, its manifest, and what is wrong with it.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    pub device_dumps: Vec<DeviceDump<'a>>,
+    /// It tells nothing where there is none.
+    pub manifest: Manifest,
+    pub errors: Vec<Error>,
+    /// How many errors more there are, which are not told.
+    pub more_errors: usize,
+    /// There are more device dumps than are looked at.
+    pub has_more: bool,
+}
+
+impl<'a> Contents<'a> {
+    pub fn read(dump: &'a Dump) -> Self {
+        let mut contents = Self {
+            device_dumps: Vec::new(),
+            manifest: Manifest::default(),
+            errors: Vec::new(),
+            more_errors: 0,
+            has_more: false,
+        };
+        for device_dump in dump.device_dumps() {
+            match device_dump {
+                Ok(_) if contents.device_dumps.len() == DUMPS_MAX => {
+                    contents.has_more = true;
+                    break;
+                }
+                Ok(device_dump) => contents.device_dumps.push(device_dump),
+                Err(error) => contents.push_error(error),
+            }
+        }
+        match dump.manifest() {
+            Ok(manifest) => contents.manifest = manifest.unwrap_or_default(),
+            Err(error) => contents.push_error(error),
+        }
+        contents
     }
+
+    fn push_error(&mut self, error: Error) {
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(error);
+        } else {
+            self.more_errors += 1;
+        }
+    }
+
+    /// Whether all of the file was read, and found whole.
+    pub fn is_whole(&self) -> bool {
+        self.errors.is_empty() && !self.has_more
+    }
+
+    /// Says on standard error what is wrong, and gives the status for it.
+    pub fn complain(&self, path: &Path) -> Status {
+        self.errors.iter().for_each(complain);
+        let path = EscapedPath(path);
+        if self.more_errors > 0 {
+            complain(format_args!("{path}: {} more errors", self.more_errors));
+        }
+        if self.has_more {
+            complain(format_args!(
+                "{path}: more than {DUMPS_MAX} device dumps; these are the first"
+            ));
+        }
+        if self.errors.iter().any(|error| matches!(error.fault, kdump::Fault::Read { .. })) {
+            Status::Input
+        } else if self.is_whole() {
+            Status::Done
+        } else {
+            Status::Negative
+        }
+    }
+
+    /// The device dump that `wanted` names, by its name or else its index; without
+    /// `wanted`, the only one.
+    pub fn find(&self, dump: &Dump, wanted: Option<&OsStr>) -> Result<DeviceDump<'a>, Failure> {
+        let path = EscapedPath(dump.path());
+        let Some(wanted) = wanted else {
+            return match self.device_dumps.as_slice() {
+                [only] => Ok(*only),
+                _ => Err(self.not_found(dump, None)),
+            };
+        };
+        let mut named = self.device_dumps.iter().filter(|each| is_named(each.name(), wanted));
+        if let Some(first) = named.next() {
+            let more = named.count();
+            if more > 0 {
+                complain(format_args!(
+                    "{path}: {} device dumps are named {}; this is the first, index {}",
+                    more + 1,
+                    Escaped(first.name()),
+                    first.index(),
+                ));
+            }
+            return Ok(*first);
+        }
+        let index = wanted.to_str().and_then(|text| text.parse::<usize>().ok());
+        let indexed = index.and_then(|index| self.device_dumps.get(index));
+        indexed.copied().ok_or_else(|| self.not_found(dump, Some(wanted)))
+    }
+
+    fn not_found(&self, dump: &Dump, wanted: Option<&OsStr>) -> Failure {
+        // What is not there may be behind the damage.
+        let status = self.complain(dump.path());
+        let path = dump.path().to_owned();
+        let others = names(&self.device_dumps);
+        match wanted {
+            Some(wanted) => {
+                let wanted = Escaped(wanted.as_bytes()).to_string();
+                Failure::NotFound { path, wanted, others, status }
+            }
+            None => Failure::WhichOne { path, others },
+        }
+    }
+}
+
+/// Whether `wanted` is `name`, as it is or as it is shown.
+pub fn is_named(name: &[u8], wanted: &OsStr) -> bool {
+    name == wanted.as_bytes() || Escaped(name).to_string().as_bytes() == wanted.as_bytes()
+}
+
+/// What there is, in words.
+fn names(device_dumps: &[DeviceDump<'_>]) -> String {
+    if device_dumps.is_empty() {
+        return "it has no device dumps".to_owned();
+    }
+    let shown: Vec<_> = device_dumps
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|each| Escaped(each.name()).to_string())
+        .collect();
+    let more = match device_dumps.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("there are: {}{more}", shown.join(", "))
+}
+
+/// `FILE` or `FILE:NAME`, of which both may have colons: the shortest start that is a
+/// file, unless all of it is one.
+pub fn file_and_name(argument: &OsStr) -> (OsString, Option<OsString>) {
+    let bytes = argument.as_bytes();
+    if !Path::new(argument).exists() {
+        for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b':') {
+            let (file, name) = bytes.split_at_checked(at).unwrap_or((bytes, b""));
+            let file = OsStr::from_bytes(file);
+            let name = OsStr::from_bytes(name.get(1..).unwrap_or_default());
+            if Path::new(file).exists() {
+                return (file.to_owned(), Some(name.to_owned()));
+            }
+        }
+    }
+    (argument.to_owned(), None)
+}
+
+/// A number of bytes: decimal, or hexadecimal behind `0x`.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|error| error.to_string())
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
@@ -123,13 +123,62 @@ fn of_several_with_one_name_the_first_is_taken_and_told() {
 }
 
 #[test]
-fn of_a_cut_file_what_is_whole_can_be_extracted() {
+fn of_a_cut_file_what_is_there_can_be_extracted() {
     let made = small();
-    let folder = Folder::new().with("vmcore", &made.image().truncated(made.payload_offset(1)));
+    let cut = made.image().truncated(made.payload_offset(1) + 300);
+    let folder = Folder::new().with("vmcore", &cut);
     assert_eq!(extract(&folder, "nic0", "-").stdout(), "state");
     let outcome = extract(&folder, "edu_0000:00:04.0", "out");
-    assert_eq!(folder.files(), ["vmcore"], "something was left");
-    assert_snapshot!(outcome.shown());
+    assert_eq!(fs::read(folder.path("out")).expect("written"), [2; 300]);
+    assert_snapshot!("cut", outcome.shown());
+    let not_there = extract(&folder, "behind", "out");
+    assert_snapshot!("cut_not_there", not_there.shown());
+}
+
+#[test]
+fn all_are_written_to_a_directory() {
+    let made = small()
+        .dump("nic0", b"again".to_vec())
+        .dump("../up", b"not up".to_vec())
+        .dump("vmcore", b"not the vmcore".to_vec())
+        .dump("", b"nameless".to_vec());
+    let folder = Folder::new().with("vmcore", &made.image());
+    fs::create_dir(folder.path("to")).expect("created");
+    assert_snapshot!("all", folder.run(["extract", "vmcore", "--all", "-C", "to"]).shown());
+    for (name, expected) in [
+        ("nic0", "state"),
+        ("nic0.2", "again"),
+        ("_._up", "not up"),
+        ("vmcore", "not the vmcore"),
+        ("unnamed", "nameless"),
+    ] {
+        let written = fs::read_to_string(folder.path("to").join(name));
+        assert_eq!(written.expect("written"), expected, "{name}");
+    }
+    // Here one would take the vmcore's own place.
+    assert_snapshot!("all_here", folder.run(["extract", "vmcore", "--all"]).shown());
+    assert!(fs::read(folder.path("vmcore")).expect("there") == made.image().to_vec());
+}
+
+#[test]
+fn the_only_one_needs_no_name() {
+    let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic/0", b"state".to_vec());
+    let folder = Folder::new().with("vmcore", &made.image()).with("several", &small().image());
+    assert_eq!(folder.run(["extract", "vmcore", "-o", "-"]).stdout(), "state");
+    assert_eq!(folder.run(["extract", "vmcore"]).stdout(), "./nic_0\n");
+    assert_eq!(fs::read(folder.path("nic_0")).expect("written"), b"state");
+    assert_snapshot!("which_one", folder.run(["extract", "several"]).shown());
+}
+
+#[test]
+fn zeros_become_holes() {
+    let content = [vec![1; 5000], vec![0; 1 << 20], vec![2; 5000]].concat();
+    let made = small().dump("nearly empty", content.clone());
+    let folder = Folder::new().with("vmcore", &made.image());
+    assert_quiet_success(&extract(&folder, "nearly empty", "out"));
+    assert!(fs::read(folder.path("out")).expect("written") == content);
+    let blocks = fs::metadata(folder.path("out")).expect("written").blocks();
+    assert!(blocks * 512 < 64 << 10, "{blocks} blocks");
 }
 
 #[test]

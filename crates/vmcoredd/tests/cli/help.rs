@@ -9,23 +9,27 @@ use crate::run::Folder;
 fn help_of_everything() {
     let folder = Folder::new();
     assert_snapshot!("help", folder.run(["--help"]).shown());
-    assert_snapshot!("help_list", folder.run(["list", "--help"]).shown());
-    assert_snapshot!("help_extract", folder.run(["extract", "--help"]).shown());
-    assert_snapshot!("help_add", folder.run(["add", "--help"]).shown());
-    assert_snapshot!("help_run", folder.run(["run", "--help"]).shown());
+    for command in ["list", "info", "verify", "extract", "show", "diff", "attach", "add", "run"] {
+        assert_snapshot!(format!("help_{command}"), folder.run([command, "--help"]).shown());
+    }
 }
 
 #[test]
 fn wrong_usage_is_status_2() {
     let folder = Folder::new();
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 13] = [
         &[],
         &["list"],
-        &["extract", "vmcore"],
-        &["extract", "vmcore", "nic0"],
+        &["extract"],
+        &["extract", "vmcore", "nic0", "--all"],
+        &["extract", "vmcore", "--all", "-o", "out"],
+        &["extract", "vmcore", "nic0", "-o", "out", "-C", "."],
+        &["diff", "vmcore"],
+        &["attach", "vmcore", "--in-place"],
         &["add"],
         &["run", "lspci"],
         &["run", "lspci", "lspci"],
+        &["attach", "vmcore", "a=b"],
         &["lost"],
     ];
     for arguments in wrong {

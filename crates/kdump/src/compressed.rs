@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Kdump-compressed dumps: what makedumpfile writes unless told otherwise.
+//!
+//! Blocks of [`Header::block_size`] bytes: `struct disk_dump_header`, then from the
+//! second block on `struct kdump_sub_header`, two bitmaps with a bit for each page (the
+//! first of the pages that there were, the second of those that are in the dump), and
+//! a `page_desc` for each of the latter, in the order of their numbers, which says where
+//! its data stand. All are written as the machine has them that wrote the dump; the
+//! structures are those of makedumpfile's `diskdump_mod.h`.
+
+use std::cell::OnceCell;
+
+use vmcore::elf::Endian;
+
+use crate::codec::Codec;
+use crate::notes::{NoteArea, NoteSegment};
+use crate::source::Source;
+use crate::{Error, Fault};
+
+/// What a kdump-compressed dump starts with.
+pub(crate) const SIGNATURE: [u8; 8] = *b"KDUMP   ";
+/// How many bytes of the file header are read.
+const FILE_HEADER: usize = 464;
+/// How many bytes of the sub header are read: those of version 6.
+const SUB_HEADER: usize = 104;
+/// Size of a `page_desc`, in bytes.
+const PAGE_DESC: u64 = 24;
+/// Page sizes that there are, in bytes.
+const BLOCK_SIZES: [u64; 2] = [1 << 12, 1 << 20];
+/// The most pages of a dump: 256 TiB of the smallest.
+const PAGES_MAX: u64 = 1 << 36;
+/// So many bytes of a bitmap are counted at a time.
+const STEP: u64 = 4096;
+
+/// Widths of `long` and of `off_t`'s alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// `long` has 4 bytes, and 8 byte numbers are aligned to 4: i386.
+    Bits32,
+    /// `long` has 4 bytes, and 8 byte numbers are aligned to 8.
+    Bits32Aligned,
+    /// `long` has 8 bytes.
+    Bits64,
+}
+
+/// What the headers say.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    pub endian: Endian,
+    layout: Layout,
+    pub version: u32,
+    /// Size of a page and of a block, in bytes.
+    pub block_size: u64,
+    /// `sysname`, `nodename`, `release`, `version`, `machine`, `domainname`.
+    utsname: [Vec<u8>; 6],
+    /// When the dump was written, in seconds since 1970; 0 where it does not say.
+    pub written: u64,
+    /// How pages are compressed.
+    pub codec: Option<Codec>,
+    /// The dump was not written to its end.
+    pub incomplete: bool,
+    /// What was left out (`dump_level`).
+    pub dump_level: u32,
+    /// The numbers of the pages that there were end before this.
+    pub pages_end: u64,
+    /// The pages of which this file of a split set has the data.
+    pub split: Option<(u64, u64)>,
+    /// Where VMCOREINFO stands, and how long it is, in bytes.
+    pub vmcoreinfo: Option<(u64, u64)>,
+    /// Where the fields of the sub header stand that say where notes are: of the offset
+    /// and of the size, and how many bytes the latter has.
+    pub note_fields: Option<(u64, u64, usize)>,
+    /// Where the first bitmap starts, in bytes.
+    bitmaps: u64,
+    /// Size of both, in bytes.
+    bitmaps_size: u64,
+}
+
+/// Where the numbers of `kdump_sub_header` stand.
+struct SubHeader {
+    split: usize,
+    start_pfn: usize,
+    end_pfn: usize,
+    vmcoreinfo: usize,
+    note: usize,
+    start_pfn_64: usize,
+}
+
+impl Layout {
+    fn long(self) -> usize {
+        match self {
+            Self::Bits32 | Self::Bits32Aligned => 4,
+            Self::Bits64 => 8,
+        }
+    }
+
+    fn sub_header(self) -> SubHeader {
+        let long = self.long();
+        // `phys_base`, `dump_level` and `split` come first.
+        let start_pfn = long + 8;
+        let end_pfn = start_pfn + long;
+        let after = end_pfn + long;
+        let (vmcoreinfo, each) = match self {
+            Self::Bits32 => (after, 12),
+            Self::Bits32Aligned => (after.next_multiple_of(8), 16),
+            Self::Bits64 => (after, 16),
+        };
+        SubHeader {
+            split: long + 4,
+            start_pfn,
+            end_pfn,
+            vmcoreinfo,
+            note: vmcoreinfo + each,
+            // Behind the erased data's offset and size.
+            start_pfn_64: vmcoreinfo + 3 * each,
+        }
+    }
+}
+
+/// Numbers at their places.
+struct Numbers<'a> {
+    endian: Endian,
+    long: usize,
+    bytes: &'a [u8],
+}
+
+impl Numbers<'_> {
+    fn int(&self, at: usize) -> u32 {
+        self.endian.u32(self.bytes, at).unwrap_or_default()
+    }
+
+    fn long(&self, at: usize) -> u64 {
+        if self.long == 4 { self.int(at).into() } else { self.wide(at) }
+    }
+
+    fn wide(&self, at: usize) -> u64 {
+        self.endian.u64(self.bytes, at).unwrap_or_default()
+    }
+}
+
+/// What is common to all layouts.
+struct Start<'a> {
+    numbers: Numbers<'a>,
+    /// Where `timestamp` stands.
+    timestamp: usize,
+    layout: Layout,
+}
+
+impl Start<'_> {
+    /// Where the numbers behind the time stand.
+    fn behind_time(&self) -> usize {
+        self.timestamp + 2 * self.numbers.long
+    }
+
+    fn block_size(&self) -> u64 {
+        self.numbers.int(self.behind_time() + 4).into()
+    }
+
+    fn sub_header_blocks(&self) -> u32 {
+        self.numbers.int(self.behind_time() + 8)
+    }
+
+    fn bitmap_blocks(&self) -> u32 {
+        self.numbers.int(self.behind_time() + 12)
+    }
+
+    /// Whether its numbers make sense in a file of `length` bytes. The notes stand with
+    /// the sub header, so that this can have many blocks.
+    fn is_likely(&self, length: u64) -> bool {
+        let [least, most] = BLOCK_SIZES;
+        let size = self.block_size();
+        let bitmaps = (1 + u64::from(self.sub_header_blocks())).saturating_mul(size);
+        size.is_power_of_two()
+            && (least..=most).contains(&size)
+            && self.sub_header_blocks() > 0
+            && bitmaps <= length
+    }
+}
+
+impl Header {
+    /// Reads the headers of the dump in `source`.
+    fn read(source: &Source) -> Result<Self, Error> {
+        let mut buffer = [0; FILE_HEADER];
+        let length = source.read(0, &mut buffer)?.len();
+        if length < buffer.len() {
+            let at = length as u64;
+            return Err(source.wrong(at, "disk_dump_header", "464 bytes", at));
+        }
+        let start = find_layout(source, &buffer)?;
+        let Start { numbers, timestamp, .. } = &start;
+        let version = numbers.int(8);
+        if !(1..=6).contains(&version) {
+            return Err(source.wrong(8, "header_version", "1 to 6", version.into()));
+        }
+        let block_size = start.block_size();
+        let status = numbers.int(start.behind_time());
+        let utsname = [12, 77, 142, 207, 272, 337].map(|at| {
+            let text = buffer.get(at..at + 65).unwrap_or_default();
+            vmcore::note::until_zero(text).to_vec()
+        });
+
+        let mut sub = [0; SUB_HEADER];
+        source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
+        let layout = start.layout;
+        let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
+        let at = layout.sub_header();
+        let since = |since: u32| version >= since;
+        let range = |offset: usize| (sub.wide(offset), sub.long(offset + 8));
+        let not_nothing = |(offset, size): (u64, u64)| (size > 0).then_some((offset, size));
+        let split = (since(2) && sub.int(at.split) != 0).then(|| {
+            if since(6) {
+                (sub.wide(at.start_pfn_64), sub.wide(at.start_pfn_64 + 8))
+            } else {
+                (sub.long(at.start_pfn), sub.long(at.end_pfn))
+            }
+        });
+        let wide_end = sub.wide(at.start_pfn_64 + 16);
+        let max_mapnr = u64::from(numbers.int(start.behind_time() + 16));
+        let pages_end = if since(6) && wide_end > 0 { wide_end } else { max_mapnr };
+        let bitmaps = (1 + u64::from(start.sub_header_blocks())) * block_size;
+        let bitmaps_size = u64::from(start.bitmap_blocks()) * block_size;
+        if pages_end > PAGES_MAX {
+            let max_mapnr_at = (start.behind_time() + 16) as u64;
+            return Err(source.wrong(max_mapnr_at, "max_mapnr", "at most 2^36 pages", pages_end));
+        }
+        Ok(Self {
+            endian: numbers.endian,
+            layout,
+            version,
+            block_size,
+            utsname,
+            written: numbers.long(*timestamp),
+            codec: Codec::of_flags(status),
+            incomplete: status & 0x8 != 0,
+            dump_level: sub.int(numbers.long),
+            pages_end,
+            split,
+            vmcoreinfo: since(3).then(|| range(at.vmcoreinfo)).and_then(not_nothing),
+            note_fields: since(4).then(|| {
+                let note = block_size + at.note as u64;
+                (note, note + 8, numbers.long)
+            }),
+            bitmaps,
+            bitmaps_size,
+        })
+    }
+
+    /// Where the notes stand, and how long they are, in bytes.
+    fn notes(&self, source: &Source) -> Result<Option<(u64, u64)>, Error> {
+        let Some((offset_at, size_at, size_width)) = self.note_fields else {
+            return Ok(None);
+        };
+        let mut bytes = [0; 16];
+        let fields = bytes.get_mut(..8 + size_width).unwrap_or_default();
+        source.read_whole(offset_at, fields, "offset_note and size_note")?;
+        let numbers = Numbers { endian: self.endian, long: size_width, bytes: &bytes };
+        let (offset, size) = (numbers.wide(0), numbers.long((size_at - offset_at) as usize));
+        Ok((size > 0).then_some((offset, size)))
+    }
+
+    /// Width of addresses, in bits.
+    pub fn bits(&self) -> u32 {
+        self.layout.long() as u32 * 8
+    }
+
+    /// The dead kernel's release (`uname -r`).
+    pub fn release(&self) -> &[u8] {
+        let [_, _, release, ..] = &self.utsname;
+        release
+    }
+
+    /// The machine's instruction set (`uname -m`).
+    pub fn machine(&self) -> &[u8] {
+        let [_, _, _, _, machine, _] = &self.utsname;
+        machine
+    }
+
+    /// Where the second bitmap starts, and its size, in bytes. Where there is one
+    /// alone, it is that.
+    fn bitmap(&self) -> (u64, u64) {
+        let half = self.bitmaps_size / 2;
+        let one = self.pages_end.div_ceil(8).next_multiple_of(self.block_size);
+        if self.bitmaps_size <= one {
+            (self.bitmaps, self.bitmaps_size)
+        } else {
+            (self.bitmaps + half, half)
+        }
+    }
+
+    fn page_descs(&self) -> u64 {
+        self.bitmaps + self.bitmaps_size
+    }
+}
+
+/// How the numbers of the header in `bytes` are written: the way that makes sense.
+fn find_layout<'a>(source: &Source, bytes: &'a [u8]) -> Result<Start<'a>, Error> {
+    let machine = vmcore::note::until_zero(bytes.get(272..337).unwrap_or_default());
+    let is_x86 = machine.starts_with(b"i") && machine.ends_with(b"86") || machine == b"x86_64";
+    let bits32 = if is_x86 { Layout::Bits32 } else { Layout::Bits32Aligned };
+    let start = |endian, layout: Layout| Start {
+        numbers: Numbers { endian, long: layout.long(), bytes },
+        timestamp: if layout == Layout::Bits64 { 408 } else { 404 },
+        layout,
+    };
+    // A version is a small number.
+    let little = Endian::Little.u32(bytes, 8).unwrap_or_default();
+    let endian = if little.leading_zeros() > little.trailing_zeros() || little == 0 {
+        Endian::Little
+    } else {
+        Endian::Big
+    };
+    let (wide, narrow) = (start(endian, Layout::Bits64), start(endian, bits32));
+    let length = source.stated_length();
+    match (wide.is_likely(length), narrow.is_likely(length)) {
+        (true, false) => Ok(wide),
+        (false, true) => Ok(narrow),
+        (true, true) => {
+            let is_wide = machine.ends_with(b"64") || machine.starts_with(b"s390x");
+            Ok(if is_wide || machine.starts_with(b"ppc64") { wide } else { narrow })
+        }
+        (false, false) => {
+            let at = wide.behind_time() as u64 + 4;
+            let expected = "a power of 2 from 4,096 to 1,048,576, and a sub header behind it";
+            Err(source.wrong(at, "block_size", expected, wide.block_size()))
+        }
+    }
+}
+
+/// A kdump-compressed dump.
+#[derive(Debug)]
+pub(crate) struct Compressed {
+    pub header: Header,
+    ranks: OnceCell<Ranks>,
+}
+
+/// How many pages are in the dump before each [`STEP`] of the bitmap.
+#[derive(Debug)]
+struct Ranks {
+    before: Vec<u64>,
+    total: u64,
+}
+
+impl Compressed {
+    pub fn open(source: &Source) -> Result<(Self, NoteArea), Error> {
+        let header = Header::read(source)?;
+        let mut problems = Vec::new();
+        if header.incomplete {
+            let expected = "a dump that was written to its end";
+            problems.push(vmcore::Error::new(0, "status", expected, 0x8));
+        }
+        let notes = header.notes(source)?;
+        let header_offset = header.note_fields.map_or(0, |(offset, ..)| offset);
+        let (mut segments, mut found) = (Vec::new(), None);
+        if let Some((offset, size)) = notes {
+            match offset.checked_add(size).filter(|end| i64::try_from(*end).is_ok()) {
+                Some(_) => segments.push(NoteSegment { header_offset, offset, size }),
+                None => {
+                    found = Some(vmcore::Error::new(
+                        header_offset,
+                        "size_note",
+                        "an end below 2^63",
+                        size,
+                    ))
+                }
+            }
+        }
+        problems.extend(found);
+        let endian = header.endian;
+        Ok((Self { header, ranks: OnceCell::new() }, NoteArea { endian, segments, problems }))
+    }
+
+    /// How many pages are in the dump.
+    pub fn pages(&self, source: &Source) -> Result<u64, Error> {
+        Ok(self.ranks(source)?.total)
+    }
+
+    fn ranks(&self, source: &Source) -> Result<&Ranks, Error> {
+        if let Some(ranks) = self.ranks.get() {
+            return Ok(ranks);
+        }
+        let mut ranks = Ranks { before: Vec::new(), total: 0 };
+        let (start, size) = self.header.bitmap();
+        let size = size.min(self.header.pages_end.div_ceil(8));
+        let mut buffer = [0; STEP as usize];
+        let mut at = 0;
+        while at < size {
+            // In a hole there are no bits.
+            let next = (source.next_data(start + at, start + size) - start) / STEP * STEP;
+            while at < next {
+                ranks.before.push(ranks.total);
+                at += STEP;
+            }
+            if at >= size {
+                break;
+            }
+            ranks.before.push(ranks.total);
+            let part = buffer.get_mut(..(size - at).min(STEP) as usize).unwrap_or_default();
+            source.read_whole(start + at, part, "bitmap")?;
+            ranks.total += self.count(at * 8, part);
+            at += STEP;
+        }
+        Ok(self.ranks.get_or_init(|| ranks))
+    }
+
+    /// How many pages are in the dump among those whose bits are in `bytes`, from page
+    /// `first` on.
+    fn count(&self, first: u64, bytes: &[u8]) -> u64 {
+        let (start, end) = self.header.split.unwrap_or((0, u64::MAX));
+        let (start, end) = (start, end.min(self.header.pages_end));
+        let mut count = 0;
+        for (page, byte) in (first..).step_by(8).zip(bytes) {
+            let mut byte = *byte;
+            if page < start || page + 8 > end {
+                for bit in 0..8 {
+                    if page + bit < start || page + bit >= end {
+                        byte &= !(1 << bit);
+                    }
+                }
+            }
+            count += u64::from(byte.count_ones());
+        }
+        count
+    }
+
+    /// Whether this file of a split set is to have the page.
+    pub fn covers(&self, page: u64) -> bool {
+        let (start, end) = self.header.split.unwrap_or((0, u64::MAX));
+        (start..end).contains(&page)
+    }
+
+    /// Reads page number `page`; false when it is not in the dump. `to` has as many bytes
+    /// as a page.
+    pub fn read(&self, source: &Source, page: u64, to: &mut [u8]) -> Result<bool, Error> {
+        let (bitmap, size) = self.header.bitmap();
+        if page >= self.header.pages_end || page / 8 >= size || !self.covers(page) {
+            return Ok(false);
+        }
+        let step = page / (STEP * 8);
+        let Some(before) = self.ranks(source)?.before.get(step as usize).copied() else {
+            return Ok(false);
+        };
+        let mut buffer = [0; STEP as usize];
+        let bits = (page / 8 % STEP) as usize;
+        let part = buffer.get_mut(..=bits).unwrap_or_default();
+        source.read_whole(bitmap + step * STEP, part, "bitmap")?;
+        let Some((last, rest)) = part.split_last_mut() else {
+            return Ok(false);
+        };
+        if *last & (1 << (page % 8)) == 0 {
+            return Ok(false);
+        }
+        let below = *last & ((1 << (page % 8)) - 1);
+        let first = step * STEP * 8;
+        let in_step = self.count(first, rest) + self.count(page / 8 * 8, &[below]);
+        self.read_data(source, before + in_step, to)?;
+        Ok(true)
+    }
+
+    /// Reads the data of the page whose description is number `index`.
+    fn read_data(&self, source: &Source, index: u64, to: &mut [u8]) -> Result<(), Error> {
+        let at = self.header.page_descs() + index * PAGE_DESC;
+        let mut bytes = [0; PAGE_DESC as usize];
+        source.read_whole(at, &mut bytes, "page_desc")?;
+        let numbers = Numbers { endian: self.header.endian, long: 8, bytes: &bytes };
+        let (offset, size, flags) = (numbers.wide(0), numbers.int(8), numbers.int(12));
+        if u64::from(size) > self.header.block_size {
+            return Err(source.wrong(at + 8, "size of a page_desc", "a page at most", size.into()));
+        }
+        let Some(codec) = Codec::of_flags(flags) else {
+            let expected = "one way of compression";
+            return Err(source.wrong(at + 12, "flags of a page_desc", expected, flags.into()));
+        };
+        let mut data = vec![0; size as usize];
+        source.read_whole(offset, &mut data, "data of a page")?;
+        codec.decompress(&data, to).map_err(|found| {
+            let expected = format!("{} bytes", to.len());
+            source.error(Fault::Page { offset, codec: codec.name(), expected, found })
+        })
+    }
+}

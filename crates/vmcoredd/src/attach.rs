@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd attach`.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use kdump::{AttachError, Attached, CopyError, Dump, EscapedPath, Name, NewDump, NewPayload};
+
+use crate::failure::{Failure, Status};
+use crate::output::{self, Target};
+use crate::progress;
+use crate::read::{self, Contents};
+
+/// Add device dumps to a dump that was saved
+///
+/// FILE may be an ELF vmcore or a kdump-compressed dump. The notes with the new device
+/// dumps are written behind its end, and its header is made to point there: whatever
+/// happens meanwhile, FILE stays a whole dump. Its memory is not touched. What is in FILE
+/// already, with its name and content, is not added again; a name that is taken gets a
+/// number.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// The dump
+    file: PathBuf,
+    /// Device dumps to add: their names, and the files with their payloads
+    #[arg(value_name = "NAME=BLOB", required_unless_present = "from")]
+    blobs: Vec<OsString>,
+    /// Add all device dumps of this file, such as a saved /proc/vmcoredd
+    #[arg(long, value_name = "DUMPS")]
+    from: Option<PathBuf>,
+    /// Write FILE with the new device dumps to OUT
+    #[arg(short, long, value_name = "OUT", required_unless_present = "in_place")]
+    output: Option<PathBuf>,
+    /// Add them to FILE itself
+    #[arg(long, conflicts_with = "output")]
+    in_place: bool,
+}
+
+/// Attaches what is asked for.
+pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+    let dump = Dump::open(&arguments.file)?;
+    let from = arguments.from.as_ref().map(|path| read::open(path)).transpose()?;
+    let from = from.as_ref().map(|from| (from, Contents::read(from)));
+    let mut status = Status::Done;
+    let mut new = Vec::new();
+    if let Some((from, contents)) = &from {
+        status = contents.complain(from.path());
+        let matched = contents.manifest.matched(&contents.device_dumps);
+        for (device_dump, record) in contents.device_dumps.iter().zip(matched.of_dumps) {
+            let name = name(device_dump.name())?;
+            new.push(NewDump { name, payload: NewPayload::Dump(*device_dump, record) });
+        }
+    }
+    for blob in &arguments.blobs {
+        let (name, path) = blob_argument(blob)?;
+        let failed = |error| Failure::Blob { path: path.to_owned(), error };
+        let file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        new.push(NewDump { name, payload: NewPayload::File(file) });
+    }
+
+    let attached = match &arguments.output {
+        Some(output) => output::write(output, dump.path(), |to, target| {
+            if target == Target::Stream {
+                let message = format!("{}: expected a file", EscapedPath(output));
+                return Err(Failure::Usage(message));
+            }
+            let bar = progress::bar(dump.size(), "copying");
+            let copied = dump.copy_to_file(to, |done| bar.set_position(done));
+            bar.finish_and_clear();
+            copied.map_err(|error| match error {
+                CopyError::Read(error) => Failure::Input(error),
+                CopyError::Write(error) => Failure::output(output, error),
+            })?;
+            attach(&dump, to, new, output)
+        })?,
+        None => {
+            if dump.format().flattened {
+                let path = EscapedPath(dump.path());
+                let message = format!("{path}: is a flattened stream, expected -o OUT");
+                return Err(Failure::Usage(message));
+            }
+            let file = OpenOptions::new().read(true).write(true).open(dump.path());
+            let file = file.map_err(|error| Failure::output(dump.path(), error))?;
+            attach(&dump, &file, new, dump.path())?
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    for Attached { name, length, was_there } in attached {
+        let what = if was_there { "was there" } else { "added" };
+        writeln!(stdout, "{name}: {what}, {length} bytes")?;
+    }
+    stdout.flush()?;
+    Ok(status)
+}
+
+fn attach(
+    dump: &Dump,
+    to: &File,
+    new: Vec<NewDump<'_>>,
+    output: &Path,
+) -> Result<Vec<Attached>, Failure> {
+    let known = new.iter().map(|new| match &new.payload {
+        NewPayload::Dump(device_dump, _) => device_dump.available(),
+        NewPayload::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+    });
+    let bar = progress::bar(known.sum(), "adding");
+    let attached = dump.attach(to, new, |done| bar.set_position(done));
+    bar.finish_and_clear();
+    attached.map_err(|error| match error {
+        AttachError::Read(error) => Failure::Input(error),
+        AttachError::Write(error) => Failure::output(output, error),
+        payload @ AttachError::Payload { .. } => Failure::Payload(payload),
+    })
+}
+
+/// The name and the path in `NAME=BLOB`.
+fn blob_argument(argument: &OsStr) -> Result<(Name, &Path), Failure> {
+    let bytes = argument.as_bytes();
+    let equals = bytes.iter().position(|byte| *byte == b'=');
+    let parts = equals.and_then(|at| bytes.split_at_checked(at));
+    let Some((left, right)) = parts else {
+        let argument = kdump::Escaped(bytes);
+        return Err(Failure::Usage(format!("{argument}: expected NAME=BLOB")));
+    };
+    let path = OsStr::from_bytes(right.get(1..).unwrap_or_default());
+    Ok((name(left)?, Path::new(path)))
+}
+
+fn name(bytes: &[u8]) -> Result<Name, Failure> {
+    // One of 44 bytes, without its terminating zero, is cut.
+    let cut = bytes.get(..bytes.len().min(43)).unwrap_or_default();
+    Name::new(cut).map_err(|_| Failure::Name(bytes.to_vec()))
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What `list --json` prints: see docs/json.md.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use kdump::{Dump, Endian, Error, Escaped, Kind, Record};
+use serde::Serialize;
+
+use crate::list;
+use crate::read::{Contents, DUMPS_MAX};
+use crate::{account, failure::Failure};
+
+/// Version of the schema.
+const VERSION: u32 = 1;
+
+#[derive(Debug, Serialize)]
+struct File {
+    version: u32,
+    file: String,
+    format: Option<&'static str>,
+    flattened: bool,
+    bits: Option<u32>,
+    byte_order: Option<&'static str>,
+    machine: Option<String>,
+    dumps: Vec<DumpEntry>,
+    lost: Vec<LostEntry>,
+    unrecorded: u64,
+    errors: Vec<ErrorEntry>,
+}
+
+#[derive(Debug, Serialize)]
+struct DumpEntry {
+    index: usize,
+    name: String,
+    length: u64,
+    offset: u64,
+    available: u64,
+    status: &'static str,
+    reason: Option<String>,
+    #[serde(flatten)]
+    of_record: OfRecord,
+}
+
+/// A collection without a dump in this file.
+#[derive(Debug, Serialize)]
+struct LostEntry {
+    name: String,
+    status: &'static str,
+    reason: Option<String>,
+    length: Option<u64>,
+    #[serde(flatten)]
+    of_record: OfRecord,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct OfRecord {
+    crc32c: Option<String>,
+    declared: Option<u64>,
+    stored: Option<u64>,
+    milliseconds: Option<u64>,
+    errno: Option<i32>,
+    exit: Option<u8>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorEntry {
+    offset: Option<u64>,
+    message: String,
+}
+
+impl OfRecord {
+    fn new(record: &Record<'_>) -> Self {
+        Self {
+            crc32c: record.crc32c().map(|crc| format!("{crc:08x}")),
+            declared: record.declared(),
+            stored: record.stored(),
+            milliseconds: record.milliseconds(),
+            errno: record.errno(),
+            exit: record.exit(),
+        }
+    }
+}
+
+impl ErrorEntry {
+    fn new(error: &Error) -> Self {
+        Self { offset: error.offset(), message: error.fault.to_string() }
+    }
+
+    fn told(message: String) -> Self {
+        Self { offset: None, message }
+    }
+}
+
+/// Prints what a file has.
+pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Result<(), Failure> {
+    let format = dump.format();
+    let matched = contents.manifest.matched(&contents.device_dumps);
+    let mut errors: Vec<_> = contents.errors.iter().map(ErrorEntry::new).collect();
+    if contents.more_errors > 0 {
+        errors.push(ErrorEntry::told(format!("{} more errors", contents.more_errors)));
+    }
+    if contents.has_more {
+        errors.push(ErrorEntry::told(format!("more than {DUMPS_MAX} device dumps")));
+    }
+    let entries = contents.device_dumps.iter().zip(&matched.of_dumps).map(|(dump, record)| {
+        let record = record.as_ref();
+        DumpEntry {
+            index: dump.index(),
+            name: Escaped(dump.name()).to_string(),
+            length: dump.length(),
+            offset: dump.offset(),
+            available: dump.available(),
+            status: list::status(dump, record),
+            reason: list::reason(dump, record),
+            of_record: record.map(OfRecord::new).unwrap_or_default(),
+        }
+    });
+    let file = File {
+        version: VERSION,
+        file: dump.path().to_string_lossy().into_owned(),
+        format: Some(match format.kind {
+            Kind::Elf => "elf",
+            Kind::Compressed { .. } => "kdump-compressed",
+        }),
+        flattened: format.flattened,
+        bits: Some(format.bits),
+        byte_order: Some(match format.endian {
+            Endian::Little => "little",
+            Endian::Big => "big",
+        }),
+        machine: Some(Escaped(&dump.machine()).to_string()),
+        dumps: entries.collect(),
+        lost: lost(&matched.others),
+        unrecorded: contents.manifest.unrecorded().unwrap_or_default(),
+        errors,
+    };
+    line(to, &file)
+}
+
+/// Prints that nothing of the file at `path` can be read.
+pub fn print_unreadable(to: &mut impl Write, path: &Path, error: &Error) -> Result<(), Failure> {
+    let file = File {
+        version: VERSION,
+        file: path.to_string_lossy().into_owned(),
+        format: None,
+        flattened: false,
+        bits: None,
+        byte_order: None,
+        machine: None,
+        dumps: Vec::new(),
+        lost: Vec::new(),
+        unrecorded: 0,
+        errors: vec![ErrorEntry::new(error)],
+    };
+    line(to, &file)
+}
+
+fn lost(others: &[Record<'_>]) -> Vec<LostEntry> {
+    let entry = |record: &Record<'_>| LostEntry {
+        name: account::cut(record.name()),
+        status: record.status().word(),
+        reason: account::reason(record),
+        length: record.length(),
+        of_record: OfRecord::new(record),
+    };
+    others.iter().map(entry).collect()
+}
+
+fn line(to: &mut impl Write, file: &File) -> Result<(), Failure> {
+    serde_json::to_writer(&mut *to, file).map_err(io::Error::from)?;
+    Ok(to.write_all(b"\n")?)
+}
