@@ -4,7 +4,8 @@
 //! The file grows: behind its end come a copy of its notes, the new ones, and a
 //! manifest of these. Then its header is made to point there, first to the start, then
 //! to the new size. As the copy comes first, the file is whole at each moment: with the
-//! old size the new place has the old notes.
+//! old size the new place has the old notes. Fill behind these is taken off that size
+//! before.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -170,7 +171,7 @@ impl Dump {
         }
         if attached.iter().any(|attached| !attached.was_there) {
             writer.manifest(pointer.endian, &text)?;
-            self.point(file, pointer, start, writer.at - start)?;
+            self.point(file, pointer, start, old_size, writer.at - start)?;
         }
         Ok(attached)
     }
@@ -229,12 +230,14 @@ impl Dump {
         }
     }
 
-    /// Makes the file point to its new notes.
+    /// Makes the file point to its new notes, whose first `old_size` bytes are the old
+    /// ones.
     fn point(
         &self,
         file: &File,
         pointer: &Pointer,
         start: u64,
+        old_size: u64,
         size: u64,
     ) -> Result<(), AttachError> {
         let fits =
@@ -253,14 +256,19 @@ impl Dump {
             let from = if pointer.endian == Endian::Big { 8 - width } else { 0 };
             file.write_all_at(bytes.get(from..from + width).unwrap_or_default(), at)
         };
+        let put_size = |size: u64| {
+            pointer.sizes.iter().try_for_each(|size_at| put(*size_at, size))?;
+            file.sync_data()
+        };
+        let stated = self.notes.segments.first().map_or(0, |segment| segment.size);
         let write = || {
             file.sync_all()?;
+            if old_size < stated {
+                put_size(old_size)?;
+            }
             put(pointer.offset, start)?;
             file.sync_data()?;
-            for size_at in &pointer.sizes {
-                put(*size_at, size)?;
-            }
-            file.sync_data()
+            put_size(size)
         };
         write().map_err(AttachError::Write)
     }
@@ -340,10 +348,14 @@ struct Writer<'a, P> {
 impl<P: FnMut(u64)> Writer<'_, P> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), AttachError> {
         self.file.write_all_at(bytes, self.at).map_err(AttachError::Write)?;
-        self.at += bytes.len() as u64;
-        self.done += bytes.len() as u64;
-        (self.progress)(self.done);
+        self.advance(bytes.len() as u64);
         Ok(())
+    }
+
+    fn advance(&mut self, length: u64) {
+        self.at += length;
+        self.done += length;
+        (self.progress)(self.done);
     }
 
     /// Appends a dump; gives its length and CRC-32C.
@@ -357,7 +369,13 @@ impl<P: FnMut(u64)> Writer<'_, P> {
         self.at += HEADER_SIZE as u64;
         let (length, crc) = match payload {
             NewPayload::Dump(dump, _) => self.payload(name, dump.reader())?,
-            NewPayload::File(file) => self.payload(name, file)?,
+            NewPayload::File(file) => {
+                let stated = file.metadata().map_or(0, |metadata| metadata.len());
+                if stated > LENGTH_MAX {
+                    return Err(too_long(name));
+                }
+                self.payload(name, file)?
+            }
         };
         let header = vmcore::device_dump::header(endian, name, length);
         let header = header.ok_or_else(|| too_long(name))?;
@@ -381,7 +399,9 @@ impl<P: FnMut(u64)> Writer<'_, P> {
                 return Err(too_long(name));
             }
             crc = crc32c::crc32c_append(crc, part);
-            self.put(part)?;
+            // Behind the end of the file there are zeros already.
+            sparse::write(self.file, self.at, part).map_err(AttachError::Write)?;
+            self.advance(part.len() as u64);
         }
     }
 

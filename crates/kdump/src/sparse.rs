@@ -46,7 +46,7 @@ pub(crate) fn copy(
 }
 
 /// Writes `bytes` at `at`, but for blocks of zeros.
-fn write(to: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write(to: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
     let mut start = 0;
     let mut written = 0;
     for block in bytes.chunks(BLOCK) {
