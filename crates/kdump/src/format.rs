@@ -80,7 +80,7 @@ impl Layout {
             return Ok((Self::Compressed(Box::new(compressed)), notes));
         }
         if let Some(first) = start.first_chunk::<4>().filter(|first| *first != b"\x7fELF") {
-            let expected = "ELF, KDUMP or makedumpfile, as a vmcore or dump starts";
+            let expected = "the start of an ELF, a kdump-compressed or a flattened dump";
             let found = u32::from_be_bytes(*first).into();
             return Err(source.wrong(0, "file format", expected, found));
         }

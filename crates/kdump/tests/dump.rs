@@ -222,14 +222,14 @@ fn what_is_not_what_is_not_read() {
         (b"KDUMP   \x06\0\0\0", "offset 0xc: disk_dump_header: expected 464 bytes, found 0xc"),
         (
             b"DISKDUMP\x06\0\0\0",
-            "offset 0x0: file format: expected ELF, KDUMP or makedumpfile, as a vmcore or dump \
-             starts, found 0x4449534b",
+            "offset 0x0: file format: expected the start of an ELF, a kdump-compressed or \
+             a flattened dump, found 0x4449534b",
         ),
         (b"makedumpfile\0\0\0\0", "offset 0x0: ELF identification: expected 16 bytes, found 0x0"),
         (
             b"GIF89a..........",
-            "offset 0x0: file format: expected ELF, KDUMP or makedumpfile, as a vmcore or dump \
-             starts, found 0x47494638",
+            "offset 0x0: file format: expected the start of an ELF, a kdump-compressed or \
+             a flattened dump, found 0x47494638",
         ),
         (b"", "offset 0x0: ELF identification: expected 16 bytes, found 0x0"),
     ];

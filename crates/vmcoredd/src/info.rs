@@ -5,16 +5,25 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use comfy_table::{CellAlignment, Table, presets};
+use anstyle::Style;
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
 use kdump::{Dump, Error, Escaped, EscapedPath, Kind};
 
 use crate::failure::{Failure, Status};
 use crate::read::{self, Contents};
+use crate::table::{Align, Column, Table};
 
 /// The most kinds of notes that are told apart.
 const KINDS_MAX: usize = 1000;
+
+/// The columns of the table of notes.
+const COLUMNS: [Column; 4] = [
+    ("OWNER", Align::Left),
+    ("TYPE", Align::Left),
+    ("NOTES", Align::Right),
+    ("BYTES", Align::Right),
+];
 
 /// Show what a dump is: format, kernel, memory, notes
 #[derive(Debug, clap::Args)]
@@ -60,7 +69,9 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     }
     let notes = notes(&dump);
     if !notes.is_empty() {
-        writeln!(stdout, "\n{}", table(notes))?;
+        writeln!(stdout)?;
+        let table = Table { columns: &COLUMNS, always: COLUMNS.len() };
+        table.print(&mut stdout, || notes.iter().cloned(), |_, _| Style::new())?;
     }
     stdout.flush()?;
     let mut status = contents.complain(dump.path());
@@ -144,18 +155,4 @@ fn type_name(owner: &[u8], note_type: u32) -> String {
         _ => return format!("{note_type:#x}"),
     };
     format!("{note_type:#x} {name}")
-}
-
-fn table(rows: Vec<[String; 4]>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["OWNER", "TYPE", "NOTES", "BYTES"]);
-    table.add_rows(rows);
-    let right = CellAlignment::Right;
-    let alignments = [CellAlignment::Left, CellAlignment::Left, right, right];
-    for (column, alignment) in table.column_iter_mut().zip(alignments) {
-        column.set_padding((0, 2));
-        column.set_cell_alignment(alignment);
-    }
-    table.trim_fmt()
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd list`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Cell, CellAlignment, Color, Table, presets};
+use anstyle::{AnsiColor, Style};
 use kdump::{DeviceDump, Escaped, EscapedPath, Record, Status};
 
 use crate::failure::{self, Failure};
 use crate::read::{self, Contents};
+use crate::table::{Align, Column, Table};
 use crate::{account, json};
 
 /// List the device dumps of files
@@ -36,9 +37,9 @@ pub struct Arguments {
 /// Lists every file; one that cannot be read does not stop the others.
 pub fn run(arguments: &Arguments) -> Result<failure::Status, Failure> {
     let heading = arguments.files.len() > 1;
-    let mut stdout = io::stdout().lock();
+    let mut stdout = anstream::stdout().lock();
     let mut status = failure::Status::Done;
-    let mut separator = "";
+    let mut has_printed = false;
     for path in &arguments.files {
         let dump = match read::open(path) {
             Ok(dump) => dump,
@@ -55,11 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<failure::Status, Failure> {
         if arguments.json {
             json::print(&mut stdout, &dump, &contents)?;
         } else {
-            let section = section(dump.path(), &contents, heading);
-            if !section.is_empty() {
-                writeln!(stdout, "{separator}{section}")?;
-                separator = "\n";
-            }
+            has_printed |= section(&mut stdout, dump.path(), &contents, heading, has_printed)?;
         }
         // Where both go to one place, the errors stand behind their list.
         stdout.flush()?;
@@ -68,84 +65,60 @@ pub fn run(arguments: &Arguments) -> Result<failure::Status, Failure> {
     Ok(status)
 }
 
-/// What there is to say of the file at `path`.
-fn section(path: &Path, contents: &Contents<'_>, heading: bool) -> String {
+/// Prints what there is to say of the file at `path`, behind an empty line if it is not
+/// the first; whether that is something.
+fn section(
+    to: &mut impl Write,
+    path: &Path,
+    contents: &Contents<'_>,
+    heading: bool,
+    separate: bool,
+) -> Result<bool, Failure> {
     let device_dumps = &contents.device_dumps;
     let matched = contents.manifest.matched(device_dumps);
     let account = account::lines(&contents.manifest, &matched.others);
-
+    let has_none = device_dumps.is_empty() && account.is_empty();
+    if has_none && !contents.is_whole() {
+        return Ok(false);
+    }
+    if separate {
+        writeln!(to)?;
+    }
     let path = EscapedPath(path);
-    let mut parts = Vec::new();
-    match (device_dumps.as_slice(), contents.is_whole()) {
-        ([], true) => parts.push(format!("{path}: no device dumps")),
-        ([], false) if account.is_empty() => {}
-        _ if heading => parts.push(format!("{path}:")),
-        _ => {}
+    if device_dumps.is_empty() && contents.is_whole() {
+        writeln!(to, "{path}: no device dumps")?;
+    } else if heading {
+        writeln!(to, "{path}:")?;
     }
     if !device_dumps.is_empty() {
-        parts.push(table(device_dumps, &matched.of_dumps));
+        let rows = || device_dumps.iter().zip(&matched.of_dumps).map(|(each, of)| row(each, of));
+        let style = |column, text: &str| if column == STATUS { color(text) } else { Style::new() };
+        Table { columns: &COLUMNS, always: STATUS + 1 }.print(to, rows, style)?;
     }
-    parts.extend(account);
-    parts.join("\n")
+    account.iter().try_for_each(|line| writeln!(to, "{line}"))?;
+    Ok(true)
 }
 
 /// The columns. Those behind STATUS are there where there is something in them.
-const COLUMNS: [(&str, CellAlignment); 8] = [
-    ("INDEX", CellAlignment::Right),
-    ("NAME", CellAlignment::Left),
-    ("LENGTH", CellAlignment::Right),
-    ("OFFSET", CellAlignment::Right),
-    ("STATUS", CellAlignment::Left),
-    ("STORED", CellAlignment::Right),
-    ("TIME", CellAlignment::Right),
-    ("REASON", CellAlignment::Left),
+const COLUMNS: [Column; 8] = [
+    ("INDEX", Align::Right),
+    ("NAME", Align::Left),
+    ("LENGTH", Align::Right),
+    ("OFFSET", Align::Right),
+    ("STATUS", Align::Left),
+    ("STORED", Align::Right),
+    ("TIME", Align::Right),
+    ("REASON", Align::Left),
 ];
 /// Where STATUS is among them.
 const STATUS: usize = 4;
 
-/// `device_dumps`, each with its record.
-fn table(device_dumps: &[DeviceDump<'_>], records: &[Option<Record<'_>>]) -> String {
-    let rows: Vec<_> = device_dumps.iter().zip(records).map(|(each, of)| row(each, of)).collect();
-    let columns: Vec<usize> = (0..COLUMNS.len())
-        .filter(|column| *column <= STATUS || rows.iter().any(|row| !cell(row, *column).is_empty()))
-        .collect();
-
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-        table.force_no_tty();
-    }
-    table.set_header(
-        columns.iter().filter_map(|column| COLUMNS.get(*column)).map(|(title, _)| title),
-    );
-    for row in rows {
-        table.add_row(columns.iter().map(|column| {
-            let text = cell(&row, *column);
-            match color(text).filter(|_| *column == STATUS) {
-                Some(color) => Cell::new(text).fg(color),
-                None => Cell::new(text),
-            }
-        }));
-    }
-    for (column, which) in table.column_iter_mut().zip(columns) {
-        column.set_padding((0, 2));
-        if let Some((_, alignment)) = COLUMNS.get(which) {
-            column.set_cell_alignment(*alignment);
-        }
-    }
-    table.trim_fmt()
-}
-
-fn cell(row: &[String; COLUMNS.len()], column: usize) -> &str {
-    row.get(column).map_or("", String::as_str)
-}
-
-fn color(status: &str) -> Option<Color> {
+fn color(status: &str) -> Style {
     match status {
-        "complete" => Some(Color::Green),
-        "partial" | "running" => Some(Color::Yellow),
-        "damaged" => Some(Color::Red),
-        _ => None,
+        "complete" => AnsiColor::Green.on_default(),
+        "partial" | "running" => AnsiColor::Yellow.on_default(),
+        "damaged" => AnsiColor::Red.on_default(),
+        _ => Style::new(),
     }
 }
 

@@ -17,6 +17,7 @@ mod progress;
 mod read;
 mod run;
 mod show;
+mod table;
 mod verify;
 
 use std::process::ExitCode;

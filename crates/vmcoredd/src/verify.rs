@@ -103,17 +103,20 @@ fn look_at(
     if let Some(expected) = record.length().filter(|expected| *expected != length) {
         return Ok(Found::Bad(format!("damaged, expected {expected} bytes, found {length}")));
     }
-    let Some(expected) = record.crc32c() else {
-        return Ok(Found::Good(format!("{length} bytes, no checksum to check against")));
+    let checked = match record.crc32c() {
+        Some(expected) => {
+            let found = device_dump.crc32c_with_progress(progress)?;
+            if found != expected {
+                let text = format!("damaged, expected CRC-32C {expected:08x}, found {found:08x}");
+                return Ok(Found::Bad(text));
+            }
+            "as they were collected"
+        }
+        None => "no checksum to check against",
     };
-    let found = device_dump.crc32c_with_progress(progress)?;
-    if found != expected {
-        let text = format!("damaged, expected CRC-32C {expected:08x}, found {found:08x}");
-        return Ok(Found::Bad(text));
-    }
     let reason = account::reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(match record.status() {
-        kdump::Status::Complete => Found::Good(format!("ok, {length} bytes{reason}")),
-        status => Found::Bad(format!("{status}{reason}, {length} bytes, as they were collected")),
+        kdump::Status::Complete => Found::Good(format!("ok{reason}, {length} bytes, {checked}")),
+        status => Found::Bad(format!("{status}{reason}, {length} bytes, {checked}")),
     })
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The command, run as its users run it.
 
+mod attach;
 mod damage;
+mod diff;
 mod extract;
+mod formats;
 mod help;
+mod info;
+mod json;
 mod list;
 mod manifest;
 mod readelf;
 mod run;
+mod show;
+mod verify;

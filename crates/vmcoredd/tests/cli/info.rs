@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd info`.
+
+use insta::assert_snapshot;
+use synth::{Class, Compression, Endian, Kdump, Load, Note, Vmcore, Width};
+
+use crate::run::{Folder, small};
+
+#[test]
+fn every_format() {
+    let info = "OSRELEASE=6.12.117+deb12-cloud-amd64\nPAGESIZE=4096\nCRASHTIME=1764066752\n";
+    let elf = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("nic0", vec![1; 5])
+        .dump("nic1", vec![1; 5000])
+        .note(Note::prstatus(Endian::Little, 1))
+        .note(Note::prstatus(Endian::Little, 2))
+        .note(Note::vmcoreinfo(info))
+        .note(Note::new("\u{1b}[2J", 77, vec![1; 3]))
+        .load(Load::new(0x1000, vec![1; 40_000]))
+        .load(Load::new(0x10_0000, vec![1; 4096]));
+    let old = Vmcore::new(Class::Elf32, Endian::Big).machine(20);
+    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
+        .compression(Compression::Lzo)
+        .dump("nic0", vec![1; 5])
+        .note(Note::vmcoreinfo(info))
+        .page(1, &[0; 4096])
+        .page(300, &[1; 4096]);
+    let split = Kdump::new(Width::Bits32, Endian::Little, 3).page(1, &[0; 4096]).vmcoreinfo(info);
+    let folder = Folder::new()
+        .with("elf", &elf.image())
+        .with("old", &old.image())
+        .with("flattened", &small().image().flattened(9999))
+        .with("kdump", &kdump.image())
+        .with("split", &split.split(2)[0])
+        .with("incomplete", &kdump.incomplete().image())
+        .with("cut", &small().image().truncated(5000));
+    for file in ["elf", "old", "flattened", "kdump", "split", "incomplete", "cut"] {
+        assert_snapshot!(file, folder.run(["info", file]).shown());
+    }
+}
