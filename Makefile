@@ -71,7 +71,7 @@ fuzz: deps ## Each fuzz target for a minute
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
 	@status=0; \
 	for target in $(FUZZ_TARGETS); do \
-		mkdir -p fuzz/target/corpus/$$target; \
+		mkdir -p fuzz/target/corpus/$$target fuzz/corpus/$$target; \
 		log=fuzz/target/$$target.log; \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
 		if $(CARGO) fuzz run --sanitizer none $$target \
