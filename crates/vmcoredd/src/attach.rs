@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use kdump::{AttachError, Attached, CopyError, Dump, EscapedPath, Name, NewDump, NewPayload};
 
 use crate::failure::{Failure, Status};
+use crate::names::name_and_blob;
 use crate::output::{self, Target};
 use crate::progress;
 use crate::read::{self, Contents};
@@ -122,15 +123,11 @@ fn attach(
 
 /// The name and the path in `NAME=BLOB`.
 fn blob_argument(argument: &OsStr) -> Result<(Name, &Path), Failure> {
-    let bytes = argument.as_bytes();
-    let equals = bytes.iter().position(|byte| *byte == b'=');
-    let parts = equals.and_then(|at| bytes.split_at_checked(at));
-    let Some((left, right)) = parts else {
-        let argument = kdump::Escaped(bytes);
+    let Some((left, blob)) = name_and_blob(argument) else {
+        let argument = kdump::Escaped(argument.as_bytes());
         return Err(Failure::Usage(format!("{argument}: expected NAME=BLOB")));
     };
-    let path = OsStr::from_bytes(right.get(1..).unwrap_or_default());
-    Ok((name(left)?, Path::new(path)))
+    Ok((name(left)?, blob))
 }
 
 fn name(bytes: &[u8]) -> Result<Name, Failure> {

@@ -10,7 +10,8 @@ use std::path::Path;
 use kdump::{DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
-use crate::read::{self, Contents, file_and_name};
+use crate::names::file_and_name;
+use crate::read::{self, Contents};
 use crate::show::read_full;
 
 /// How much is compared at a time, in bytes.
@@ -49,17 +50,17 @@ pub struct Arguments {
 
 /// Compares what is asked for.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let (a_path, a_name) = file_and_name(&arguments.a);
-    let (b_path, b_name) = file_and_name(&arguments.b);
-    let (a, b) = (read::open(Path::new(&a_path))?, read::open(Path::new(&b_path))?);
+    let (a_path, a_name) = file_and_name(&arguments.a, Path::exists);
+    let (b_path, b_name) = file_and_name(&arguments.b, Path::exists);
+    let (a, b) = (read::open(a_path)?, read::open(b_path)?);
     let (a_contents, b_contents) = (Contents::read(&a), Contents::read(&b));
     let mut stdout = io::stdout().lock();
     let how = How { all: arguments.all, brief: arguments.brief };
 
     let mut same = true;
     if a_name.is_some() || b_name.is_some() {
-        let a_wanted = a_name.as_deref().or(b_name.as_deref());
-        let b_wanted = b_name.as_deref().or(a_name.as_deref());
+        let a_wanted = a_name.or(b_name);
+        let b_wanted = b_name.or(a_name);
         let pair = (a_contents.find(&a, a_wanted)?, b_contents.find(&b, b_wanted)?);
         same = compare(pair, how, &mut stdout)?;
     } else {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd extract`.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use kdump::{CopyError, DeviceDump, Dump, Escaped};
 
 use crate::failure::{Failure, Status};
+use crate::names::{FileNames, file_name};
 use crate::output::{self, Target};
 use crate::progress;
 use crate::read::{self, Contents};
@@ -69,17 +69,10 @@ fn extract_all(
 ) -> Result<Status, Failure> {
     let directory = directory.unwrap_or(Path::new("."));
     let mut stdout = io::stdout().lock();
-    let mut taken = HashSet::new();
+    let mut names = FileNames::default();
     let mut status = Status::Done;
     for device_dump in &contents.device_dumps {
-        let name = file_name(device_dump.name());
-        let mut free = name.clone();
-        let mut number = 1;
-        while !taken.insert(free.clone()) {
-            number += 1;
-            free = format!("{name}.{number}");
-        }
-        let path = directory.join(free);
+        let path = directory.join(names.next(device_dump.name()));
         let done = to_file(dump, device_dump, &path).and_then(|()| {
             writeln!(stdout, "{}", path.display())?;
             stdout.flush()?;
@@ -105,18 +98,6 @@ fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure>
         available: device_dump.available(),
         length: device_dump.length(),
     })
-}
-
-/// The name for a file with the device dump `name`: letters, digits and what is used in
-/// names of devices; all else becomes `_`, and so does a dot at the start.
-fn file_name(name: &[u8]) -> String {
-    let safe = |(at, byte): (usize, &u8)| {
-        // A dash at the start is an option of many commands.
-        let is_safe = byte.is_ascii_alphanumeric() || at > 0 && b".:+=@,#%-".contains(byte);
-        if is_safe { char::from(*byte) } else { '_' }
-    };
-    let name: String = name.iter().enumerate().map(safe).collect();
-    if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
 fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
@@ -152,27 +133,4 @@ fn copy(
         CopyError::Read(error) => Failure::Input(error),
         CopyError::Write(error) => Failure::output(output, error),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::file_name;
-
-    #[test]
-    fn names_are_safe_for_files() {
-        for (name, expected) in [
-            (&b"cxgb4_0000:02:00.4"[..], "cxgb4_0000:02:00.4"),
-            (b"nic0#2", "nic0#2"),
-            (b"../../etc/passwd", "_._.._etc_passwd"),
-            (b".hidden", "_hidden"),
-            (b"-rf", "_rf"),
-            (b"~root", "_root"),
-            (b"a b\n\x1b[2J", "a_b___2J"),
-            (b"\xff\xfe", "__"),
-            (b"..", "_."),
-            (b"", "unnamed"),
-        ] {
-            assert_eq!(file_name(name), expected);
-        }
-    }
 }

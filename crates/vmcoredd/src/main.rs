@@ -12,6 +12,7 @@ mod generate;
 mod info;
 mod json;
 mod list;
+mod names;
 mod output;
 mod progress;
 mod read;

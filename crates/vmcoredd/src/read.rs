@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What a file has, as far as it can be read.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::path::Path;
 use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Manifest};
 
 use crate::failure::{Failure, Status, complain};
+use crate::names::is_named;
 
 /// The most device dumps of one file that are looked at: many times what a kernel can
 /// add, and few enough to be held.
@@ -143,11 +144,6 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Whether `wanted` is `name`, as it is or as it is shown.
-pub fn is_named(name: &[u8], wanted: &OsStr) -> bool {
-    name == wanted.as_bytes() || Escaped(name).to_string().as_bytes() == wanted.as_bytes()
-}
-
 /// What there is, in words.
 fn names(device_dumps: &[DeviceDump<'_>]) -> String {
     if device_dumps.is_empty() {
@@ -163,30 +159,4 @@ fn names(device_dumps: &[DeviceDump<'_>]) -> String {
         more => format!(" and {more} more"),
     };
     format!("there are: {}{more}", shown.join(", "))
-}
-
-/// `FILE` or `FILE:NAME`, of which both may have colons: the shortest start that is a
-/// file, unless all of it is one.
-pub fn file_and_name(argument: &OsStr) -> (OsString, Option<OsString>) {
-    let bytes = argument.as_bytes();
-    if !Path::new(argument).exists() {
-        for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b':') {
-            let (file, name) = bytes.split_at_checked(at).unwrap_or((bytes, b""));
-            let file = OsStr::from_bytes(file);
-            let name = OsStr::from_bytes(name.get(1..).unwrap_or_default());
-            if Path::new(file).exists() {
-                return (file.to_owned(), Some(name.to_owned()));
-            }
-        }
-    }
-    (argument.to_owned(), None)
-}
-
-/// A number of bytes: decimal, or hexadecimal behind `0x`.
-pub fn bytes(text: &str) -> Result<u64, String> {
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    number.map_err(|error| error.to_string())
 }

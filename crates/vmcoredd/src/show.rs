@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 use kdump::{Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
-use crate::read::{self, Contents, bytes};
+use crate::names::bytes;
+use crate::read::{self, Contents};
 
 /// Bytes of a line.
 const LINE: usize = 16;
