@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes the seeds of all targets but `store`, where they stand:
+//! Makes the seeds of all targets but `store` and `names`, which need none, where they
+//! stand:
 //!
 //!     cargo run --manifest-path fuzz/Cargo.toml --example seeds
 //!
@@ -9,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
+use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, Note, Vmcore, Width};
 
 const ENCODINGS: [(&str, Class, Endian); 4] = [
     ("elf64-little", Class::Elf64, Endian::Little),
@@ -25,6 +26,7 @@ fn main() -> io::Result<()> {
     }
     more_headers()?;
     more_dumps()?;
+    memory()?;
     manifests()?;
     notes()
 }
@@ -125,8 +127,68 @@ fn more_dumps() -> io::Result<()> {
     // Longer than the file, and not than the file with its hole.
     let long = empty().dump("nic0", Content::Pattern { seed: 1, length: 1 << 20 });
     save("dump", "cut", &long.image().truncated(4096 + 100).to_vec())?;
-    save("dump", "kdump-compressed", b"KDUMP   \x06\0\0\0Linux")?;
-    save("dump", "flattened", b"makedumpfile\0\0\0\0")
+    save("dump", "flattened", &separate.image().flattened(500).to_vec())?;
+    for (name, made) in kdumps() {
+        save("dump", &name, without_fill(&made.image().to_vec()))?;
+    }
+    Ok(())
+}
+
+/// Kdump-compressed dumps of each version, layout, byte order and codec.
+fn kdumps() -> impl Iterator<Item = (String, Kdump)> {
+    let (little, big) = (Endian::Little, Endian::Big);
+    [
+        (1, Width::Bits64, little, Compression::None),
+        (2, Width::Bits32, big, Compression::Zlib),
+        (3, Width::Bits32Aligned, little, Compression::Lzo),
+        (4, Width::Bits64, big, Compression::Snappy),
+        (5, Width::Bits32, little, Compression::Zstd),
+        (6, Width::Bits64, little, Compression::Lzo),
+        (6, Width::Bits32Aligned, big, Compression::Snappy),
+        (6, Width::Bits64, little, Compression::Zlib),
+        (6, Width::Bits64, little, Compression::Zstd),
+    ]
+    .into_iter()
+    .map(move |(version, width, endian, compression)| {
+        let endian_name = if endian == big { "big" } else { "little" };
+        let name = format!("kdump{version}-{width:?}-{endian_name}-{compression:?}").to_lowercase();
+        let text: Vec<u8> = (0..4096_u32).map(|at| (at / 40) as u8).collect();
+        let made = Kdump::new(width, endian, version)
+            .compression(compression)
+            .dump("nic0", vec![1; 9])
+            .dump("nic1", Content::Pattern { seed: 3, length: 70 })
+            .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+            .vmcoreinfo("CRASHTIME=17\n")
+            .page(1, &[7; 4096])
+            .page(2, &text)
+            .excluded(3);
+        (name, made)
+    })
+}
+
+/// Files, and behind each of them four addresses to read.
+fn memory() -> io::Result<()> {
+    let with_addresses = |mut file: Vec<u8>| {
+        for address in [0x1ffe_u64, 0x2000, 0x2800, 0x3000] {
+            file.extend(address.to_le_bytes());
+        }
+        file
+    };
+    for (name, made) in kdumps() {
+        let file = made.image().to_vec();
+        save("memory", &name, &with_addresses(file.clone()))?;
+        if name.contains("zlib") {
+            let stream = made.image().flattened(1000).to_vec();
+            save("memory", &format!("{name}-flattened"), &with_addresses(stream))?;
+        }
+    }
+    for (name, class, endian) in ENCODINGS {
+        let made = Vmcore::new(class, endian)
+            .load(Load::new(0x1000, vec![7; 4096]))
+            .load(Load::new(0x2800, vec![8; 300]));
+        save("memory", name, &with_addresses(made.image().to_vec()))?;
+    }
+    Ok(())
 }
 
 fn notes() -> io::Result<()> {

@@ -45,7 +45,8 @@ static FILE: LazyLock<(File, PathBuf)> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let cut = device_dumps(data, 0);
     let whole = device_dumps(data, HOLE);
-    if let Some(cut) = cut {
+    // In a flattened stream, what follows may cover what was there.
+    if let Some(cut) = cut.filter(|_| !data.starts_with(b"makedumpfile")) {
         let whole = whole.expect("it can be opened even without its end");
         let mut whole = whole.iter();
         let is_there = |cut: &Found| whole.any(|whole| whole == cut);
