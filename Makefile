@@ -62,6 +62,13 @@ test-crash: deps ## The crash utility reads the vmcore (a large download)
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
 
+BENCH :=
+
+.PHONY: bench
+bench: deps ## vmcoredd beside its peers: figures, and whether its goals are reached
+	@$(CARGO) build --quiet --release --package vmcoredd --package bench
+	@target/release/bench $(BENCH)
+
 FUZZ_SECONDS := 60
 FUZZ_TARGETS = $$($(CARGO) fuzz list)
 

@@ -8,7 +8,7 @@ use std::fs;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("vmcore", &[]),
     ("devdump", &["vmcore"]),
     ("kdump", &["vmcore"]),
@@ -22,6 +22,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("vmcoredd-driver-ivshmem", &["vmcoredd-driver"]),
     ("vmcoredd-driver-nvme-regs", &["vmcoredd-driver"]),
     ("system-tests", &["vmtest", "kdump"]),
+    ("bench", &["synth"]),
 ];
 
 /// Packages of which the kernel module is made: nothing from elsewhere.

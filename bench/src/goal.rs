@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What is to be reached, and whether it was.
+
+/// How a figure that is to be reached is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A time, or a ratio of times: it means nothing in a smoke run.
+    Time,
+    /// It is the same in every run.
+    Exact,
+}
+
+/// What is to be reached, in the order in which it was measured.
+#[derive(Debug)]
+pub struct Goals {
+    smoke: bool,
+    lines: Vec<String>,
+    missed: bool,
+}
+
+impl Goals {
+    /// None yet.
+    pub fn new(smoke: bool) -> Self {
+        Self { smoke, lines: Vec::new(), missed: false }
+    }
+
+    /// `found`, in `unit`, is to be at most `most`.
+    pub fn at_most(&mut self, kind: Kind, what: &str, found: f64, most: f64, unit: &str) {
+        self.judge(kind, found <= most, &format!("{what}: {found:.2}{unit}, at most {most}{unit}"));
+    }
+
+    /// `found`, in `unit`, is to be at least `least`.
+    pub fn at_least(&mut self, kind: Kind, what: &str, found: f64, least: f64, unit: &str) {
+        let line = format!("{what}: {found:.2}{unit}, at least {least}{unit}");
+        self.judge(kind, found >= least, &line);
+    }
+
+    fn judge(&mut self, kind: Kind, reached: bool, line: &str) {
+        let word = if self.smoke && kind == Kind::Time {
+            "not judged"
+        } else if reached {
+            "reached"
+        } else {
+            self.missed = true;
+            "MISSED"
+        };
+        self.lines.push(format!("{word:<10}  {line}"));
+    }
+
+    /// Prints them; whether all were reached.
+    pub fn print(&self) -> bool {
+        println!("\nGoals\n");
+        self.lines.iter().for_each(|line| println!("  {line}"));
+        !self.missed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_smoke_run_judges_what_is_the_same_in_every_run() {
+        for (smoke, kind, missed) in [
+            (false, Kind::Time, true),
+            (false, Kind::Exact, true),
+            (true, Kind::Exact, true),
+            (true, Kind::Time, false),
+        ] {
+            let mut goals = Goals::new(smoke);
+            goals.at_most(kind, "a", 1.0, 1.0, "");
+            assert!(!goals.missed);
+            goals.at_most(kind, "b", 1.1, 1.0, "");
+            assert_eq!(goals.missed, missed);
+            let mut goals = Goals::new(smoke);
+            goals.at_least(kind, "c", 0.9, 1.0, "");
+            assert_eq!(goals.missed, missed);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Programs run in turns, and what each took.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::ProgressBar;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use wait4::Wait4;
+
+use crate::Error;
+
+/// A program to be measured.
+#[derive(Debug)]
+pub struct Subject {
+    /// What the report calls it.
+    pub name: &'static str,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// What it writes, which is removed before each run.
+    pub output: Option<PathBuf>,
+}
+
+/// What one run took.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    elapsed: Duration,
+    /// Bytes that were read by `read()` and `pread()`, those of the dynamic linker
+    /// included; what was mapped is not.
+    read: u64,
+    /// The largest resident set, in bytes. Not below that of this program, from which
+    /// it was started.
+    peak: u64,
+}
+
+/// What several runs of one program took.
+#[derive(Debug)]
+pub struct Measured {
+    name: &'static str,
+    /// By time, the shortest one first.
+    samples: Vec<Sample>,
+}
+
+impl Measured {
+    /// The median, in seconds.
+    pub fn median(&self) -> f64 {
+        self.seconds(self.samples.len() / 2)
+    }
+
+    /// The most that any run read, in bytes.
+    pub fn read(&self) -> u64 {
+        self.samples.iter().map(|sample| sample.read).max().unwrap_or(0)
+    }
+
+    /// The most memory that any run had, in bytes.
+    pub fn peak(&self) -> u64 {
+        self.samples.iter().map(|sample| sample.peak).max().unwrap_or(0)
+    }
+
+    fn seconds(&self, place: usize) -> f64 {
+        self.samples.get(place).map_or(f64::NAN, |sample| sample.elapsed.as_secs_f64())
+    }
+}
+
+/// Runs each of `subjects` once to warm the caches, and then all of them in turns, so
+/// often.
+pub fn in_turns(title: &str, subjects: &[Subject], rounds: usize) -> Result<Vec<Measured>, Error> {
+    let bar = ProgressBar::new(((rounds + 1) * subjects.len()) as u64);
+    bar.set_style(
+        indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    bar.set_message(title.to_owned());
+    let empty = |subject: &Subject| Measured { name: subject.name, samples: Vec::new() };
+    let mut measured: Vec<_> = subjects.iter().map(empty).collect();
+    for round in 0..=rounds {
+        for (subject, measured) in subjects.iter().zip(&mut measured) {
+            let sample = once(subject)?;
+            if round > 0 {
+                measured.samples.push(sample);
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    for each in &mut measured {
+        each.samples.sort_by_key(|sample| sample.elapsed);
+    }
+    Ok(measured)
+}
+
+fn once(subject: &Subject) -> Result<Sample, Error> {
+    let failed = |message: String| {
+        let arguments = subject.arguments.join(" ");
+        Error::Program { program: format!("{} {arguments}", subject.program.display()), message }
+    };
+    let error = |error: std::io::Error| failed(error.to_string());
+    if let Some(output) = &subject.output
+        && output.exists()
+    {
+        fs::remove_file(output).map_err(|error| Error::File { path: output.clone(), error })?;
+    }
+    let mut command = Command::new(&subject.program);
+    command.args(&subject.arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    let start = Instant::now();
+    let child = command.spawn().map_err(error)?;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(&child)), options).map_err(|errno| error(errno.into()))?;
+    let elapsed = start.elapsed();
+    let counters = fs::read_to_string(format!("/proc/{}/io", child.id())).map_err(error)?;
+    let read = counters.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok());
+    let used = child.wait4().map_err(error)?;
+    if !used.status.success() {
+        return Err(failed(used.status.to_string()));
+    }
+    let read = read.ok_or_else(|| failed("its counters have no rchar".to_owned()))?;
+    Ok(Sample { elapsed, read, peak: used.rusage.maxrss })
+}
+
+/// Prints all, the first one being what the others are compared with.
+pub fn print(title: &str, measured: &[Measured]) {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["", "median", "fastest", "slowest", "ratio", "read", "peak memory"]);
+    (1..7).for_each(|column| {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    });
+    let first = measured.first().map_or(f64::NAN, Measured::median);
+    for each in measured {
+        let time = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
+        table.add_row([
+            each.name.to_owned(),
+            time(each.median()),
+            time(each.seconds(0)),
+            time(each.seconds(each.samples.len().saturating_sub(1))),
+            format!("{:.2}", each.median() / first),
+            mib(each.read()),
+            mib(each.peak()),
+        ]);
+    }
+    println!("\n{title}\n\n{table}");
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The command beside the tools that read the same files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
+use tempfile::TempDir;
+
+use crate::goal::{Goals, Kind};
+use crate::measure::{Measured, Subject, in_turns, print};
+use crate::{Arguments, Error};
+
+const MIB: u64 = 1 << 20;
+/// How many device dumps the large vmcore has, and of how many bytes each.
+const DUMPS: u64 = 300;
+const DUMP_LENGTH: u64 = 100 << 10;
+/// How much memory it has, in bytes; the file has holes there.
+const MEMORY: u64 = 100 << 30;
+
+/// Measures `list`, `info`, `extract` and `verify`.
+pub fn run(arguments: &Arguments, goals: &mut Goals) -> Result<(), Error> {
+    let bench = Bench::new(arguments)?;
+    bench.list(goals)?;
+    bench.extract(goals)
+}
+
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    command: PathBuf,
+    folder: TempDir,
+}
+
+impl<'a> Bench<'a> {
+    fn new(arguments: &'a Arguments) -> Result<Self, Error> {
+        let directory = &arguments.directory;
+        let wrong = |error| Error::File { path: directory.clone(), error };
+        fs::create_dir_all(directory).map_err(wrong)?;
+        let folder = TempDir::new_in(directory).map_err(wrong)?;
+        let command = fs::canonicalize(&arguments.command)
+            .map_err(|error| Error::File { path: arguments.command.clone(), error })?;
+        Ok(Self { arguments, command, folder })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn make(&self, name: &str, image: &Image) -> Result<PathBuf, Error> {
+        let path = self.path(name);
+        image.write(&path).map_err(|error| Error::File { path: path.clone(), error })?;
+        Ok(path)
+    }
+
+    fn measure(&self, title: &str, subjects: &[Subject]) -> Result<Vec<Measured>, Error> {
+        let measured = in_turns(title, subjects, self.arguments.rounds)?;
+        print(title, &measured);
+        Ok(measured)
+    }
+
+    /// The program `name` with `arguments`, or ours where it has none.
+    fn subject(&self, name: &'static str, line: &[&str], files: &[&Path]) -> Subject {
+        let (program, options) = line.split_first().unwrap_or((&"", &[]));
+        let program =
+            if *program == "vmcoredd" { self.command.clone() } else { PathBuf::from(program) };
+        let options = options.iter().map(|option| (*option).to_owned());
+        let files = files.iter().map(|file| file.display().to_string());
+        Subject { name, program, arguments: options.chain(files).collect(), output: None }
+    }
+
+    fn list(&self, goals: &mut Goals) -> Result<(), Error> {
+        let made = Vmcore::new(Class::Elf64, Endian::Little)
+            .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+            .load(Load::new(1 << 32, Content::Zeros(MEMORY)));
+        let made = (0..DUMPS).fold(made, |made, number| {
+            made.dump(format!("device{number}"), Content::Zeros(DUMP_LENGTH))
+        });
+        let vmcore = self.make("vmcore", &made.image())?;
+        let files = [vmcore.as_path()];
+        let python = "import kdumpfile, sys; \
+            kdumpfile.kdumpfile(sys.argv[1]).attr['file.format']";
+        let measured = self.measure(
+            "Listing 300 device dumps of 100 KiB in a vmcore of 100 GiB",
+            &[
+                self.subject("vmcoredd list", &["vmcoredd", "list"], &files),
+                self.subject("vmcoredd list --json", &["vmcoredd", "list", "--json"], &files),
+                self.subject("vmcoredd info", &["vmcoredd", "info"], &files),
+                self.subject("vmcoredd --version", &["vmcoredd", "--version"], &[]),
+                self.subject("readelf -n", &["readelf", "-n", "-W"], &files),
+                self.subject("eu-readelf -n", &["eu-readelf", "-n"], &files),
+                self.subject("libkdumpfile opens it", &["/usr/bin/python3", "-c", python], &files),
+            ],
+        )?;
+        let [list, json, info, _, readelf, eu_readelf, _] = measured.as_slice() else {
+            return Ok(());
+        };
+        let ratio = |peer: &Measured| peer.median() / list.median();
+        goals.at_most(Kind::Time, "list", list.median() * 1e3, 5.0, " ms");
+        for (name, measured) in [("list", list), ("list --json", json), ("info", info)] {
+            let read = measured.read() as f64 / MIB as f64;
+            goals.at_most(Kind::Exact, &format!("{name} reads"), read, 1.0, " MiB");
+        }
+        goals.at_least(Kind::Time, "readelf -n / list", ratio(readelf), 100.0, "");
+        goals.at_least(Kind::Time, "eu-readelf -n / list", ratio(eu_readelf), 4.0, "");
+        Ok(())
+    }
+
+    fn extract(&self, goals: &mut Goals) -> Result<(), Error> {
+        let length = if self.arguments.smoke { 16 * MIB } else { 1 << 30 };
+        let payload = Content::Pattern { seed: 5, length };
+        let checksum = checksum(&payload);
+        let manifest = format!(
+            "VERSION=1\nNAME=adapter\nSTATUS=complete\nIN=vmcore\nLENGTH={length}\n\
+             STORED={length}\nMILLISECONDS=1\nCRC32C={checksum:08x}\n"
+        );
+        let made = Vmcore::new(Class::Elf64, Endian::Little)
+            .dump("adapter", payload)
+            .note(Note::manifest(&manifest));
+        let vmcore = self.make("large", &made.image())?;
+        let (same, output) = (self.path("same"), self.path("output"));
+        let mut prepare = self.subject("", &["vmcoredd", "extract"], &[&vmcore]);
+        prepare.arguments.extend(["-o".to_owned(), same.display().to_string()]);
+        in_turns("preparing", &[prepare], 1)?;
+
+        let mut extract = self.subject("vmcoredd extract", &["vmcoredd", "extract"], &[&vmcore]);
+        extract.arguments.extend(["-o".to_owned(), output.display().to_string()]);
+        let mut copy = self.subject("cp of the same bytes", &["cp"], &[&same, &output]);
+        extract.output = Some(output.clone());
+        copy.output = Some(output);
+        let sum = self.subject("sha256sum of the same bytes", &["sha256sum"], &[&same]);
+        let verify = self.subject("vmcoredd verify", &["vmcoredd", "verify"], &[&vmcore]);
+        let title = format!("Extracting and verifying a device dump of {} MiB", length / MIB);
+        let measured = self.measure(&title, &[copy, extract, verify, sum])?;
+        let [copy, extract, verify, _] = measured.as_slice() else {
+            return Ok(());
+        };
+        let ratio = extract.median() / copy.median();
+        goals.at_most(Kind::Time, "extract / cp", ratio, 1.1, "");
+        for (name, measured) in [("extract", extract), ("verify", verify)] {
+            let peak = measured.peak() as f64 / MIB as f64;
+            goals.at_most(Kind::Exact, &format!("{name} has in memory"), peak, 32.0, " MiB");
+        }
+        Ok(())
+    }
+}
+
+fn checksum(content: &Content) -> u32 {
+    let mut buffer = vec![0; MIB as usize];
+    let (mut at, mut sum) = (0, 0);
+    while at < content.length() {
+        let length = (content.length() - at).min(MIB) as usize;
+        let part = buffer.get_mut(..length).unwrap_or_default();
+        content.read(at, part);
+        sum = crc32c::crc32c_append(sum, part);
+        at += length as u64;
+    }
+    sum
+}
