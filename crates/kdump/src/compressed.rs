@@ -94,6 +94,26 @@ impl Layout {
         }
     }
 
+    /// This one, or the other one with numbers of its width where only that makes sense
+    /// of the sub header in `sub`: how numbers are aligned is not in the dump.
+    fn or_other(self, sub: &Numbers<'_>, version: u32, block_size: u64, length: u64) -> Self {
+        let other = match self {
+            Self::Bits32 => Self::Bits32Aligned,
+            Self::Bits32Aligned => Self::Bits32,
+            Self::Bits64 => return self,
+        };
+        let makes_sense = |layout: Self| {
+            let at = layout.sub_header();
+            [(3, at.vmcoreinfo), (4, at.note)].into_iter().all(|(since, at)| {
+                let (offset, size) = (sub.wide(at), sub.long(at + 8));
+                let end = offset.checked_add(size);
+                let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
+                version < since || is_inside || (offset, size) == (0, 0)
+            })
+        };
+        if !makes_sense(self) && makes_sense(other) { other } else { self }
+    }
+
     fn sub_header(self) -> SubHeader {
         let long = self.long();
         // `phys_base`, `dump_level` and `split` come first.
@@ -201,8 +221,8 @@ impl Header {
 
         let mut sub = [0; SUB_HEADER];
         source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
-        let layout = start.layout;
         let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
+        let layout = start.layout.or_other(&sub, version, block_size, source.stated_length());
         let at = layout.sub_header();
         let since = |since: u32| version >= since;
         let range = |offset: usize| (sub.wide(offset), sub.long(offset + 8));

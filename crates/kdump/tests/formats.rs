@@ -110,6 +110,27 @@ fn every_version_layout_and_codec() {
     }
 }
 
+/// Where `utsname` does not tell how numbers are aligned, the offsets do.
+#[test]
+fn alignment_is_told_by_what_makes_sense() {
+    for (width, machine) in [(Width::Bits32, "mips"), (Width::Bits32Aligned, "i686")] {
+        for (endian, version) in
+            ENDIANS.into_iter().flat_map(|endian| (2..=6).map(move |v| (endian, v)))
+        {
+            let made = Kdump::new(width, endian, version).machine(machine);
+            let made = with_notes(made, 2).vmcoreinfo("OSRELEASE=6.12.0\n").page(1, &page(1, 4096));
+            let parts = [made.image()].into_iter().chain(made.split(1));
+            for image in parts {
+                let file = on_disk(&image);
+                let dump = Dump::open(&file.path).expect("a good file");
+                check_dumps(&dump, if version < 4 { 0 } else { 2 });
+                check_pages(&dump, &[(1, 1)], &[0, 2], 4096);
+                assert_eq!(dump.vmcoreinfo().expect("readable").is_some(), version >= 3);
+            }
+        }
+    }
+}
+
 #[test]
 fn pages_of_other_sizes() {
     for size in [4096, 16_384, 65_536] {

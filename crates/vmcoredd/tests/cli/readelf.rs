@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What other tools find in the same files.
 
+use std::fs;
 use std::process::Command;
 
-use synth::{Class, Content, DumpStyle, Endian, Note, Vmcore};
+use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
 
 use crate::run::Folder;
 
@@ -117,5 +118,22 @@ fn eu_readelf_finds_the_same_notes() {
         let found = eu_readelf(&folder);
         assert_eq!(found.len(), 11);
         assert_eq!(found, kdump(&folder));
+    }
+}
+
+/// They find what was attached, too: it stands behind the memory.
+#[test]
+fn both_find_what_is_attached() {
+    for made in vmcores() {
+        let made = made.load(Load::new(0x1000, vec![7; 5000]));
+        let folder = Folder::new().with("vmcore", &made.image());
+        fs::write(folder.path("blob"), [9; 777]).expect("written");
+        let attached = folder.run(["attach", "vmcore", "late=blob", "--in-place"]);
+        assert_eq!(attached.stdout(), "late: added, 777 bytes\n");
+        let found = kdump(&folder);
+        assert_eq!(found.len(), 13, "a device dump and its manifest more");
+        assert!(found.contains(&("LINUX".to_owned(), 0x700, 44 + 777)), "{found:?}");
+        assert_eq!(readelf(&folder), found);
+        assert_eq!(eu_readelf(&folder), found);
     }
 }
