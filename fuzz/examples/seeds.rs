@@ -27,6 +27,7 @@ fn main() -> io::Result<()> {
     more_headers()?;
     more_dumps()?;
     memory()?;
+    attach()?;
     manifests()?;
     notes()
 }
@@ -189,6 +190,23 @@ fn memory() -> io::Result<()> {
         save("memory", name, &with_addresses(made.image().to_vec()))?;
     }
     Ok(())
+}
+
+/// One of each format, and what is refused.
+fn attach() -> io::Result<()> {
+    for (name, class, endian) in ENCODINGS {
+        let made = Vmcore::new(class, endian)
+            .dump("nic0", vec![1; 9])
+            .note(Note::vmcoreinfo("A=1\n"))
+            .load(Load::new(0x1000, vec![7; 100]));
+        save("attach", name, &made.image().to_vec())?;
+        save("attach", &format!("{name}-many"), &made.extended_numbering().image().to_vec())?;
+    }
+    for (name, made) in kdumps() {
+        save("attach", &name, &made.image().to_vec())?;
+    }
+    let empty = Vmcore::new(Class::Elf64, Endian::Little);
+    save("attach", "no-notes", &empty.image().to_vec())
 }
 
 fn notes() -> io::Result<()> {

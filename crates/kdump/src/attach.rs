@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Adding device dumps to a dump that is a file already.
 //!
-//! The file grows: behind its end come a copy of its notes, the new ones, and a
-//! manifest of these. Then its header is made to point there, first to the start, then
-//! to the new size. As the copy comes first, the file is whole at each moment: with the
-//! old size the new place has the old notes. Fill behind these is taken off that size
-//! before.
+//! Where readers look for notes is not the same in all formats. The header of a
+//! kdump-compressed dump says where they are, and they can be anywhere: so the notes are
+//! written anew behind its end. Of an ELF vmcore `crash` holds what stands before the
+//! memory, and finds notes there alone: so its memory has to move, into a copy.
+
+mod compressed;
+mod elf;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,15 +15,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 use vmcore::device_dump::{HEADER_SIZE, LENGTH_MAX, Name};
-use vmcore::elf::{Class, Endian};
+use vmcore::elf::Endian;
 use vmcore::manifest;
 use vmcore::note;
 
 use crate::format::Layout;
+use crate::notes::NoteSegment;
 use crate::{CopyError, DeviceDump, Dump, Error, Record, sparse};
 
-/// The new notes start on a page, in bytes.
-const ALIGN: u64 = 4096;
 /// How many bytes are copied at a time.
 const BUFFER: usize = 1 << 18;
 
@@ -83,27 +84,16 @@ impl From<CopyError> for AttachError {
     }
 }
 
-/// The fields of a file that say where its notes are.
-struct Pointer {
-    endian: Endian,
-    /// Where the offset is written, and in how many bytes.
-    offset: (u64, usize),
-    /// Where the size is written, and in how many bytes: once or twice.
-    sizes: Vec<(u64, usize)>,
-}
-
 impl Dump {
-    /// Copies all of it to `to`, an empty file, with holes where there are zeros; a
-    /// flattened stream is put in order. `progress` is told how many bytes are done.
-    ///
-    /// # Errors
-    /// [`CopyError`], by which side failed.
-    pub fn copy_to_file(&self, to: &File, progress: impl FnMut(u64)) -> Result<(), CopyError> {
-        sparse::copy(&self.source, 0, self.source.stated_length(), to, 0, progress)
+    /// Whether [`attach_in_place`](Self::attach_in_place) can do it: it is a
+    /// kdump-compressed dump, and no stream of one.
+    #[must_use]
+    pub fn attaches_in_place(&self) -> bool {
+        matches!(self.layout, Layout::Compressed(_)) && !self.source.is_flattened()
     }
 
-    /// Adds device dumps to `file`, which is what `self` was opened from, or a copy of it
-    /// made by [`copy_to_file`](Self::copy_to_file), open for reading and writing.
+    /// Adds device dumps to `file`, which is what `self` was opened from, open for reading
+    /// and writing.
     ///
     /// The file is a whole dump at each moment: without the new dumps until the last
     /// write, of a few bytes, has been done. Data are on disk before what points to them
@@ -111,55 +101,97 @@ impl Dump {
     /// that nothing points to. `progress` is told how many bytes were written.
     ///
     /// # Errors
-    /// [`AttachError`]; when the dump is damaged, has no place to point to notes, or the
-    /// numbers of its headers are too narrow, nothing was written.
-    pub fn attach(
+    /// [`AttachError`]; when this cannot be done in place, the dump is damaged, has no
+    /// place to point to notes, or the numbers of its headers are too narrow, nothing was
+    /// written.
+    pub fn attach_in_place(
         &self,
         file: &File,
         new: Vec<NewDump<'_>>,
         progress: impl FnMut(u64),
     ) -> Result<Vec<Attached>, AttachError> {
-        let pointer = self.pointer()?;
-        let length = file.metadata().map_err(AttachError::Write)?.len();
-        let added = self.add(file, length, &pointer, new, progress);
-        if !matches!(&added, Ok(attached) if attached.iter().any(|attached| !attached.was_there)) {
-            // Nothing points to what was written.
-            file.set_len(length).map_err(AttachError::Write)?;
+        match &self.layout {
+            Layout::Compressed(compressed) if self.attaches_in_place() => {
+                compressed::attach(self, compressed, file, new, progress)
+            }
+            _ => {
+                let expected = "kdump-compressed, to which notes can be added in place";
+                Err(self.source.wrong(0, "file format", expected, 0).into())
+            }
         }
-        added
     }
 
-    /// Adds dumps behind the first `length` bytes of `file`.
-    fn add(
+    /// Copies the dump to `to`, an empty file open for reading and writing, and adds
+    /// device dumps to that; a flattened stream is put in order. There are holes where
+    /// there are zeros.
+    ///
+    /// All of it is on disk when this is done. `progress` is told how many bytes are.
+    ///
+    /// # Errors
+    /// [`AttachError`]; when the dump is damaged, has no place for notes, or the numbers
+    /// of its headers are too narrow.
+    pub fn attach_to_copy(
         &self,
-        file: &File,
-        length: u64,
-        pointer: &Pointer,
+        to: &File,
         new: Vec<NewDump<'_>>,
-        progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64),
     ) -> Result<Vec<Attached>, AttachError> {
-        let (old_start, old_size) = self.old_notes()?;
-        let manifest = self.manifest()?.unwrap_or_default();
-        let there = self.device_dumps().collect::<Result<Vec<_>, _>>()?;
-        let records = manifest.matched(&there).others;
-        let start = length.max(self.source.stated_length()).next_multiple_of(ALIGN);
-        let mut writer = Writer { file, at: start, done: 0, progress };
-        sparse::copy(&self.source, old_start, old_size, file, start, |_| {})?;
-        writer.at += note::align(old_size);
+        match &self.layout {
+            Layout::Elf(elf) => elf::attach(self, elf, to, new, progress),
+            Layout::Compressed(compressed) => {
+                let length = self.source.stated_length();
+                sparse::copy(&self.source, 0, length, to, 0, &mut progress)?;
+                let progress = |done| progress(length + done);
+                compressed::attach(self, compressed, to, new, progress)
+            }
+        }
+    }
 
-        let mut taken = Taken::new(&there);
+    /// How many bytes of the `segment` its notes have: without fill.
+    fn notes_size(&self, segment: NoteSegment) -> Result<u64, Error> {
+        let mut end = segment.offset;
+        for note in self.notes() {
+            let note = note?;
+            if (segment.offset..segment.offset + segment.size).contains(&note.offset) {
+                end = note.offset + note.header.size();
+            }
+        }
+        // The padding of the last one may not have been counted.
+        Ok((end - segment.offset).min(segment.size))
+    }
+}
+
+/// What is new, written behind what there is.
+struct Adding<'a, P> {
+    dump: &'a Dump,
+    there: Vec<DeviceDump<'a>>,
+    writer: Writer<'a, P>,
+}
+
+impl<'a, P: FnMut(u64)> Adding<'a, P> {
+    /// Adds to `file` from `at` on; `dump` tells what there is.
+    fn new(dump: &'a Dump, file: &'a File, at: u64, progress: P) -> Result<Self, Error> {
+        let there = dump.device_dumps().collect::<Result<_, _>>()?;
+        Ok(Self { dump, there, writer: Writer { file, at, done: 0, progress } })
+    }
+
+    /// Writes the notes of all that is new, and a manifest of them.
+    fn add(&mut self, endian: Endian, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, AttachError> {
+        let manifest = self.dump.manifest()?.unwrap_or_default();
+        let records = manifest.matched(&self.there).others;
+        let mut taken = Taken::new(&self.there);
         let mut attached = Vec::new();
         let mut text = String::from("VERSION=1\n");
         for NewDump { name, payload } in new {
             if let NewPayload::Dump(dump, _) = &payload
-                && let Some(length) = was_there(&there, name, dump)?
+                && let Some(length) = was_there(&self.there, name, dump)?
             {
                 attached.push(Attached { name, length, was_there: true });
                 continue;
             }
             let wanted = name;
             let name = taken.free(name);
-            let (length, crc) = writer.dump(pointer.endian, &name, &payload)?;
+            let (length, crc) = self.writer.dump(endian, &name, &payload)?;
             let has_record = records.iter().any(|record| {
                 record.name() == name.as_bytes()
                     && (record.length(), record.crc32c()) == (Some(length), Some(crc))
@@ -169,109 +201,30 @@ impl Dump {
             }
             attached.push(Attached { name, length, was_there: false });
         }
-        if attached.iter().any(|attached| !attached.was_there) {
-            writer.manifest(pointer.endian, &text)?;
-            self.point(file, pointer, start, old_size, writer.at - start)?;
+        if has_new(&attached) {
+            self.writer.manifest(endian, &text)?;
         }
         Ok(attached)
     }
+}
 
-    /// Where the notes are that the new ones come behind, without fill.
-    fn old_notes(&self) -> Result<(u64, u64), Error> {
-        let Some(segment) = self.notes.segments.first() else {
-            return Ok((0, 0));
-        };
-        let mut end = segment.offset;
-        for note in self.notes() {
-            let note = note?;
-            if (segment.offset..segment.offset + segment.size).contains(&note.offset) {
-                end = note.offset + note.header.size();
-            }
-        }
-        // The padding of the last one may not have been counted.
-        Ok((segment.offset, (end - segment.offset).min(segment.size)))
-    }
+fn has_new(attached: &[Attached]) -> bool {
+    attached.iter().any(|attached| !attached.was_there)
+}
 
-    /// Which fields say where notes are.
-    fn pointer(&self) -> Result<Pointer, Error> {
-        match &self.layout {
-            Layout::Compressed(compressed) => match compressed.header.note_fields {
-                Some((offset, size, width)) => Ok(Pointer {
-                    endian: compressed.header.endian,
-                    offset: (offset, 8),
-                    sizes: vec![(size, width)],
-                }),
-                None => {
-                    let expected = "4 to 6, which can have notes";
-                    let found = compressed.header.version.into();
-                    Err(self.source.wrong(8, "header_version", expected, found))
-                }
-            },
-            Layout::Elf(elf) => {
-                let Some(segment) = self.notes.segments.first() else {
-                    let at = elf.header.program_headers_offset;
-                    return Err(self.source.wrong(
-                        at,
-                        "program headers",
-                        "a PT_NOTE among them",
-                        0,
-                    ));
-                };
-                // `p_offset`, `p_filesz` and `p_memsz`.
-                let (fields, width) = match elf.header.encoding.class {
-                    Class::Elf32 => ([4, 16, 20], 4),
-                    Class::Elf64 => ([8, 32, 40], 8),
-                };
-                let [offset, file_size, memory_size] =
-                    fields.map(|field| (segment.header_offset + field, width));
-                let endian = elf.header.encoding.endian;
-                Ok(Pointer { endian, offset, sizes: vec![file_size, memory_size] })
-            }
-        }
-    }
+/// Writes `value` in so many bytes, 4 or 8.
+fn put(file: &File, endian: Endian, at: u64, width: usize, value: u64) -> io::Result<()> {
+    let bytes = match endian {
+        Endian::Little => value.to_le_bytes(),
+        Endian::Big => value.to_be_bytes(),
+    };
+    let from = if endian == Endian::Big { 8 - width } else { 0 };
+    file.write_all_at(bytes.get(from..from + width).unwrap_or_default(), at)
+}
 
-    /// Makes the file point to its new notes, whose first `old_size` bytes are the old
-    /// ones.
-    fn point(
-        &self,
-        file: &File,
-        pointer: &Pointer,
-        start: u64,
-        old_size: u64,
-        size: u64,
-    ) -> Result<(), AttachError> {
-        let fits =
-            |(_, width): (u64, usize), value: u64| width == 8 || u32::try_from(value).is_ok();
-        let (offset_at, _) = pointer.offset;
-        if !fits(pointer.offset, start) || pointer.sizes.iter().any(|size_at| !fits(*size_at, size))
-        {
-            let expected = "a place and a size below 4 GiB";
-            return Err(self.source.wrong(offset_at, "32 bit header", expected, start).into());
-        }
-        let put = |(at, width): (u64, usize), value: u64| {
-            let bytes = match pointer.endian {
-                Endian::Little => value.to_le_bytes(),
-                Endian::Big => value.to_be_bytes(),
-            };
-            let from = if pointer.endian == Endian::Big { 8 - width } else { 0 };
-            file.write_all_at(bytes.get(from..from + width).unwrap_or_default(), at)
-        };
-        let put_size = |size: u64| {
-            pointer.sizes.iter().try_for_each(|size_at| put(*size_at, size))?;
-            file.sync_data()
-        };
-        let stated = self.notes.segments.first().map_or(0, |segment| segment.size);
-        let write = || {
-            file.sync_all()?;
-            if old_size < stated {
-                put_size(old_size)?;
-            }
-            put(pointer.offset, start)?;
-            file.sync_data()?;
-            put_size(size)
-        };
-        write().map_err(AttachError::Write)
-    }
+/// Whether `value` can be written in so many bytes, 4 or 8.
+fn fits(width: usize, value: u64) -> bool {
+    width == 8 || u32::try_from(value).is_ok()
 }
 
 /// The length of the dump among `there` that has the name and the content of `dump`.

@@ -65,6 +65,8 @@ pub(crate) struct Header {
     pub pages_end: u64,
     /// The pages of which this file of a split set has the data.
     pub split: Option<(u64, u64)>,
+    /// What the sub header says of places is in the file.
+    pub makes_sense: bool,
     /// Where VMCOREINFO stands, and how long it is, in bytes.
     pub vmcoreinfo: Option<(u64, u64)>,
     /// Where the fields of the sub header stand that say where notes are: of the offset
@@ -102,16 +104,19 @@ impl Layout {
             Self::Bits32Aligned => Self::Bits32,
             Self::Bits64 => return self,
         };
-        let makes_sense = |layout: Self| {
-            let at = layout.sub_header();
-            [(3, at.vmcoreinfo), (4, at.note)].into_iter().all(|(since, at)| {
-                let (offset, size) = (sub.wide(at), sub.long(at + 8));
-                let end = offset.checked_add(size);
-                let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
-                version < since || is_inside || (offset, size) == (0, 0)
-            })
-        };
+        let makes_sense = |layout: Self| layout.makes_sense(sub, version, block_size, length);
         if !makes_sense(self) && makes_sense(other) { other } else { self }
+    }
+
+    /// Whether VMCOREINFO and notes are in a file of `length` bytes, or nowhere.
+    fn makes_sense(self, sub: &Numbers<'_>, version: u32, block_size: u64, length: u64) -> bool {
+        let at = self.sub_header();
+        [(3, at.vmcoreinfo), (4, at.note)].into_iter().all(|(since, at)| {
+            let (offset, size) = (sub.wide(at), sub.long(at + 8));
+            let end = offset.checked_add(size);
+            let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
+            version < since || is_inside || (offset, size) == (0, 0)
+        })
     }
 
     fn sub_header(self) -> SubHeader {
@@ -222,7 +227,8 @@ impl Header {
         let mut sub = [0; SUB_HEADER];
         source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
         let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
-        let layout = start.layout.or_other(&sub, version, block_size, source.stated_length());
+        let length = source.stated_length();
+        let layout = start.layout.or_other(&sub, version, block_size, length);
         let at = layout.sub_header();
         let since = |since: u32| version >= since;
         let range = |offset: usize| (sub.wide(offset), sub.long(offset + 8));
@@ -255,6 +261,7 @@ impl Header {
             dump_level: sub.int(numbers.long),
             pages_end,
             split,
+            makes_sense: layout.makes_sense(&sub, version, block_size, length),
             vmcoreinfo: since(3).then(|| range(at.vmcoreinfo)).and_then(not_nothing),
             note_fields: since(4).then(|| {
                 let note = block_size + at.note as u64;

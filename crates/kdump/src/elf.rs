@@ -87,9 +87,14 @@ impl Elf {
         Ok((elf, NoteArea { endian, segments, problems }))
     }
 
+    /// How many bytes its program headers have.
+    pub fn table_size(&self) -> u64 {
+        u64::from(self.count) * self.header.encoding.program_header_size() as u64
+    }
+
     /// Gives each program header to `take`, with its offset; where the table ends too
     /// early, how many there are.
-    fn each_program_header(
+    pub fn each_program_header(
         &self,
         source: &Source,
         mut take: impl FnMut(u64, &ProgramHeader),

@@ -70,6 +70,7 @@ pub use vmcore::manifest::Renamed;
 pub use vmcoreinfo::VmcoreInfo;
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -167,6 +168,15 @@ impl Dump {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.source.stated_length()
+    }
+
+    /// Copies all of it to `to`, an empty file, with holes where there are zeros; a
+    /// flattened stream is put in order. `progress` is told how many bytes are done.
+    ///
+    /// # Errors
+    /// [`CopyError`], by which side failed.
+    pub fn copy_to_file(&self, to: &File, progress: impl FnMut(u64)) -> Result<(), CopyError> {
+        sparse::copy(&self.source, 0, self.source.stated_length(), to, 0, progress)
     }
 
     /// The dead machine's instruction set, as `uname -m` gives it, or as ELF numbers it

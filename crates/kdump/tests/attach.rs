@@ -29,6 +29,22 @@ fn of_file(folder: &OnDisk, called: &str, payload: &[u8]) -> NewDump<'static> {
     NewDump { name: name(called), payload: NewPayload::File(file) }
 }
 
+/// Adds to the file at `path`: in place, or by a copy that takes its place.
+fn attach(path: &Path, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, AttachError> {
+    let dump = Dump::open(path).expect("headers");
+    if dump.attaches_in_place() {
+        return dump.attach_in_place(&open_for_both(path), new, |_| {});
+    }
+    let copy = path.with_file_name("copy");
+    let to = OpenOptions::new().read(true).write(true).create_new(true).open(&copy);
+    let attached = dump.attach_to_copy(&to.expect("created"), new, |_| {});
+    match &attached {
+        Ok(_) => fs::rename(&copy, path).expect("renamed"),
+        Err(_) => fs::remove_file(&copy).expect("removed"),
+    }
+    attached
+}
+
 /// Every device dump of the file: name, payload, what the manifest says.
 fn device_dumps(path: &Path) -> Vec<(String, Vec<u8>, Status)> {
     let dump = Dump::open(path).expect("a good file");
@@ -78,6 +94,7 @@ fn files() -> Vec<(String, Image)> {
             let made = elf(class, endian, DumpStyle::Exact);
             files.push((title.clone(), made.image()));
             files.push((format!("{title} filled"), made.clone().zero_fill(100).image()));
+            files.push((format!("{title} many"), made.clone().extended_numbering().image()));
             files.push((format!("{title} apart"), made.separate_notes().image()));
         }
         for width in [Width::Bits32, Width::Bits32Aligned, Width::Bits64] {
@@ -100,8 +117,7 @@ fn what_is_attached_is_there_and_the_rest_is_as_it_was() {
             of_file(&file, "empty", b""),
         ];
         let before = fs::read(&file.path).expect("there");
-        let dump = Dump::open(&file.path).expect("a good file");
-        let attached = dump.attach(&open_for_both(&file.path), new, |_| {}).expect("attached");
+        let attached = attach(&file.path, new).expect("attached");
         let names: Vec<_> = attached.iter().map(|each| each.name.to_string()).collect();
         // All three have the last payload: it is one file here.
         assert_eq!(names, ["nic0#2", "firmware", "empty"], "{title}");
@@ -117,10 +133,94 @@ fn what_is_attached_is_there_and_the_rest_is_as_it_was() {
         let mut page = [0; 4096];
         dump.memory().read(0x1000, &mut page).expect("there");
         assert_eq!(page, [3; 4096], "{title}");
-        let after = fs::read(&file.path).expect("there");
-        let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
-        assert!(changed <= 24, "{title}: {changed} bytes of the old file differ");
+        if dump.attaches_in_place() {
+            let after = fs::read(&file.path).expect("there");
+            let changed = before.iter().zip(&after).filter(|(before, after)| before != after);
+            let changed = changed.count();
+            assert!(changed <= 24, "{title}: {changed} bytes of the old file differ");
+        }
     }
+}
+
+/// `p_type`, `p_offset` and `p_filesz` of the program headers of a 64-bit file.
+fn segments(path: &Path) -> Vec<(u64, u64, u64)> {
+    let bytes = fs::read(path).expect("there");
+    let number = |at: usize, size: usize| {
+        bytes[at..at + size].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    };
+    let table = number(32, 8) as usize;
+    (0..number(56, 2) as usize)
+        .map(|index| table + index * 56)
+        .map(|at| (number(at, 4), number(at + 8, 8), number(at + 32, 8)))
+        .collect()
+}
+
+/// `crash` holds what stands before the memory, and looks for notes there alone.
+#[test]
+fn notes_of_an_elf_file_stay_before_its_memory() {
+    let made = elf(Class::Elf64, Endian::Little, DumpStyle::Exact)
+        .load(Load::new(0x10_0000, vec![4; 9000]));
+    for image in [made.image(), made.zero_fill(5000).image()] {
+        let file = on_disk(&image);
+        for (called, length) in [("a", 3), ("b", 4000), ("c", 100_000)] {
+            attach(&file.path, vec![of_file(&file, called, &vec![9; length])]).expect("attached");
+            let segments = segments(&file.path);
+            assert_eq!(segments.iter().map(|segment| segment.0).collect::<Vec<_>>(), [4, 1, 1]);
+            assert!(segments[0].1 + segments[0].2 <= segments[1].1, "{segments:?}");
+            assert!(segments[1..].iter().all(|segment| segment.1 % 4096 == 0), "{segments:?}");
+            let dump = Dump::open(&file.path).expect("a good file");
+            let mut bytes = [0; 9000];
+            dump.memory().read(0x10_0000, &mut bytes).expect("there");
+            assert_eq!(bytes, [4; 9000]);
+        }
+        assert_eq!(device_dumps(&file.path).len(), 4);
+        // The zeros behind the notes were used.
+        let length = fs::metadata(&file.path).expect("there").len();
+        assert!(length <= image.length() + 4096 * 28, "{length}");
+    }
+}
+
+#[test]
+fn a_file_without_notes_gets_some() {
+    for load in [None, Some(Load::new(0x1000, vec![3; 4096]))] {
+        let made = Vmcore::new(Class::Elf64, Endian::Little);
+        let made = load.clone().into_iter().fold(made, Vmcore::load);
+        // As it may be, without a place.
+        let image = made.image().overwritten(64 + 8, &[0; 8]);
+        let file = on_disk(&image);
+        attach(&file.path, vec![of_file(&file, "new", b"abc")]).expect("attached");
+        let found = device_dumps(&file.path);
+        assert_eq!(found, [("new".to_owned(), b"abc".to_vec(), Status::Complete)]);
+        if load.is_some() {
+            let dump = Dump::open(&file.path).expect("a good file");
+            let mut page = [0; 4096];
+            dump.memory().read(0x1000, &mut page).expect("there");
+            assert_eq!(page, [3; 4096]);
+            let segments = segments(&file.path);
+            assert!(segments[0].1 + segments[0].2 <= segments[1].1, "{segments:?}");
+        }
+    }
+}
+
+/// Section headers behind the memory, as QEMU's dumps have them, move with it.
+#[test]
+fn section_headers_follow() {
+    let image = elf(Class::Elf64, Endian::Little, DumpStyle::Exact).image();
+    let file = on_disk(&image);
+    let writable = open_for_both(&file.path);
+    let mut table = [0; 128];
+    let of_section = image.length() - 4096 + 8;
+    table[64 + 24..64 + 32].copy_from_slice(&of_section.to_le_bytes());
+    writable.write_all_at(&table, image.length()).expect("written");
+    writable.write_all_at(&image.length().to_le_bytes(), 40).expect("written");
+    writable.write_all_at(&[64, 0, 2, 0], 58).expect("written");
+    attach(&file.path, vec![of_file(&file, "new", &[1; 50_000])]).expect("attached");
+    let after = fs::read(&file.path).expect("there");
+    let number = |at: usize| u64::from_le_bytes(after[at..at + 8].try_into().expect("8 bytes"));
+    let sections = number(40) as usize;
+    assert_eq!(sections, after.len() - 128);
+    assert_eq!(number(sections + 24), 0, "a section without a place");
+    assert_eq!(number(sections + 64 + 24), sections as u64 - 4096 + 8);
 }
 
 #[test]
@@ -128,14 +228,10 @@ fn payloads_are_those_of_the_files() {
     let file = on_disk(&elf(Class::Elf64, Endian::Little, DumpStyle::Paged).image());
     let large: Vec<u8> = (0..3_000_001_u32).map(|at| (at / 9) as u8).collect();
     for (called, payload) in [("small", &b"abc"[..]), ("large", &large)] {
-        let dump = Dump::open(&file.path).expect("a good file");
-        let new = vec![of_file(&file, called, payload)];
-        let mut done = 0;
-        let attached = dump.attach(&open_for_both(&file.path), new, |now| done = now);
+        let attached = attach(&file.path, vec![of_file(&file, called, payload)]);
         let length = payload.len() as u64;
         let expected = Attached { name: name(called), length, was_there: false };
         assert_eq!(attached.expect("attached"), [expected]);
-        assert!(done > length);
         let found = device_dumps(&file.path);
         let found = found.iter().find(|found| found.0 == called).expect("there");
         assert!(found.1 == payload);
@@ -166,8 +262,7 @@ fn those_of_another_dump_come_with_their_records() {
                 NewDump { name, payload: NewPayload::Dump(*each, record) }
             });
             let length = fs::metadata(&file.path).expect("there").len();
-            let dump = Dump::open(&file.path).expect("a good file");
-            let attached = dump.attach(&open_for_both(&file.path), new.collect(), |_| {});
+            let attached = attach(&file.path, new.collect());
             let there: Vec<_> =
                 attached.expect("attached").iter().map(|each| each.was_there).collect();
             assert_eq!(there, [true, was_there], "{title}");
@@ -199,69 +294,17 @@ fn a_record_that_waits_for_its_dump_is_used() {
     let told = format!("NAME=large\nSTATUS=complete\nIN=vmcoredd\nLENGTH=5000\nCRC32C={crc:08x}\n");
     let made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::manifest(told));
     let file = on_disk(&made.image());
-    let dump = Dump::open(&file.path).expect("a good file");
-    let new = vec![of_file(&file, "large", &payload)];
-    dump.attach(&open_for_both(&file.path), new, |_| {}).expect("attached");
+    attach(&file.path, vec![of_file(&file, "large", &payload)]).expect("attached");
     assert_eq!(device_dumps(&file.path), [("large".to_owned(), payload, Status::Complete)]);
-}
-
-/// Whenever the machine stops, the file is the old dump or the new one: the writes to
-/// its start are undone one by one, from the last to the first.
-#[test]
-fn the_file_is_whole_at_each_moment() {
-    for (title, image) in files().into_iter().filter(|(title, _)| !title.ends_with("filled")) {
-        let file = on_disk(&image);
-        let before = fs::read(&file.path).expect("there");
-        let old = device_dumps(&file.path);
-        let dump = Dump::open(&file.path).expect("a good file");
-        let new = vec![of_file(&file, "new", &[5; 100])];
-        dump.attach(&open_for_both(&file.path), new, |_| {}).expect("attached");
-        let after = fs::read(&file.path).expect("there");
-        // In the order in which they are written: the offset, then the sizes.
-        let changed: Vec<usize> =
-            (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
-        let (first, last) = (changed[0], changed[changed.len() - 1]);
-        assert!(last - first < 64, "{title}: one place");
-        let offset_end =
-            changed.windows(2).find(|pair| pair[1] - pair[0] > 2).map_or(last, |pair| pair[0]);
-        let undone = open_for_both(&file.path);
-        // The new place, and still the old size.
-        undone
-            .write_all_at(&before[offset_end + 1..=last], offset_end as u64 + 1)
-            .expect("written");
-        assert_eq!(device_dumps(&file.path), old, "{title}");
-        undone.write_all_at(&before[first..=last], first as u64).expect("written");
-        assert_eq!(device_dumps(&file.path), old, "{title}");
-    }
-}
-
-/// With zeros behind the notes, that are counted, the size of the notes alone is written
-/// first.
-#[test]
-fn the_file_is_whole_at_each_moment_with_fill_too() {
-    let made = elf(Class::Elf64, Endian::Little, DumpStyle::Exact);
-    let size = made.dumps_size() + made.notes_size();
-    let file = on_disk(&made.zero_fill(100).image());
-    let before = fs::read(&file.path).expect("there");
-    let old = device_dumps(&file.path);
-    let dump = Dump::open(&file.path).expect("a good file");
-    let new = vec![of_file(&file, "new", &[5; 100])];
-    dump.attach(&open_for_both(&file.path), new, |_| {}).expect("attached");
-    let undone = open_for_both(&file.path);
-    // `p_filesz` and `p_memsz` of the first program header, then `p_offset`.
-    for field in [64 + 32, 64 + 40] {
-        undone.write_all_at(&size.to_le_bytes(), field).expect("written");
-    }
-    assert_eq!(device_dumps(&file.path), old);
-    undone.write_all_at(&before[64 + 8..64 + 16], 64 + 8).expect("written");
-    assert_eq!(device_dumps(&file.path), old);
 }
 
 #[test]
 fn what_cannot_be_done_leaves_the_file_as_it_was() {
     let damaged = elf(Class::Elf64, Endian::Little, DumpStyle::Exact);
     let second = damaged.header_size() + damaged.dumps_size();
+    let over_notes = damaged.image().overwritten(64 + 56 + 8, &(second + 4).to_le_bytes());
     let cases = [
+        (over_notes, "p_offset: expected a place before or behind the notes, found 0x104c"),
         (
             damaged.image().overwritten(second, &[0xff; 4]),
             "n_namesz: expected a name inside the note segment, found 0xffffffff",
@@ -273,23 +316,35 @@ fn what_cannot_be_done_leaves_the_file_as_it_was() {
     ];
     for (image, expected) in cases {
         let file = on_disk(&image);
-        let dump = Dump::open(&file.path).expect("headers");
         let new = vec![of_file(&file, "new", &[5; 100])];
-        let error = dump.attach(&open_for_both(&file.path), new, |_| {}).expect_err("refused");
+        let error = attach(&file.path, new).expect_err("refused");
         assert!(error.to_string().ends_with(expected), "{error}");
         assert!(fs::read(&file.path).expect("there") == image.to_vec());
     }
 
-    // A file that ends behind 4 GiB, whose header has 32 bits for that.
-    let file = on_disk(&elf(Class::Elf32, Endian::Little, DumpStyle::Exact).image());
-    let writable = open_for_both(&file.path);
-    writable.set_len(5 << 30).expect("a hole");
-    let dump = Dump::open(&file.path).expect("a good file");
-    let new = vec![of_file(&file, "new", &[5; 100])];
-    let error = dump.attach(&writable, new, |_| {}).expect_err("refused");
+    // Its memory would end up behind what 32 bits can say.
+    let image = elf(Class::Elf32, Endian::Little, DumpStyle::Exact).image();
+    let offset = 0xffff_f000_u32;
+    let file = on_disk(&image.overwritten(52 + 32 + 4, &offset.to_le_bytes()));
+    open_for_both(&file.path).set_len(1 << 32).expect("a hole");
+    let new = vec![of_file(&file, "new", &[5; 5000])];
+    let error = attach(&file.path, new).expect_err("refused");
     assert!(error.to_string().contains("expected a place and a size below 4 GiB"), "{error}");
-    assert_eq!(fs::metadata(&file.path).expect("there").len(), 5 << 30);
+    assert_eq!(fs::metadata(&file.path).expect("there").len(), 1 << 32);
     assert_eq!(device_dumps(&file.path).len(), 1);
+
+    // What is no kdump-compressed dump, nor a stream of one, is not changed in place.
+    let kdump = kdump(Width::Bits64, Endian::Little, 6).image().flattened(1000);
+    for image in [elf(Class::Elf64, Endian::Little, DumpStyle::Exact).image(), kdump] {
+        let file = on_disk(&image);
+        let dump = Dump::open(&file.path).expect("a good file");
+        assert!(!dump.attaches_in_place());
+        let new = vec![of_file(&file, "new", &[5; 100])];
+        let error = dump.attach_in_place(&open_for_both(&file.path), new, |_| {});
+        let expected = "expected kdump-compressed, to which notes can be added in place";
+        assert!(error.expect_err("refused").to_string().contains(expected));
+        assert!(fs::read(&file.path).expect("there") == image.to_vec());
+    }
 }
 
 #[test]
@@ -300,8 +355,7 @@ fn a_payload_that_no_note_can_have_is_refused() {
     payload.set_len(u64::from(u32::MAX) - 43).expect("a hole");
     let payload = File::open(file.path.with_file_name("huge")).expect("there");
     let new = vec![NewDump { name: name("huge"), payload: NewPayload::File(payload) }];
-    let dump = Dump::open(&file.path).expect("a good file");
-    let error = dump.attach(&open_for_both(&file.path), new, |_| {}).expect_err("too long");
+    let error = attach(&file.path, new).expect_err("too long");
     assert!(matches!(error, AttachError::Payload { .. }), "{error}");
     assert!(fs::read(&file.path).expect("there") == before);
 }

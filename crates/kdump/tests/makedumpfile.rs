@@ -150,7 +150,7 @@ fn files_and_streams() {
     for way in WAYS {
         let without_zeros = way.ends_with('1');
         let file = folder.path("saved");
-        folder.makedumpfile(way, &[file.clone()], None);
+        folder.makedumpfile(way, std::slice::from_ref(&file), None);
         check(&Dump::open(&file).expect("a good file"), without_zeros, way);
         fs::remove_file(&file).expect("removed");
 
@@ -187,7 +187,7 @@ fn split_sets() {
     }
 }
 
-/// What [`Dump::attach`] leaves is a dump for makedumpfile, too.
+/// What [`Dump::attach_to_copy`] leaves is a dump for makedumpfile, too.
 #[test]
 fn files_with_attached_device_dumps() {
     let folder = Folder::new();
@@ -200,14 +200,16 @@ fn files_with_attached_device_dumps() {
     for input in ["vmcore", "compressed"] {
         let path = folder.path(input);
         let dump = Dump::open(&path).expect("a good file");
-        let file = OpenOptions::new().read(true).write(true).open(&path).expect("opened");
+        let copy = folder.path("copy");
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
+        let file = options.open(&copy).expect("created");
         let payload = NewPayload::File(File::open(&payload).expect("opened"));
         let late = NewDump { name: Name::new(b"late0").expect("a name"), payload };
-        dump.attach(&file, vec![late], |_| {}).expect("attached");
+        dump.attach_to_copy(&file, vec![late], |_| {}).expect("attached");
         for way in WAYS.iter().filter(|way| input == "vmcore" || !way.starts_with("-E")) {
             let how = format!("{input} {way}");
             let saved = folder.path("saved");
-            folder.makedumpfile_on(input, way, &[saved.clone()], None);
+            folder.makedumpfile_on("copy", way, std::slice::from_ref(&saved), None);
             let dump = Dump::open(&saved).expect("a good file");
             check_dumps(&dump, &expected, &how);
             check_rest(&dump, way.ends_with('1'), &how);

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use kdump::{AttachError, Attached, CopyError, Dump, EscapedPath, Name, NewDump, NewPayload};
+use kdump::{AttachError, Attached, Dump, EscapedPath, Name, NewDump, NewPayload};
 
 use crate::failure::{Failure, Status};
 use crate::names::name_and_blob;
@@ -17,11 +17,12 @@ use crate::read::{self, Contents};
 
 /// Add device dumps to a dump that was saved
 ///
-/// FILE may be an ELF vmcore or a kdump-compressed dump. The notes with the new device
-/// dumps are written behind its end, and its header is made to point there: whatever
-/// happens meanwhile, FILE stays a whole dump. Its memory is not touched. What is in FILE
-/// already, with its name and content, is not added again; a name that is taken gets a
-/// number.
+/// FILE may be an ELF vmcore or a kdump-compressed dump. To the latter, the new notes are
+/// written behind its end, and its header is made to point there. Of an ELF vmcore, other
+/// tools look for notes before the memory alone, so that a copy is made, which takes its
+/// place once it is whole. Whatever happens meanwhile, FILE stays a whole dump. What is in
+/// FILE already, with its name and content, is not added again; a name that is taken gets
+/// a number.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -72,25 +73,15 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
                 let message = format!("{}: expected a file", EscapedPath(output));
                 return Err(Failure::Usage(message));
             }
-            let bar = progress::bar(dump.size(), "copying");
-            let copied = dump.copy_to_file(to, |done| bar.set_position(done));
-            bar.finish_and_clear();
-            copied.map_err(|error| match error {
-                CopyError::Read(error) => Failure::Input(error),
-                CopyError::Write(error) => Failure::output(output, error),
-            })?;
-            attach(&dump, to, new, output)
+            to_copy(&dump, to, new, output)
         })?,
-        None => {
-            if dump.format().flattened {
-                let path = EscapedPath(dump.path());
-                let message = format!("{path}: is a flattened stream, expected -o OUT");
-                return Err(Failure::Usage(message));
-            }
-            let file = OpenOptions::new().read(true).write(true).open(dump.path());
-            let file = file.map_err(|error| Failure::output(dump.path(), error))?;
-            attach(&dump, &file, new, dump.path())?
+        None if dump.format().flattened => {
+            let path = EscapedPath(dump.path());
+            let message = format!("{path}: is a flattened stream, expected -o OUT");
+            return Err(Failure::Usage(message));
         }
+        None if dump.attaches_in_place() => in_place(&dump, new)?,
+        None => output::replace(dump.path(), |to| to_copy(&dump, to, new, dump.path()))?,
     };
     let mut stdout = io::stdout().lock();
     for Attached { name, length, was_there } in attached {
@@ -101,24 +92,42 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     Ok(status)
 }
 
-fn attach(
+fn in_place(dump: &Dump, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, Failure> {
+    let file = OpenOptions::new().read(true).write(true).open(dump.path());
+    let file = file.map_err(|error| Failure::output(dump.path(), error))?;
+    let bar = progress::bar(length(&new), "adding");
+    let attached = dump.attach_in_place(&file, new, |done| bar.set_position(done));
+    bar.finish_and_clear();
+    attached.map_err(|error| failure(error, dump.path()))
+}
+
+fn to_copy(
     dump: &Dump,
     to: &File,
     new: Vec<NewDump<'_>>,
     output: &Path,
 ) -> Result<Vec<Attached>, Failure> {
-    let known = new.iter().map(|new| match &new.payload {
+    let bar = progress::bar(dump.size() + length(&new), "copying");
+    let attached = dump.attach_to_copy(to, new, |done| bar.set_position(done));
+    bar.finish_and_clear();
+    attached.map_err(|error| failure(error, output))
+}
+
+/// How much there is to add, in bytes, as far as that is known.
+fn length(new: &[NewDump<'_>]) -> u64 {
+    let length = |new: &NewDump<'_>| match &new.payload {
         NewPayload::Dump(device_dump, _) => device_dump.available(),
         NewPayload::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
-    });
-    let bar = progress::bar(known.sum(), "adding");
-    let attached = dump.attach(to, new, |done| bar.set_position(done));
-    bar.finish_and_clear();
-    attached.map_err(|error| match error {
+    };
+    new.iter().map(length).sum()
+}
+
+fn failure(error: AttachError, output: &Path) -> Failure {
+    match error {
         AttachError::Read(error) => Failure::Input(error),
         AttachError::Write(error) => Failure::output(output, error),
         payload @ AttachError::Payload { .. } => Failure::Payload(payload),
-    })
+    }
 }
 
 /// The name and the path in `NAME=BLOB`.

@@ -121,7 +121,7 @@ fn eu_readelf_finds_the_same_notes() {
     }
 }
 
-/// They find what was attached, too: it stands behind the memory.
+/// They find what was attached, too.
 #[test]
 fn both_find_what_is_attached() {
     for made in vmcores() {

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Adding to copies of ELF vmcores.
+//!
+//! The new notes come behind the old ones, in the same segment; all that stands behind
+//! that moves by whole pages, and the headers follow.
+
+use std::fs::File;
+
+use vmcore::elf::{Class, PT_LOAD};
+use vmcore::note;
+
+use super::{Adding, AttachError, Attached, NewDump, fits, has_new, put};
+use crate::elf::Elf;
+use crate::notes::NoteSegment;
+use crate::source::Source;
+use crate::{Dump, Error, sparse};
+
+/// What moves does so by a multiple of this, in bytes: a page, so that it can still be
+/// mapped.
+const ALIGN: u64 = 4096;
+/// The most that `p_align` is heeded, in bytes; no machine has larger pages.
+const ALIGN_MAX: u64 = 1 << 20;
+
+/// Copies `dump` to the empty file `to`, with `new` in it.
+pub(super) fn attach(
+    dump: &Dump,
+    elf: &Elf,
+    to: &File,
+    new: Vec<NewDump<'_>>,
+    mut progress: impl FnMut(u64),
+) -> Result<Vec<Attached>, AttachError> {
+    let place = Place::find(dump, elf)?;
+    let old_end = place.start + place.old_size;
+    sparse::copy(&dump.source, 0, old_end, to, 0, |_| {})?;
+    let mut adding = Adding::new(dump, to, note::align(old_end), &mut progress)?;
+    let attached = adding.add(elf.header.encoding.endian, new)?;
+    let (new_end, written) = (adding.writer.at, adding.writer.done);
+    let (rest, by) = if has_new(&attached) {
+        (place.behind, new_end.saturating_sub(place.behind).next_multiple_of(place.align))
+    } else {
+        (old_end, 0)
+    };
+    let left = dump.source.stated_length().saturating_sub(rest);
+    sparse::copy(&dump.source, rest, left, to, rest + by, |done| progress(written + done))?;
+    if has_new(&attached) {
+        let headers = Headers { source: &dump.source, elf, fields: Fields::of(elf), to, by };
+        headers.rewrite(&place, new_end - place.start)?;
+    }
+    to.sync_all().map_err(AttachError::Write)?;
+    Ok(attached)
+}
+
+/// Where the new notes go.
+struct Place {
+    /// Where the program header of the segment is that they are added to, in bytes.
+    header: u64,
+    /// Where that starts, in bytes.
+    start: u64,
+    /// How many bytes of it its notes have.
+    old_size: u64,
+    /// What stands here or behind moves, in bytes.
+    behind: u64,
+    /// By a multiple of this, in bytes.
+    align: u64,
+}
+
+impl Place {
+    fn find(dump: &Dump, elf: &Elf) -> Result<Self, Error> {
+        let source = &dump.source;
+        let (mut memory, mut align) = (source.stated_length(), ALIGN);
+        elf.each_program_header(source, |_, header| {
+            if header.segment_type == PT_LOAD {
+                if header.file_size > 0 {
+                    memory = memory.min(header.offset);
+                }
+                if header.align.is_power_of_two() && header.align <= ALIGN_MAX {
+                    align = align.max(header.align);
+                }
+            }
+        })?
+        .ok();
+        let segments = &dump.notes.segments;
+        let before_memory =
+            |segment: &&NoteSegment| segment.size > 0 && segment.offset + segment.size <= memory;
+        let found = segments.iter().find(before_memory).or(segments.first());
+        let Some(segment) = found.copied() else {
+            let at = elf.header.program_headers_offset;
+            return Err(source.wrong(at, "program headers", "a PT_NOTE among them", 0));
+        };
+        let old_size = dump.notes_size(segment)?;
+        let header = segment.header_offset;
+        // An empty segment may stand anywhere.
+        let place = if segment.size == 0 {
+            Self { header, start: note::align(memory), old_size, behind: memory, align }
+        } else {
+            let behind = segment.offset + segment.size;
+            Self { header, start: segment.offset, old_size, behind, align }
+        };
+        if !place.start.is_multiple_of(4) {
+            let expected = "a multiple of 4";
+            return Err(source.wrong(header, "p_offset of PT_NOTE", expected, place.start));
+        }
+        place.check(source, elf)?;
+        Ok(place)
+    }
+
+    /// Nothing else stands where the notes do, nor across the place where they end.
+    fn check(&self, source: &Source, elf: &Elf) -> Result<(), Error> {
+        let is_over = |offset: u64, size: u64| {
+            size > 0 && offset < self.behind && offset.saturating_add(size) > self.start
+        };
+        let expected = "a place before or behind the notes";
+        let header = &elf.header;
+        let (table, sections) = (header.program_headers_offset, header.section_headers_offset);
+        let sections_size = section_count(source, elf)? * section_header_size(elf);
+        let mut over = if self.start < header.encoding.file_header_size() as u64 {
+            Some((self.header, "place of notes", self.start))
+        } else if is_over(table, elf.table_size()) {
+            Some((0, "e_phoff", table))
+        } else {
+            is_over(sections, sections_size).then_some((0, "e_shoff", sections))
+        };
+        elf.each_program_header(source, |at, header| {
+            if at != self.header && is_over(header.offset, header.file_size) {
+                over = over.or(Some((at, "p_offset", header.offset)));
+            }
+        })?
+        .ok();
+        match over {
+            Some((at, field, found)) => Err(source.wrong(at, field, expected, found)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the fields of the headers stand that are places in the file, in bytes, and how
+/// wide these are.
+struct Fields {
+    width: usize,
+    e_phoff: u64,
+    e_shoff: u64,
+    /// `e_shnum`, of two bytes.
+    e_shnum: u64,
+    p_offset: u64,
+    /// `p_filesz` and `p_memsz`.
+    p_sizes: [u64; 2],
+    sh_offset: u64,
+}
+
+impl Fields {
+    fn of(elf: &Elf) -> Self {
+        match elf.header.encoding.class {
+            Class::Elf32 => Self {
+                width: 4,
+                e_phoff: 28,
+                e_shoff: 32,
+                e_shnum: 48,
+                p_offset: 4,
+                p_sizes: [16, 20],
+                sh_offset: 16,
+            },
+            Class::Elf64 => Self {
+                width: 8,
+                e_phoff: 32,
+                e_shoff: 40,
+                e_shnum: 60,
+                p_offset: 8,
+                p_sizes: [32, 40],
+                sh_offset: 24,
+            },
+        }
+    }
+}
+
+/// How many section headers there are.
+fn section_count(source: &Source, elf: &Elf) -> Result<u64, Error> {
+    if elf.header.section_headers_offset == 0 {
+        return Ok(0);
+    }
+    let mut count = [0; 2];
+    source.read_whole(Fields::of(elf).e_shnum, &mut count, "e_shnum")?;
+    Ok(elf.header.encoding.endian.u16(&count, 0).unwrap_or_default().into())
+}
+
+/// Size of each, in bytes.
+fn section_header_size(elf: &Elf) -> u64 {
+    elf.header.encoding.section_header_size() as u64
+}
+
+/// The headers of a copy in which a part has moved.
+struct Headers<'a> {
+    source: &'a Source,
+    elf: &'a Elf,
+    fields: Fields,
+    to: &'a File,
+    /// By how many bytes.
+    by: u64,
+}
+
+impl Headers<'_> {
+    /// Has them say where all is now, and that the notes have `size` bytes.
+    fn rewrite(&self, place: &Place, size: u64) -> Result<(), AttachError> {
+        let (header, fields) = (&self.elf.header, &self.fields);
+        let by = |offset| if offset < place.behind { 0 } else { self.by };
+        let moved = |offset: u64| offset.saturating_add(by(offset));
+        let mut done = Ok(());
+        let all = self.elf.each_program_header(self.source, |at, header| {
+            if at != place.header && moved(header.offset) != header.offset && done.is_ok() {
+                done = self.put(moved(at) + fields.p_offset, "p_offset", moved(header.offset));
+            }
+        });
+        all?.ok();
+        done?;
+        let notes = moved(place.header);
+        self.put(notes + fields.p_offset, "p_offset", place.start)?;
+        for field in fields.p_sizes {
+            self.put(notes + field, "p_filesz and p_memsz", size)?;
+        }
+
+        let sections = header.section_headers_offset;
+        if sections != 0 {
+            let endian = header.encoding.endian;
+            for number in 0..section_count(self.source, self.elf)? {
+                let before = number * section_header_size(self.elf) + fields.sh_offset;
+                let at = sections.saturating_add(before);
+                let mut bytes = [0; 8];
+                let wanted = bytes.get_mut(..fields.width).unwrap_or_default();
+                self.source.read_whole(at, wanted, "sh_offset")?;
+                let offset = match fields.width {
+                    4 => endian.u32(&bytes, 0).map(u64::from),
+                    _ => endian.u64(&bytes, 0),
+                };
+                let offset = offset.unwrap_or_default();
+                if moved(offset) != offset {
+                    self.put(moved(at), "sh_offset", moved(offset))?;
+                }
+            }
+            self.put(fields.e_shoff, "e_shoff", moved(sections))?;
+        }
+        let table = header.program_headers_offset;
+        self.put(fields.e_phoff, "e_phoff", moved(table))
+    }
+
+    fn put(&self, at: u64, field: &'static str, value: u64) -> Result<(), AttachError> {
+        if !fits(self.fields.width, value) {
+            let expected = "a place and a size below 4 GiB";
+            return Err(self.source.wrong(at, field, expected, value).into());
+        }
+        let endian = self.elf.header.encoding.endian;
+        put(self.to, endian, at, self.fields.width, value).map_err(AttachError::Write)
+    }
+}
