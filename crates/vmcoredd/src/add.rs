@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let length = match stdin.read(&mut buffer) {
-            Ok(0) => return dump.end(Outcome::Complete, None),
+            Ok(0) => return dump.end(Outcome::Complete, None).map(|_| Status::Done),
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
             }
         };
         if !dump.write(buffer.get(..length).unwrap_or_default()) {
-            return dump.end(Outcome::Complete, None);
+            return dump.end(Outcome::Complete, None).map(|_| Status::Done);
         }
     }
 }
@@ -96,8 +96,8 @@ impl Dump {
         self.cut.is_none()
     }
 
-    /// Commits it; `reason` says why it is not all, in words.
-    pub fn end(self, outcome: Outcome, reason: Option<String>) -> Result<Status, Failure> {
+    /// Commits it, and gives its length in bytes; `reason` says why it is not all, in words.
+    pub fn end(self, outcome: Outcome, reason: Option<String>) -> Result<u64, Failure> {
         let Self { producer, name, length, cut } = self;
         let committed = producer.commit(outcome);
         let reason = match (cut, committed) {
@@ -111,7 +111,7 @@ impl Dump {
         };
         match reason {
             Some(reason) => Err(Failure::Partial { name, reason, length }),
-            None => Ok(Status::Done),
+            None => Ok(length),
         }
     }
 }

@@ -5,7 +5,9 @@
 mod account;
 mod add;
 mod attach;
+mod collect;
 mod diff;
+mod doctor;
 mod extract;
 mod failure;
 mod generate;
@@ -50,6 +52,8 @@ enum Command {
     Attach(attach::Arguments),
     Add(add::Arguments),
     Run(run::Arguments),
+    Collect(collect::Arguments),
+    Doctor(doctor::Arguments),
     #[command(hide = true)]
     Generate(generate::Arguments),
 }
@@ -84,6 +88,8 @@ fn main() -> ExitCode {
         Command::Attach(arguments) => attach::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Collect(arguments) => collect::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd run`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -42,7 +42,8 @@ pub struct Arguments {
     stderr: bool,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// A number of seconds, more than 0.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -53,9 +54,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 /// Runs the command, and adds its output.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let end = Instant::now().checked_add(arguments.deadline);
-    let mut dump = Dump::start(&arguments.name, 0)?;
-    let (mut output, mut child) = match start(arguments) {
+    let Arguments { name, command, deadline, stderr } = arguments;
+    add_output(name, command, *deadline, *stderr).map(|_| Status::Done)
+}
+
+/// Adds the output of `command` as the dump `name`; gives its length, in bytes.
+pub fn add_output(
+    name: &OsStr,
+    command: &[OsString],
+    deadline: Duration,
+    stderr: bool,
+) -> Result<u64, Failure> {
+    let end = Instant::now().checked_add(deadline);
+    let mut dump = Dump::start(name, 0)?;
+    let (mut output, mut child) = match start(command, stderr) {
         Ok(started) => started,
         Err(error) => {
             let reason = format!("its command cannot be started: {error}");
@@ -78,13 +90,13 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     dump.end(outcome, reason)
 }
 
-/// Starts the command in a process group of its own; gives what it prints, too.
-fn start(arguments: &Arguments) -> io::Result<(PipeReader, Child)> {
+/// Starts `command` in a process group of its own; gives what it prints, too.
+fn start(command: &[OsString], stderr: bool) -> io::Result<(PipeReader, Child)> {
     let (output, input) = io::pipe()?;
-    let (program, rest) = arguments.command.split_first().ok_or(ErrorKind::InvalidInput)?;
+    let (program, rest) = command.split_first().ok_or(ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(rest).stdin(Stdio::null()).process_group(0);
-    if arguments.stderr {
+    if stderr {
         command.stderr(input.try_clone()?);
     }
     let child = command.stdout(input).spawn()?;

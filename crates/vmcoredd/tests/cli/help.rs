@@ -9,7 +9,10 @@ use crate::run::Folder;
 fn help_of_everything() {
     let folder = Folder::new();
     assert_snapshot!("help", folder.run(["--help"]).shown());
-    for command in ["list", "info", "verify", "extract", "show", "diff", "attach", "add", "run"] {
+    for command in [
+        "list", "info", "verify", "extract", "show", "diff", "attach", "add", "run", "collect",
+        "doctor",
+    ] {
         assert_snapshot!(format!("help_{command}"), folder.run([command, "--help"]).shown());
     }
 }

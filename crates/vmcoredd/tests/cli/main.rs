@@ -4,6 +4,7 @@
 mod attach;
 mod damage;
 mod diff;
+mod doctor;
 mod extract;
 mod formats;
 mod help;
