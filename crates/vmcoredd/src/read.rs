@@ -2,11 +2,15 @@
 //! What a file has, as far as it can be read.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Manifest};
+use ruzstd::decoding::StreamingDecoder;
 
 use crate::failure::{Failure, Status, complain};
 use crate::names::is_named;
@@ -19,12 +23,48 @@ const ERRORS_MAX: usize = 100;
 /// How many names are told where the one asked for is not there.
 const NAMES_SHOWN: usize = 20;
 
-/// Opens the file at `path`; `-` is standard input.
+/// What gzip's and zstd's files start with (RFC 1952, RFC 8878).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Opens the file at `path`; `-` is standard input. What gzip or zstd compressed is
+/// decompressed, to a temporary file, as what comes from a pipe is copied to one.
 pub fn open(path: &Path) -> Result<Dump, Error> {
     if path == Path::new("-") {
-        Dump::from_reader("standard input", io::stdin().lock())
+        return decompressed("standard input".as_ref(), io::stdin().lock());
+    }
+    match File::open(path) {
+        Ok(file) if is_compressed(&file) => decompressed(path, BufReader::new(file)),
+        // Why it cannot be opened is told there.
+        _ => Dump::open(path),
+    }
+}
+
+fn is_compressed(file: &File) -> bool {
+    let mut start = [0; 4];
+    // Of a pipe nothing is to be read twice.
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && file.read_exact_at(&mut start, 0).is_ok()
+        && (start.starts_with(&GZIP) || start == ZSTD)
+}
+
+fn decompressed(name: &Path, mut from: impl Read) -> Result<Dump, Error> {
+    let mut start = Vec::new();
+    // An error comes again where the rest is read.
+    let _ = from.by_ref().take(4).read_to_end(&mut start);
+    let is_gzip = start.starts_with(&GZIP);
+    let is_zstd = start == ZSTD;
+    let whole = Cursor::new(start).chain(from);
+    if is_gzip {
+        Dump::from_reader(name, MultiGzDecoder::new(whole))
+    } else if is_zstd {
+        let decoder = StreamingDecoder::new(whole).map_err(|error| Error {
+            path: name.to_owned(),
+            fault: kdump::Fault::Read { offset: 0, error: io::Error::other(error) },
+        })?;
+        Dump::from_reader(name, decoder)
     } else {
-        Dump::open(path)
+        Dump::from_reader(name, whole)
     }
 }
 
