@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# dracut module: vmcoredd.ko, the command and the collectors, in the initramfs of a
+# crash kernel. dracut calls these functions.
+
+# Asked for by `dracut --add vmcoredd`, or where kdump's own module is.
+check() {
+	require_binaries vmcoredd || return 1
+	[[ ${hostonly-} ]] || return 255
+	dracut_module_included kdumpbase && return 0
+	return 255
+}
+
+depends() {
+	echo base
+}
+
+installkernel() {
+	local module rest
+	hostonly='' instmods vmcoredd
+	while read -r module rest; do
+		[[ -z $module || $module == '#'* ]] || hostonly='' instmods "$module"
+	done < <(cat "${dracutsysrootdir-}/etc/vmcoredd/modules" 2>/dev/null)
+}
+
+install() {
+	local collector file
+	inst_multiple vmcoredd modprobe
+	inst_simple /usr/lib/vmcoredd/crash-kernel
+	inst_multiple -o /etc/vmcoredd/vmcoredd.conf /etc/vmcoredd/modules
+	for collector in "${dracutsysrootdir-}"/etc/vmcoredd/collect.d/*; do
+		[[ -f $collector && -x $collector ]] || continue
+		[[ ${collector##*/} != *[!A-Za-z0-9._-]* ]] || continue
+		inst "${collector#"${dracutsysrootdir-}"}"
+		while read -r file; do
+			inst_multiple -o "$file"
+		done < <(sed -n '1,20s/^# *vmcoredd-needs: *//p' "$collector" | tr ' ' '\n')
+	done
+	# Before udev, which loads drivers. dracut says where this module is.
+	# shellcheck disable=SC2154
+	inst_hook pre-udev 01 "$moddir/vmcoredd.sh"
+}
