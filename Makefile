@@ -58,6 +58,11 @@ test-crash: deps ## The crash utility reads the vmcore (a large download)
 	@scripts/install-packages crash
 	@$(CARGO) test --package system-tests --test crash -- --ignored
 
+.PHONY: test-install
+test-install: deps ## Debian machines with our packages panic (root, 15 minutes, 12 GB)
+	@scripts/install-packages debhelper dh-dkms lintian mmdebstrap e2fsprogs zstd crash
+	@$(CARGO) test --package system-tests --test install -- --ignored --nocapture
+
 .PHONY: soak
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
@@ -102,7 +107,10 @@ lint: deps ## Formatting, clippy, shellcheck
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run
+	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run \
+		packaging/initramfs-tools/* packaging/kdump/{crash-kernel,save,vmcoredd-update-initramfs} \
+		packaging/dkms/{build,check} packaging/dracut/*/*.sh packaging/debian/*.post* \
+		tests/machine/{make-base,make-disk} tests/machine/stages/* tests/machine/collect.d/*
 
 .PHONY: kmod
 kmod: kdir ## The module, for the kernel KVER=<release>
@@ -118,6 +126,11 @@ drivers: kmod ## The sample drivers, for the kernel KVER=<release>
 	@$(call RUST_DRIVER,nvme-regs,nvme_regs)
 	@$(RUST_MODULE) --name edu --out $(OUT)/drivers/edu --c-source drivers/edu/edu.c \
 		--cflag -DCONFIG_PROC_VMCORE_DEVICE_DUMP=1 --symvers $(OUT)/Module.symvers
+
+.PHONY: deb
+deb: deps ## Debian packages of the command and of the module's source, in target/deb
+	@scripts/install-packages debhelper dh-dkms lintian
+	@scripts/build-debs target/deb
 
 .PHONY: kdir
 kdir:

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Whole Debian 12 machines with kdump-tools, on which our packages are installed by apt,
+//! panic in every way, and save their dumps.
+//!
+//! Takes a quarter of an hour, root, and 12 GB below `target/`: `make test-install`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use kdump::{Dump, Status};
+use system_tests::{Result, make_adapter, output, root};
+use vmtest::qemu::{Device, Ended, Qemu};
+use vmtest::{Flavour, Kernel, Series};
+
+const ADAPTER_SIZE: usize = 1 << 20;
+/// How long a machine may take to boot, panic and save, twice over.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The disk with everything installed, which each machine has a copy of.
+fn disk() -> &'static Path {
+    static DISK: OnceLock<PathBuf> = OnceLock::new();
+    DISK.get_or_init(|| {
+        let target = vmtest::target_dir().join("machine");
+        let script = |name: &str| Command::new(root().join("tests/machine").join(name));
+        // Only Debian's packages are in it: it is kept.
+        let (base, made) = (target.join("base"), target.join("base.complete"));
+        if !made.exists() {
+            output(script("make-base").arg(&base)).unwrap();
+            File::create(&made).unwrap();
+        }
+        let debs = vmtest::target_dir().join("deb");
+        output(Command::new(root().join("scripts/build-debs")).arg(&debs)).unwrap();
+        let disk = target.join("disk").join("disk");
+        output(script("make-disk").arg(&base).arg(&debs).arg(&disk)).unwrap();
+        disk
+    })
+}
+
+/// A machine that boots one of the kernels on its disk, again and again.
+struct Machine {
+    directory: PathBuf,
+    release: String,
+    /// The directories below /var/crash that were looked at.
+    seen: Vec<String>,
+}
+
+/// What one boot left.
+struct Stage {
+    /// What the machine said of what it did.
+    said: String,
+    console: String,
+    /// What kdump-tools saved, if it did.
+    saved: Option<PathBuf>,
+}
+
+impl Machine {
+    fn new(series: Series) -> Result<Self> {
+        let disk = disk();
+        let directory = vmtest::target_dir().join("machine").join(series.to_string());
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let own = directory.join("disk");
+        output(Command::new("cp").arg("--sparse=always").args([disk, &own]))?;
+        let wanted = format!("vmlinuz-{series}.");
+        let release = fs::read_dir(disk.with_file_name(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .find(|name| name.starts_with(&wanted))
+            .expect("a kernel of each series")
+            .replace("vmlinuz-", "");
+        make_adapter(&directory.join("adapter.bin"), ADAPTER_SIZE, 3)?;
+        Ok(Self { directory, release, seen: Vec::new() })
+    }
+
+    /// Boots, and has the machine do what the script of that name says.
+    fn boot(&mut self, stage: &str) -> Stage {
+        let file = |name: &str| self.directory.join(format!("{stage}.{name}"));
+        let beside_disk = |name: &str| disk().with_file_name(format!("{name}-{}", self.release));
+        let append = format!("root=/dev/vda rw console=ttyS0 crashkernel=256M stage={stage}");
+        let drive = self.directory.join("disk");
+        let qemu = Qemu::new(&beside_disk("vmlinuz"), &beside_disk("initrd.img"), &append)
+            .memory_mib(1024)
+            .smp(2)
+            .device(Device::Ivshmem(self.directory.join("adapter.bin")))
+            .arg("-serial")
+            .arg(format!("file:{}", file("said").display()))
+            .arg("-drive")
+            .arg(format!("file={},if=virtio,format=raw,cache=unsafe", drive.display()));
+        let ended = qemu.run(&file("console"), &file("qemu"), LIMIT, |_| {}).unwrap();
+        let text = |name: &str| {
+            let bytes = fs::read(file(name)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).replace('\r', "")
+        };
+        let (said, console) = (text("said"), text("console"));
+        let told = format!("{stage}: see {}", file("console").display());
+        assert_eq!(ended, Ended::ByGuest, "{told}");
+        assert!(said.contains(&format!("stage {stage}: ")), "it did not come up: {told}");
+        Stage { said, console, saved: self.newly_saved() }
+    }
+
+    /// The directory below /var/crash that was not there before.
+    fn newly_saved(&mut self) -> Option<PathBuf> {
+        let crash = self.directory.join("crash");
+        let _ = fs::remove_dir_all(&crash);
+        let request = format!("rdump /var/crash {}", self.directory.display());
+        let disk = self.directory.join("disk");
+        output(Command::new("debugfs").arg("-R").arg(request).arg(disk)).unwrap();
+        let mut new: Vec<String> = fs::read_dir(&crash)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with('2') && !self.seen.contains(name))
+            .collect();
+        assert!(new.len() <= 1, "{new:?}");
+        self.seen.extend(new.clone());
+        new.pop().map(|name| crash.join(name))
+    }
+}
+
+/// The file in the directory whose name starts so.
+fn file_in(directory: &Path, start: &str) -> PathBuf {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start))
+        .unwrap_or_else(|| panic!("no {start}* in {}", directory.display()))
+}
+
+impl Stage {
+    fn vmcore(&self) -> PathBuf {
+        file_in(self.saved.as_ref().expect("a vmcore was saved"), "dump.")
+    }
+
+    /// The vmcore has what the driver and the collectors collected; so has what was
+    /// saved of /proc/vmcoredd.
+    fn check_dumps(&self, adapter: &[u8]) {
+        check_dumps(&Dump::open(self.vmcore()).unwrap(), adapter);
+        let compressed = file_in(self.saved.as_ref().unwrap(), "vmcoredd.");
+        let whole = compressed.with_extension("");
+        output(Command::new("zstd").args(["-q", "-d", "-f", "-o"]).args([&whole, &compressed]))
+            .unwrap();
+        check_dumps(&Dump::open(&whole).unwrap(), adapter);
+    }
+
+    /// The vmcore is a plain one.
+    fn check_plain(&self) {
+        let dump = Dump::open(self.vmcore()).unwrap();
+        assert_eq!(dump.device_dumps().count(), 0);
+        assert!(dump.memory().size().unwrap() > 20 << 20);
+        assert!(dump.vmcoreinfo().unwrap().is_some());
+    }
+}
+
+fn check_dumps(dump: &Dump, adapter: &[u8]) {
+    let dumps: Vec<_> = dump.device_dumps().map(|each| each.unwrap()).collect();
+    let names: Vec<_> =
+        dumps.iter().map(|each| String::from_utf8_lossy(each.name()).into_owned()).collect();
+    assert!(names[0].starts_with("ivshmem_0000:00:"), "{names:?}");
+    assert_eq!(names[1..], ["hangs", "interrupts", "lspci"]);
+    let payloads: Vec<Vec<u8>> = dumps
+        .iter()
+        .map(|each| {
+            let mut payload = Vec::new();
+            each.copy_to(&mut payload).unwrap();
+            payload
+        })
+        .collect();
+    assert!(payloads[0] == adapter);
+    assert_eq!(payloads[1], b"before it hangs\n");
+    let text = |payload: &[u8]| String::from_utf8_lossy(payload).into_owned();
+    assert!(text(&payloads[2]).contains("CPU0"));
+    assert!(text(&payloads[3]).contains("Inter-VM shared memory"));
+    let manifest = dump.manifest().unwrap().expect("a manifest");
+    for (name, record) in names.iter().zip(manifest.matched(&dumps).of_dumps) {
+        let expected = if name == "hangs" { Status::Partial } else { Status::Complete };
+        assert_eq!(record.expect("a record").status(), expected, "{name}");
+    }
+}
+
+/// crash opens what kdump-tools saved, where Debian's knows the kernel.
+fn check_crash(machine: &Machine, vmcore: &Path) {
+    let kernel = Kernel::fetch_flavour(Series::V6_1, Flavour::Full).unwrap();
+    assert_eq!(kernel.release(), machine.release, "one is older: remove it from target/");
+    let commands = machine.directory.join("commands");
+    fs::write(&commands, "dev -V\nbt\nquit\n").unwrap();
+    let vmlinux = kernel.vmlinux().unwrap();
+    let said =
+        output(Command::new("crash").args(["-s", "-i"]).arg(&commands).arg(vmlinux).arg(vmcore));
+    let said = said.unwrap();
+    assert!(said.contains("lspci") && said.contains("sysrq_handle_crash"), "{said}");
+}
+
+fn a_machine_saves_its_dumps(series: Series) {
+    let mut machine = Machine::new(series).unwrap();
+    let adapter = fs::read(machine.directory.join("adapter.bin")).unwrap();
+
+    let stage = machine.boot("sysrq");
+    assert!(stage.said.contains("doctor: 0\n"), "{}", stage.said);
+    let looked = stage.said.split("doctor: 0").next().unwrap();
+    assert!(!looked.contains("warning") && !looked.contains("failure"), "{looked}");
+    for collector in ["interrupts", "lspci"] {
+        let whole = format!("{{\"name\":\"{collector}\",\"bytes\":");
+        assert!(stage.said.contains(&whole), "{}", stage.said);
+    }
+    let hangs = "\"problem\":\"its command did not end in time\"";
+    assert!(stage.said.contains(hangs), "{}", stage.said);
+    stage.check_dumps(&adapter);
+    if series == Series::V6_1 {
+        check_crash(&machine, &stage.vmcore());
+    }
+
+    let stage = machine.boot("oops");
+    stage.check_dumps(&adapter);
+    let log = fs::read(file_in(stage.saved.as_ref().unwrap(), "dmesg.")).unwrap();
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("oops_init") && log.contains("Kernel panic - not syncing: Fatal"));
+
+    let stage = machine.boot("dracut");
+    assert!(stage.console.contains("dracut: "), "the crash kernel had another initramfs");
+    stage.check_dumps(&adapter);
+
+    let stage = machine.boot("unloadable");
+    assert!(stage.console.contains("vmcoredd: vmcoredd cannot be loaded: "));
+    stage.check_plain();
+
+    let stage = machine.boot("removed");
+    assert!(stage.said.contains("in the initramfs: 1\n"), "{}", stage.said);
+    stage.check_plain();
+
+    let stage = machine.boot("last");
+    assert!(stage.saved.is_none());
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour and root: make test-install"]
+fn a_machine_with_6_12_saves_its_dumps() {
+    a_machine_saves_its_dumps(Series::V6_12);
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour and root: make test-install"]
+fn a_machine_with_6_1_saves_its_dumps() {
+    a_machine_saves_its_dumps(Series::V6_1);
+}
