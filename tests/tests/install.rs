@@ -158,7 +158,7 @@ fn check_dumps(dump: &Dump, adapter: &[u8]) {
     let names: Vec<_> =
         dumps.iter().map(|each| String::from_utf8_lossy(each.name()).into_owned()).collect();
     assert!(names[0].starts_with("ivshmem_0000:00:"), "{names:?}");
-    assert_eq!(names[1..], ["hangs", "interrupts", "lspci"]);
+    assert_eq!(names[1..], ["hangs", "interrupts", "leaves", "lspci"]);
     let payloads: Vec<Vec<u8>> = dumps
         .iter()
         .map(|each| {
@@ -171,7 +171,8 @@ fn check_dumps(dump: &Dump, adapter: &[u8]) {
     assert_eq!(payloads[1], b"before it hangs\n");
     let text = |payload: &[u8]| String::from_utf8_lossy(payload).into_owned();
     assert!(text(&payloads[2]).contains("CPU0"));
-    assert!(text(&payloads[3]).contains("Inter-VM shared memory"));
+    assert_eq!(payloads[3], b"left a process behind\n");
+    assert!(text(&payloads[4]).contains("Inter-VM shared memory"));
     let manifest = dump.manifest().unwrap().expect("a manifest");
     for (name, record) in names.iter().zip(manifest.matched(&dumps).of_dumps) {
         let expected = if name == "hangs" { Status::Partial } else { Status::Complete };

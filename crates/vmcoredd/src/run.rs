@@ -21,6 +21,9 @@ const BUFFER: usize = 64 << 10;
 /// How often a command is looked for that has closed its output, and not ended.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long a command may take to end when it is killed.
+const KILLED: Duration = Duration::from_secs(1);
+
 /// Add the output of a command to the vmcore as a device dump
 ///
 /// The command has no standard input. When it does not end in time, it is killed with
@@ -157,13 +160,14 @@ fn ended(child: &mut Child, end: Option<Instant>) -> io::Result<Option<ExitStatu
     }
 }
 
-/// Kills the command and what it started.
+/// Kills the command and what it started. One that a driver holds in the kernel cannot be
+/// killed, and is left behind: the vmcore has still to be saved.
 fn kill(child: &mut Child) {
     // What has ended by itself meanwhile cannot be killed, nor waited for twice.
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(group, Signal::KILL);
     }
-    let _ = child.wait();
+    let _ = ended(child, Instant::now().checked_add(KILLED));
 }
 
 /// What the command's exit status makes of the dump.
