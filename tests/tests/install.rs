@@ -34,7 +34,17 @@ fn disk() -> &'static Path {
         let debs = vmtest::target_dir().join("deb");
         output(Command::new(root().join("scripts/build-debs")).arg(&debs)).unwrap();
         let disk = target.join("disk").join("disk");
+        // So is the disk, as long as nothing that is on it changes.
+        let sums = "find \"$1\"/*.deb tests/machine drivers kmod -type f | sort | xargs sha256sum";
+        let mut sums_of = Command::new("bash");
+        sums_of.current_dir(root()).args(["-c", sums, "sums"]).arg(&debs);
+        let (key, kept) = (output(&mut sums_of).unwrap(), target.join("disk.key"));
+        if fs::read_to_string(&kept).is_ok_and(|kept| kept == key) {
+            return disk;
+        }
+        let _ = fs::remove_file(&kept);
         output(script("make-disk").arg(&base).arg(&debs).arg(&disk)).unwrap();
+        fs::write(&kept, key).unwrap();
         disk
     })
 }
@@ -172,7 +182,8 @@ fn check_dumps(dump: &Dump, adapter: &[u8]) {
     let text = |payload: &[u8]| String::from_utf8_lossy(payload).into_owned();
     assert!(text(&payloads[2]).contains("CPU0"));
     assert_eq!(payloads[3], b"left a process behind\n");
-    assert!(text(&payloads[4]).contains("Inter-VM shared memory"));
+    // The adapter's numbers, for its name is in a file that is not in the initramfs.
+    assert!(text(&payloads[4]).contains("1af4:1110"));
     let manifest = dump.manifest().unwrap().expect("a manifest");
     for (name, record) in names.iter().zip(manifest.matched(&dumps).of_dumps) {
         let expected = if name == "hangs" { Status::Partial } else { Status::Complete };
@@ -216,7 +227,7 @@ fn a_machine_saves_its_dumps(series: Series) {
     stage.check_dumps(&adapter);
     let log = fs::read(file_in(stage.saved.as_ref().unwrap(), "dmesg.")).unwrap();
     let log = String::from_utf8_lossy(&log);
-    assert!(log.contains("oops_init") && log.contains("Kernel panic - not syncing: Fatal"));
+    assert!(log.contains("oops_init+") && log.contains("Oops: "));
 
     let stage = machine.boot("dracut");
     assert!(stage.console.contains("dracut: "), "the crash kernel had another initramfs");
