@@ -6,9 +6,10 @@
 static int __init oops_init(void)
 {
 	/* No compiler may know what is written to. */
-	int *volatile nowhere = NULL;
+	int *nowhere = NULL;
 
-	*nowhere = 1;
+	OPTIMIZER_HIDE_VAR(nowhere);
+	WRITE_ONCE(*nowhere, 1);
 	return 0;
 }
 module_init(oops_init);
