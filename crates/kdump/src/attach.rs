@@ -139,9 +139,8 @@ impl Dump {
         match &self.layout {
             Layout::Elf(elf) => elf::attach(self, elf, to, new, progress),
             Layout::Compressed(compressed) => {
-                let length = self.source.stated_length();
-                sparse::copy(&self.source, 0, length, to, 0, &mut progress)?;
-                let progress = |done| progress(length + done);
+                self.copy_to_file(to, &mut progress)?;
+                let progress = |done| progress(self.size() + done);
                 compressed::attach(self, compressed, to, new, progress)
             }
         }
@@ -210,21 +209,6 @@ impl<'a, P: FnMut(u64)> Adding<'a, P> {
 
 fn has_new(attached: &[Attached]) -> bool {
     attached.iter().any(|attached| !attached.was_there)
-}
-
-/// Writes `value` in so many bytes, 4 or 8.
-fn put(file: &File, endian: Endian, at: u64, width: usize, value: u64) -> io::Result<()> {
-    let bytes = match endian {
-        Endian::Little => value.to_le_bytes(),
-        Endian::Big => value.to_be_bytes(),
-    };
-    let from = if endian == Endian::Big { 8 - width } else { 0 };
-    file.write_all_at(bytes.get(from..from + width).unwrap_or_default(), at)
-}
-
-/// Whether `value` can be written in so many bytes, 4 or 8.
-fn fits(width: usize, value: u64) -> bool {
-    width == 8 || u32::try_from(value).is_ok()
 }
 
 /// The length of the dump among `there` that has the name and the content of `dump`.

@@ -154,14 +154,20 @@ impl Encoding {
         }
     }
 
-    fn address(self, from: &[u8], at: usize) -> Option<u64> {
+    /// The address, offset or size at byte `at` of `from`; `None` when that ends too
+    /// early.
+    #[must_use]
+    pub fn address(self, from: &[u8], at: usize) -> Option<u64> {
         match self.class {
             Class::Elf32 => self.endian.u32(from, at).map(u64::from),
             Class::Elf64 => self.endian.u64(from, at),
         }
     }
 
-    fn put_address(self, to: &mut [u8], at: usize, value: u64) -> Option<()> {
+    /// Writes an address, offset or size at byte `at` of `to`.
+    ///
+    /// `None` when `to` is too short or the value does not fit the class.
+    pub fn put_address(self, to: &mut [u8], at: usize, value: u64) -> Option<()> {
         match self.class {
             Class::Elf32 => self.endian.put_u32(to, at, u32::try_from(value).ok()?),
             Class::Elf64 => self.endian.put_u64(to, at, value),

@@ -7,10 +7,13 @@
 //! new place has the old notes. Fill behind these is taken off that size before.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
+use vmcore::elf::Endian;
 use vmcore::note;
 
-use super::{Adding, AttachError, Attached, NewDump, fits, has_new, put};
+use super::{Adding, AttachError, Attached, NewDump, has_new};
 use crate::compressed::Compressed;
 use crate::{Dump, sparse};
 
@@ -89,4 +92,19 @@ fn add(
     };
     point().map_err(AttachError::Write)?;
     Ok(attached)
+}
+
+/// Writes `value` in so many bytes, 4 or 8.
+fn put(file: &File, endian: Endian, at: u64, width: usize, value: u64) -> io::Result<()> {
+    let bytes = match endian {
+        Endian::Little => value.to_le_bytes(),
+        Endian::Big => value.to_be_bytes(),
+    };
+    let from = if endian == Endian::Big { 8 - width } else { 0 };
+    file.write_all_at(bytes.get(from..from + width).unwrap_or_default(), at)
+}
+
+/// Whether `value` can be written in so many bytes, 4 or 8.
+fn fits(width: usize, value: u64) -> bool {
+    width == 8 || u32::try_from(value).is_ok()
 }

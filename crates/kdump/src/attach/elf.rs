@@ -5,11 +5,12 @@
 //! that moves by whole pages, and the headers follow.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use vmcore::elf::{Class, PT_LOAD};
 use vmcore::note;
 
-use super::{Adding, AttachError, Attached, NewDump, fits, has_new, put};
+use super::{Adding, AttachError, Attached, NewDump, has_new};
 use crate::elf::Elf;
 use crate::notes::NoteSegment;
 use crate::source::Source;
@@ -219,18 +220,13 @@ impl Headers<'_> {
 
         let sections = header.section_headers_offset;
         if sections != 0 {
-            let endian = header.encoding.endian;
             for number in 0..section_count(self.source, self.elf)? {
                 let before = number * section_header_size(self.elf) + fields.sh_offset;
                 let at = sections.saturating_add(before);
                 let mut bytes = [0; 8];
                 let wanted = bytes.get_mut(..fields.width).unwrap_or_default();
                 self.source.read_whole(at, wanted, "sh_offset")?;
-                let offset = match fields.width {
-                    4 => endian.u32(&bytes, 0).map(u64::from),
-                    _ => endian.u64(&bytes, 0),
-                };
-                let offset = offset.unwrap_or_default();
+                let offset = header.encoding.address(&bytes, 0).unwrap_or_default();
                 if moved(offset) != offset {
                     self.put(moved(at), "sh_offset", moved(offset))?;
                 }
@@ -242,11 +238,12 @@ impl Headers<'_> {
     }
 
     fn put(&self, at: u64, field: &'static str, value: u64) -> Result<(), AttachError> {
-        if !fits(self.fields.width, value) {
+        let mut bytes = [0; 8];
+        if self.elf.header.encoding.put_address(&mut bytes, 0, value).is_none() {
             let expected = "a place and a size below 4 GiB";
             return Err(self.source.wrong(at, field, expected, value).into());
         }
-        let endian = self.elf.header.encoding.endian;
-        put(self.to, endian, at, self.fields.width, value).map_err(AttachError::Write)
+        let written = bytes.get(..self.fields.width).unwrap_or_default();
+        self.to.write_all_at(written, at).map_err(AttachError::Write)
     }
 }
