@@ -15,8 +15,9 @@ use crate::run;
 
 /// Where collectors are unless told otherwise.
 pub const DIRECTORY: &str = "/etc/vmcoredd/collect.d";
-/// How long one may run, and all of them, in seconds.
-const DEADLINE: &str = "10";
+/// How long one may run unless told otherwise, in seconds.
+pub const DEADLINE: &str = "10";
+/// How long all of them may, in seconds.
 const TOTAL: &str = "60";
 
 /// Run all collectors of a directory, and add what they print as device dumps

@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long)]
     rehearse: bool,
     /// How long one collector may run, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", requires = "rehearse",
+    #[arg(long, value_name = "SECONDS", default_value = collect::DEADLINE, requires = "rehearse",
           value_parser = crate::run::seconds)]
     deadline: Duration,
     /// The directory where this machine's files are
@@ -141,8 +141,8 @@ fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {
         command_line(machine),
         module(machine),
         signature(machine),
+        initramfs(machine),
     ];
-    checks.extend(initramfs(machine));
     let collectors = collect::find(&machine.path(collect::DIRECTORY))?;
     checks.extend(collectors_there(machine, &collectors));
     checks.extend(drivers(machine));
@@ -325,31 +325,29 @@ const IN_INITRAMFS: [(&str, &str); 3] = [
     ("usr/lib/vmcoredd/crash-kernel", "the script that loads it"),
 ];
 
-fn initramfs(machine: &Machine) -> Vec<Check> {
+fn initramfs(machine: &Machine) -> Check {
     let name = "initramfs";
     let mend = "vmcoredd-update-initramfs";
     let Some(path) = machine.crash_initramfs() else {
-        return vec![Check::failure(name, "the crash kernel has no initramfs", mend)];
+        return Check::failure(name, "the crash kernel has no initramfs", mend);
     };
     let shown = EscapedPath(&path).to_string();
-    let Some(files) = machine.files_in(&path) else {
+    let Some(files) = machine.initramfs_files() else {
         let said = format!("{shown}: what is in it cannot be told without lsinitramfs or lsinitrd");
-        return vec![Check::unknown(name, said)];
+        return Check::unknown(name, said);
     };
     let has = |part: &str| files.iter().any(|file| file.contains(part));
     let missing: Vec<_> =
         IN_INITRAMFS.iter().filter(|(part, _)| !has(part)).map(|(_, what)| *what).collect();
-    let mut checks = Vec::new();
     if !missing.is_empty() {
         let said = format!("{shown} lacks {}", missing.join(", "));
-        checks.push(Check::failure(name, said, mend));
+        Check::failure(name, said, mend)
     } else if let Some(newer) = machine.newer_than(&path) {
         let said = format!("{} was changed after {shown} was made", EscapedPath(&newer));
-        checks.push(Check::warning(name, said, mend));
+        Check::warning(name, said, mend)
     } else {
-        checks.push(Check::ok(name, format!("{shown} has vmcoredd.ko and the command")));
+        Check::ok(name, format!("{shown} has vmcoredd.ko and the command"))
     }
-    checks
 }
 
 fn collectors_there(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
@@ -357,7 +355,7 @@ fn collectors_there(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
     if collectors.is_empty() {
         return vec![Check::ok(name, format!("there are none in {}", collect::DIRECTORY))];
     }
-    let files = machine.crash_initramfs().and_then(|path| machine.files_in(&path));
+    let files = machine.initramfs_files();
     let (mut good, mut checks) = (Vec::new(), Vec::new());
     for collector in collectors {
         let shown = Escaped(collector.name()).to_string();
@@ -365,7 +363,7 @@ fn collectors_there(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
         if let Some(problem) = collector.problem {
             let mend = format!("chmod +x /{path}, or remove it; vmcoredd-update-initramfs");
             checks.push(Check::failure(name, format!("{shown}: {problem}"), mend));
-        } else if files.as_ref().is_some_and(|files| !files.contains(&path)) {
+        } else if files.is_some_and(|files| !files.contains(&path)) {
             let said = format!("{shown} is not in the initramfs of the crash kernel");
             checks.push(Check::failure(name, said, "vmcoredd-update-initramfs"));
         } else {
@@ -383,15 +381,13 @@ fn drivers(machine: &Machine) -> Vec<Check> {
     let listed = machine.text("/etc/vmcoredd/modules").unwrap_or_default();
     let listed = listed.lines().filter_map(|line| line.split_whitespace().next());
     let release = machine.crash_release();
-    let files = machine.crash_initramfs().and_then(|path| machine.files_in(&path));
+    let files = machine.initramfs_files();
     let mut checks = Vec::new();
     for driver in listed.filter(|word| !word.starts_with('#')) {
         let shown = Escaped(driver.as_bytes()).to_string();
         let there = release.as_ref().and_then(|release| machine.module(release, driver));
-        let is_inside = |files: &Vec<String>| {
-            let found = |file: &String| machine::is_module(file, driver);
-            files.iter().any(found)
-        };
+        let is_inside =
+            |files: &[String]| files.iter().any(|file| machine::is_module(file, driver));
         checks.push(if there.is_none() {
             let said = format!("{shown}: the crash kernel has no such module");
             Check::failure(
@@ -399,7 +395,7 @@ fn drivers(machine: &Machine) -> Vec<Check> {
                 said,
                 "build it for that kernel, or take it off /etc/vmcoredd/modules",
             )
-        } else if files.as_ref().is_some_and(|files| !is_inside(files)) {
+        } else if files.is_some_and(|files| !is_inside(files)) {
             let said = format!("{shown} is not in the initramfs of the crash kernel");
             Check::failure(name, said, "vmcoredd-update-initramfs")
         } else {

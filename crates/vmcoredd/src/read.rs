@@ -23,9 +23,26 @@ const ERRORS_MAX: usize = 100;
 /// How many names are told where the one asked for is not there.
 const NAMES_SHOWN: usize = 20;
 
-/// What gzip's and zstd's files start with (RFC 1952, RFC 8878).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// How a file or a stream is compressed.
+#[derive(Debug, Clone, Copy)]
+enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// How many bytes of the start tell it.
+    const START: usize = 4;
+
+    /// That of what starts so (RFC 1952, RFC 8878).
+    fn of(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
 
 /// Opens the file at `path`; `-` is standard input. What gzip or zstd compressed is
 /// decompressed, to a temporary file, as what comes from a pipe is copied to one.
@@ -41,30 +58,29 @@ pub fn open(path: &Path) -> Result<Dump, Error> {
 }
 
 fn is_compressed(file: &File) -> bool {
-    let mut start = [0; 4];
+    let mut start = [0; Compression::START];
     // Of a pipe nothing is to be read twice.
     file.metadata().is_ok_and(|metadata| metadata.is_file())
         && file.read_exact_at(&mut start, 0).is_ok()
-        && (start.starts_with(&GZIP) || start == ZSTD)
+        && Compression::of(&start).is_some()
 }
 
 fn decompressed(name: &Path, mut from: impl Read) -> Result<Dump, Error> {
     let mut start = Vec::new();
     // An error comes again where the rest is read.
-    let _ = from.by_ref().take(4).read_to_end(&mut start);
-    let is_gzip = start.starts_with(&GZIP);
-    let is_zstd = start == ZSTD;
+    let _ = from.by_ref().take(Compression::START as u64).read_to_end(&mut start);
+    let compression = Compression::of(&start);
     let whole = Cursor::new(start).chain(from);
-    if is_gzip {
-        Dump::from_reader(name, MultiGzDecoder::new(whole))
-    } else if is_zstd {
-        let decoder = StreamingDecoder::new(whole).map_err(|error| Error {
-            path: name.to_owned(),
-            fault: kdump::Fault::Read { offset: 0, error: io::Error::other(error) },
-        })?;
-        Dump::from_reader(name, decoder)
-    } else {
-        Dump::from_reader(name, whole)
+    match compression {
+        Some(Compression::Gzip) => Dump::from_reader(name, MultiGzDecoder::new(whole)),
+        Some(Compression::Zstd) => {
+            let decoder = StreamingDecoder::new(whole).map_err(|error| Error {
+                path: name.to_owned(),
+                fault: kdump::Fault::Read { offset: 0, error: io::Error::other(error) },
+            })?;
+            Dump::from_reader(name, decoder)
+        }
+        None => Dump::from_reader(name, whole),
     }
 }
 

@@ -11,13 +11,13 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub struct Machine {
     root: PathBuf,
-    /// What is in the crash kernel's initramfs.
-    files: OnceCell<Option<Vec<String>>>,
+    /// What is in the crash kernel's initramfs, once that was asked for.
+    initramfs_files: OnceCell<Option<Vec<String>>>,
 }
 
 impl Machine {
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), files: OnceCell::new() }
+        Self { root: root.to_owned(), initramfs_files: OnceCell::new() }
     }
 
     /// Where the absolute `path` is.
@@ -92,11 +92,11 @@ impl Machine {
             .find(|path| path.exists())
     }
 
-    /// The files in the initramfs at `path`.
-    pub fn files_in(&self, path: &Path) -> Option<Vec<String>> {
+    /// The files in the initramfs of the crash kernel.
+    pub fn initramfs_files(&self) -> Option<&[String]> {
         let list = || {
             // zstd, by which lsinitramfs reads most, takes no links.
-            let path = path.canonicalize().ok()?;
+            let path = self.crash_initramfs()?.canonicalize().ok()?;
             let listed = |program: &str, options: &[&str]| {
                 let output = Command::new(program).args(options).arg(&path).output().ok()?;
                 output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into())
@@ -106,7 +106,7 @@ impl Machine {
             let name = |line: &str| line.split_whitespace().last().map(str::to_owned);
             Some(lines.lines().filter_map(name).collect())
         };
-        self.files.get_or_init(list).clone()
+        self.initramfs_files.get_or_init(list).as_deref()
     }
 
     /// A file of the configuration that is newer than `initramfs`.
