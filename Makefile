@@ -46,8 +46,8 @@ try: deps ## Panics a VM with a device of yours: DRIVER=<.ko> DEVICE=<of QEMU>
 
 .PHONY: test
 test: deps lint ## Every test, in VMs too
-	@$(MAKE) fuzz FUZZ_SECONDS=6
 	@status=0; \
+	$(MAKE) fuzz FUZZ='-runs=30000 -seed=1' FUZZ_CORPUS=fuzz/target/fixed || status=$$?; \
 	$(MODEL_CHECK) || status=$$?; \
 	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?; \
 	$(CARGO) test --package system-tests --no-fail-fast --tests || status=$$?; \
@@ -74,23 +74,27 @@ bench: deps ## vmcoredd beside its peers: figures, and whether its goals are rea
 	@$(CARGO) build --quiet --release --package vmcoredd --package bench
 	@target/release/bench $(BENCH)
 
-FUZZ_SECONDS := 60
+# How long; and what is found is kept, except where each run is to be the same.
+FUZZ := -max_total_time=60
+FUZZ_CORPUS := fuzz/target/corpus
 FUZZ_TARGETS = $$($(CARGO) fuzz list)
 
 .PHONY: fuzz
 fuzz: deps ## Each fuzz target for a minute
 	@scripts/install-packages g++
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
-	@status=0; \
+	@rm -rf fuzz/target/fixed; status=0; \
 	for target in $(FUZZ_TARGETS); do \
-		mkdir -p fuzz/target/corpus/$$target fuzz/corpus/$$target; \
+		mkdir -p $(FUZZ_CORPUS)/$$target fuzz/corpus/$$target; \
 		log=fuzz/target/$$target.log; \
-		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		echo "fuzzing $$target ($(FUZZ))"; \
 		if $(CARGO) fuzz run --sanitizer none $$target \
-			fuzz/target/corpus/$$target fuzz/corpus/$$target \
-			-- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=512 \
+			$(FUZZ_CORPUS)/$$target fuzz/corpus/$$target \
+			-- $(FUZZ) -timeout=10 -rss_limit_mb=512 \
 			>$$log 2>&1; then grep ^Done $$log; \
-		else status=$$?; cut -c -300 $$log | tail -n 60; fi; \
+		else status=$$?; echo "$$target failed, see $$log:"; \
+			grep -aE -A 1 'panicked at|^error|ERROR: |^Base64|artifact_prefix' $$log | \
+				cut -c -500 | tail -n 40; fi; \
 	done; \
 	exit $$status
 

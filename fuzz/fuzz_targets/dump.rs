@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use cap::Cap;
-use kdump::{CopyError, DeviceDump, Dump, Error, Escaped};
+use kdump::{CopyError, DeviceDump, Dump, Error, Escaped, Format};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -46,8 +46,17 @@ fuzz_target!(|data: &[u8]| {
     let cut = device_dumps(data, 0);
     let whole = device_dumps(data, HOLE);
     // In a flattened stream, what follows may cover what was there.
-    if let Some(cut) = cut.filter(|_| !data.starts_with(b"makedumpfile")) {
-        let whole = whole.expect("it can be opened even without its end");
+    let found = match (cut, whole) {
+        (Some(cut), whole) if data.starts_with(b"\x7fELF") => {
+            Some((cut, whole.expect("it can be opened even without its end")))
+        }
+        // The layout of a kdump-compressed dump is the one whose offsets are in the file.
+        (Some(cut), Some(whole)) if data.starts_with(b"KDUMP") => {
+            (cut.0.bits == 64 && whole.0.bits == 64).then_some((cut, whole))
+        }
+        _ => None,
+    };
+    if let Some(((_, cut), (_, whole))) = found {
         let mut whole = whole.iter();
         let is_there = |cut: &Found| whole.any(|whole| whole == cut);
         assert!(cut.iter().all(is_there), "a cut file has only what is not cut off");
@@ -59,9 +68,9 @@ fuzz_target!(|data: &[u8]| {
 /// Name, offset and length of a device dump.
 type Found = (Vec<u8>, u64, u64);
 
-/// The device dumps of a file of `content` and `hole` zeros, as far as they can be
-/// read; `None` when it cannot be opened.
-fn device_dumps(content: &[u8], hole: u64) -> Option<Vec<Found>> {
+/// The format of a file of `content` and `hole` zeros, and its device dumps as far as
+/// they can be read; `None` when it cannot be opened.
+fn device_dumps(content: &[u8], hole: u64) -> Option<(Format, Vec<Found>)> {
     let (file, path) = &*FILE;
     file.set_len(0).expect("emptied");
     file.write_all_at(content, 0).expect("written");
@@ -88,7 +97,7 @@ fn device_dumps(content: &[u8], hole: u64) -> Option<Vec<Found>> {
             Err(error) => check_error(&error),
         }
     }
-    Some(found)
+    Some((dump.format(), found))
 }
 
 /// There are not more notes than fit into the file for each of its program headers.

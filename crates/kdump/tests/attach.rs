@@ -303,8 +303,20 @@ fn what_cannot_be_done_leaves_the_file_as_it_was() {
     let damaged = elf(Class::Elf64, Endian::Little, DumpStyle::Exact);
     let second = damaged.header_size() + damaged.dumps_size();
     let over_notes = damaged.image().overwritten(64 + 56 + 8, &(second + 4).to_le_bytes());
+    // A table that starts with the last bytes of the ELF header.
+    let table = damaged.image().to_vec()[64..64 + 2 * 56].to_vec();
+    let over_header =
+        damaged.image().overwritten(60, &table).overwritten(32, &60_u64.to_le_bytes());
+    let sections_at = |at: u64| {
+        let image = damaged.image().overwritten(40, &at.to_le_bytes());
+        image.overwritten(58, &[64, 0, 1, 0])
+    };
+    let over_sections = "e_shoff: expected a place behind the other headers, found 0x";
     let cases = [
         (over_notes, "p_offset: expected a place before or behind the notes, found 0x104c"),
+        (over_header, "e_phoff: expected a place behind the ELF header, found 0x3c"),
+        (sections_at(56), &format!("{over_sections}38")),
+        (sections_at(120), &format!("{over_sections}78")),
         (
             damaged.image().overwritten(second, &[0xff; 4]),
             "n_namesz: expected a name inside the note segment, found 0xffffffff",

@@ -105,30 +105,38 @@ impl Place {
         Ok(place)
     }
 
-    /// Nothing else stands where the notes do, nor across the place where they end.
+    /// Nothing else stands where the notes do, nor across the place where they end; and
+    /// what is written to one header is not in another.
     fn check(&self, source: &Source, elf: &Elf) -> Result<(), Error> {
         let is_over = |offset: u64, size: u64| {
             size > 0 && offset < self.behind && offset.saturating_add(size) > self.start
         };
-        let expected = "a place before or behind the notes";
+        let aside = "a place before or behind the notes";
         let header = &elf.header;
+        let file_header = header.encoding.file_header_size() as u64;
         let (table, sections) = (header.program_headers_offset, header.section_headers_offset);
         let sections_size = section_count(source, elf)? * section_header_size(elf);
-        let mut over = if self.start < header.encoding.file_header_size() as u64 {
-            Some((self.header, "place of notes", self.start))
+        let is_over_table = sections < table.saturating_add(elf.table_size())
+            && table < sections.saturating_add(sections_size);
+        let mut over = if self.start < file_header {
+            Some((self.header, "place of notes", aside, self.start))
+        } else if table < file_header {
+            Some((0, "e_phoff", "a place behind the ELF header", table))
         } else if is_over(table, elf.table_size()) {
-            Some((0, "e_phoff", table))
+            Some((0, "e_phoff", aside, table))
+        } else if sections_size > 0 && (sections < file_header || is_over_table) {
+            Some((0, "e_shoff", "a place behind the other headers", sections))
         } else {
-            is_over(sections, sections_size).then_some((0, "e_shoff", sections))
+            is_over(sections, sections_size).then_some((0, "e_shoff", aside, sections))
         };
         elf.each_program_header(source, |at, header| {
             if at != self.header && is_over(header.offset, header.file_size) {
-                over = over.or(Some((at, "p_offset", header.offset)));
+                over = over.or(Some((at, "p_offset", aside, header.offset)));
             }
         })?
         .ok();
         match over {
-            Some((at, field, found)) => Err(source.wrong(at, field, expected, found)),
+            Some((at, field, expected, found)) => Err(source.wrong(at, field, expected, found)),
             None => Ok(()),
         }
     }
