@@ -114,7 +114,7 @@ lint: deps ## Formatting, clippy, shellcheck
 	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run \
 		packaging/initramfs-tools/* packaging/kdump/{crash-kernel,save,vmcoredd-update-initramfs} \
 		packaging/dkms/{build,check} packaging/dracut/*/*.sh packaging/debian/*.post* \
-		tests/machine/{make-base,make-disk} tests/machine/stages/* tests/machine/collect.d/*
+		tests/machine/{make-base,make-disk,chroot.sh} tests/machine/stages/* tests/machine/collect.d/*
 
 .PHONY: kmod
 kmod: kdir ## The module, for the kernel KVER=<release>
