@@ -198,6 +198,11 @@ impl Kernel {
         self.series.virtio_serial().iter().map(|name| self.module(name)).collect()
     }
 
+    /// The kernel that is in `root`.
+    pub(crate) fn at(series: Series, release: &str, root: PathBuf) -> Self {
+        Self { series, release: release.to_owned(), root }
+    }
+
     fn unpacked(series: Series, flavour: Flavour, kernels: &Path) -> Option<Self> {
         let release = fs::read_to_string(resolved_file(series, flavour, kernels)).ok()?;
         let release = release.trim().to_owned();

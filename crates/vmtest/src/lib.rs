@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod boot;
+mod built;
 mod command;
 mod error;
 mod guest;

@@ -48,6 +48,7 @@ pub struct Qemu {
     devices: Vec<Device>,
     ports: Vec<(String, PathBuf)>,
     args: Vec<OsString>,
+    clock_of_instructions: bool,
 }
 
 impl Qemu {
@@ -62,6 +63,7 @@ impl Qemu {
             devices: Vec::new(),
             ports: Vec::new(),
             args: Vec::new(),
+            clock_of_instructions: false,
         }
     }
 
@@ -86,6 +88,13 @@ impl Qemu {
     /// Adds a virtio-serial port whose bytes go to a file on the host.
     pub fn port(mut self, name: &str, file: &Path) -> Self {
         self.ports.push((name.to_owned(), file.to_path_buf()));
+        self
+    }
+
+    /// Lets the machine's clock advance by one nanosecond with each instruction, and not
+    /// otherwise: its times are then numbers of instructions.
+    pub fn clock_of_instructions(mut self) -> Self {
+        self.clock_of_instructions = true;
         self
     }
 
@@ -129,7 +138,12 @@ impl Qemu {
         // A test that is killed takes its machine along.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-        command.args(["-accel", "tcg,thread=multi,tb-size=512"]);
+        if self.clock_of_instructions {
+            command.args(["-accel", "tcg,thread=single,tb-size=512"]);
+            command.args(["-icount", "shift=0,sleep=off"]);
+        } else {
+            command.args(["-accel", "tcg,thread=multi,tb-size=512"]);
+        }
         command.args(["-machine", "q35", "-cpu", "qemu64"]);
         command.args(["-display", "none", "-nodefaults", "-no-reboot"]);
         command.args(["-m", &format!("{}M", self.memory_mib)]);

@@ -48,13 +48,7 @@ impl Kernel {
         }
         let partial = beside("partial");
         let package = format!("{name}={version}");
-        with_newer_lists(&mut report, |report| {
-            remake_dir(&partial)?;
-            report(&format!("downloading {package}"));
-            let mut download = Command::new("apt-get");
-            download.args(["--quiet", "download", &package]).current_dir(&partial);
-            command::stdout(&mut download).map(drop)
-        })?;
+        download(&package, &partial, &mut report)?;
         report(&format!("unpacking {package}"));
         extract(&partial, &name, &missing)?;
         for path in &missing {
@@ -69,7 +63,7 @@ impl Kernel {
     }
 
     /// The version of Debian's package, such as `6.12.117-1~deb12u1`.
-    fn debian_version(&self) -> Result<String> {
+    pub(crate) fn debian_version(&self) -> Result<String> {
         let header = self.headers().join("include/generated/utsversion.h");
         let text = fs::read_to_string(&header).map_err(Error::file("read", &header))?;
         text.lines().find_map(debian_version).ok_or_else(|| {
@@ -77,6 +71,21 @@ impl Kernel {
             Error::file("use", &header)(source)
         })
     }
+}
+
+/// Downloads a package to `directory`, in which nothing else is then.
+pub(crate) fn download(
+    package: &str,
+    directory: &Path,
+    mut report: &mut dyn FnMut(&str),
+) -> Result<()> {
+    with_newer_lists(&mut report, |report| {
+        remake_dir(directory)?;
+        report(&format!("downloading {package}"));
+        let mut download = Command::new("apt-get");
+        download.args(["--quiet", "download", package]).current_dir(directory);
+        command::stdout(&mut download).map(drop)
+    })
 }
 
 /// The version in `#define UTS_VERSION "#1 SMP Debian 6.1.192-2 (2026-11-16)"`.

@@ -55,6 +55,7 @@ pub struct Vm<Mode> {
     smp: u32,
     devices: Vec<Device>,
     qemu_args: Vec<OsString>,
+    clock_of_instructions: bool,
     programs: Vec<PathBuf>,
     files: Vec<(PathBuf, String)>,
     ports: Vec<String>,
@@ -74,6 +75,7 @@ impl<Mode> Vm<Mode> {
             smp: 1,
             devices: Vec::new(),
             qemu_args: Vec::new(),
+            clock_of_instructions: false,
             programs: Vec::new(),
             files: Vec::new(),
             ports: Vec::new(),
@@ -105,6 +107,13 @@ impl<Mode> Vm<Mode> {
     /// Adds QEMU's educational device.
     pub fn edu(mut self) -> Self {
         self.devices.push(Device::Edu);
+        self
+    }
+
+    /// Lets the machine's clock advance by one nanosecond with each instruction, and not
+    /// otherwise: what the script measures are then instructions.
+    pub fn clock_of_instructions(mut self) -> Self {
+        self.clock_of_instructions = true;
         self
     }
 
@@ -220,6 +229,9 @@ impl<Mode> Vm<Mode> {
         }
         for arg in self.qemu_args.drain(..) {
             qemu = qemu.arg(arg);
+        }
+        if self.clock_of_instructions {
+            qemu = qemu.clock_of_instructions();
         }
 
         let mut stages = Stages::new(self.on_stage);
