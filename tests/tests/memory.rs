@@ -90,7 +90,7 @@ const AVAILABLE: &str = "available() { echo $1 $(grep MemAvailable /proc/meminfo
 fn eight(series: Series, mib: u32, content: Content) -> Run {
     let (test, arguments) = match content {
         Content::AdapterLike => ("eight", ""),
-        Content::Incompressible => ("eight-random", "incompressible=1"),
+        Content::Incompressible => ("eight-random", "content=random"),
     };
     let script = format!(
         "
@@ -200,10 +200,10 @@ fn thousands_of_small_dumps() {
         dmesg -n 1
         {AVAILABLE}
         insmod /modules/vmcoredd.ko
-        insmod /modules/adapters.ko size=1000 incompressible=1
+        insmod /modules/adapters.ko size=1000 content=random
         rmmod adapters
         available before
-        insmod /modules/adapters.ko count={SMALL} size=1000 incompressible=1
+        insmod /modules/adapters.ko count={SMALL} size=1000 content=random
         available after
         vmtest-guest pread /proc/vmcoredd --rounds 20000
         cat /proc/vmcoredd >/ports/vmcoredd

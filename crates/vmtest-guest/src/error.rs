@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -19,6 +20,8 @@ pub enum Error {
     Disagree { path: PathBuf, way: &'static str, offset: u64, length: usize, difference: String },
     #[error("{}: {fault}, at {offset:#x}", path.display())]
     Wrong { path: PathBuf, offset: u64, fault: String },
+    #[error("{}: {status}", path.display())]
+    Program { path: PathBuf, status: ExitStatus },
     #[error("{}: {}", path.display(), faults.join("; "))]
     NotRefused { path: PathBuf, faults: Vec<String> },
 }

@@ -12,6 +12,7 @@ mod digest;
 mod elf;
 mod error;
 mod kept;
+mod load;
 mod manifest;
 mod mapping;
 mod pread;
@@ -21,6 +22,7 @@ mod random;
 mod refuse;
 #[cfg(test)]
 mod sample;
+mod speed;
 mod ways;
 
 use std::path::PathBuf;
@@ -65,6 +67,16 @@ enum Action {
         #[arg(long, default_value_t = 1000)]
         rounds: u64,
     },
+    /// Load a kernel module and print how long that took
+    Load {
+        /// The module
+        module: PathBuf,
+        /// What the figure is called
+        #[arg(long)]
+        label: String,
+        /// Its parameters
+        parameters: Vec<String>,
+    },
     /// Do with /dev/vmcoredd what may be done, and what may not
     Produce {
         /// The device
@@ -89,6 +101,22 @@ enum Action {
         /// The vmcore
         file: PathBuf,
     },
+    /// Run a program and print how long that took
+    Run {
+        /// What the figure is called
+        #[arg(long)]
+        label: String,
+        /// The program and its arguments
+        #[arg(trailing_var_arg = true, required = true)]
+        line: Vec<String>,
+    },
+    /// Measure how fast the file can be read
+    Speed {
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        options: speed::Options,
+    },
 }
 
 fn main() -> ExitCode {
@@ -96,11 +124,14 @@ fn main() -> ExitCode {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
         Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
+        Action::Load { module, label, parameters } => load::load(&module, &label, &parameters),
         Action::Produce { device } => produce::produce(&device),
         Action::Race { file, seconds, stop, seed } => {
             race::race(&file, seconds, stop.as_deref(), seed)
         }
         Action::Refuse { file } => refuse::refuse(&file),
+        Action::Run { label, line } => load::run(&label, &line),
+        Action::Speed { file, options } => speed::speed(&file, &options),
     };
     match result {
         Ok(lines) => {

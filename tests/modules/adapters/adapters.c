@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/crash_dump.h>
+#include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/string.h>
@@ -21,9 +22,23 @@ static uint size = CXGB4_SIZE;
 module_param(size, uint, 0);
 MODULE_PARM_DESC(size, "Bytes of each");
 
-static bool incompressible;
-module_param(incompressible, bool, 0);
-MODULE_PARM_DESC(incompressible, "Nothing but random bytes, instead of what an adapter has");
+static uint first;
+module_param(first, uint, 0);
+MODULE_PARM_DESC(first, "Number of the first one");
+
+static char *name = "adapter";
+module_param(name, charp, 0);
+MODULE_PARM_DESC(name, "What they are called, with a number behind it");
+
+static char *content = "adapter";
+module_param(content, charp, 0);
+MODULE_PARM_DESC(content, "adapter: what one has; random: nothing but random bytes; zeros");
+
+/* What it took, in nanoseconds: all, and what of it was spent here. */
+static ulong added_ns;
+module_param(added_ns, ulong, 0444);
+static ulong collected_ns;
+module_param(collected_ns, ulong, 0444);
 
 struct adapter {
 	struct vmcoredd_data dump;
@@ -77,7 +92,9 @@ static void fill_page(u8 *to, u32 length, u32 number, u64 page)
 	u64 seed = (((u64)number << 32 | page) + 1) * 0x9e3779b97f4a7c15ULL;
 	u32 kind = (seed >> 32) % 100;
 
-	if (incompressible || kind >= 85)
+	if (!strcmp(content, "zeros"))
+		return;
+	if (!strcmp(content, "random") || kind >= 85)
 		fill_random(to, length, seed | 1);
 	else if (kind >= 60)
 		fill_descriptors(to, length, page);
@@ -86,11 +103,13 @@ static void fill_page(u8 *to, u32 length, u32 number, u64 page)
 static int collect(struct vmcoredd_data *data, void *buffer)
 {
 	struct adapter *adapter = container_of(data, struct adapter, dump);
+	u64 start = ktime_get_ns();
 	u32 at;
 
 	for (at = 0; at < data->size; at += PAGE_SIZE)
 		fill_page(buffer + at, min_t(u32, data->size - at, PAGE_SIZE),
 			  adapter->number, at / PAGE_SIZE);
+	collected_ns += ktime_get_ns() - start;
 	return 0;
 }
 
@@ -102,14 +121,17 @@ static int __init adapters_init(void)
 			.vmcoredd_callback = collect,
 		},
 	};
+	u64 start;
 	int error;
 
-	for (adapter.number = 0; adapter.number < count; adapter.number++) {
-		snprintf(adapter.dump.dump_name, sizeof(adapter.dump.dump_name), "adapter%u",
+	for (adapter.number = first; adapter.number < first + count; adapter.number++) {
+		snprintf(adapter.dump.dump_name, sizeof(adapter.dump.dump_name), "%s%u", name,
 			 adapter.number);
+		start = ktime_get_ns();
 		error = vmcore_add_device_dump(&adapter.dump);
+		added_ns += ktime_get_ns() - start;
 		if (error)
-			pr_warn("adapter%u: %d\n", adapter.number, error);
+			pr_warn("%s%u: %d\n", name, adapter.number, error);
 	}
 	return 0;
 }
