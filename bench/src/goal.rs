@@ -14,43 +14,53 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Goals {
     smoke: bool,
-    lines: Vec<String>,
+    rows: Vec<Vec<String>>,
     missed: bool,
 }
 
 impl Goals {
     /// None yet.
     pub fn new(smoke: bool) -> Self {
-        Self { smoke, lines: Vec::new(), missed: false }
+        Self { smoke, rows: Vec::new(), missed: false }
     }
 
     /// `found`, in `unit`, is to be at most `most`.
     pub fn at_most(&mut self, kind: Kind, what: &str, found: f64, most: f64, unit: &str) {
-        self.judge(kind, found <= most, &format!("{what}: {found:.2}{unit}, at most {most}{unit}"));
+        self.judge(kind, found <= most, [what, &format!("at most {most:.2}{unit}")], found, unit);
     }
 
     /// `found`, in `unit`, is to be at least `least`.
     pub fn at_least(&mut self, kind: Kind, what: &str, found: f64, least: f64, unit: &str) {
-        let line = format!("{what}: {found:.2}{unit}, at least {least}{unit}");
-        self.judge(kind, found >= least, &line);
+        self.judge(
+            kind,
+            found >= least,
+            [what, &format!("at least {least:.2}{unit}")],
+            found,
+            unit,
+        );
     }
 
-    fn judge(&mut self, kind: Kind, reached: bool, line: &str) {
+    fn judge(&mut self, kind: Kind, reached: bool, told: [&str; 2], found: f64, unit: &str) {
         let word = if self.smoke && kind == Kind::Time {
             "not judged"
         } else if reached {
             "reached"
         } else {
             self.missed = true;
-            "MISSED"
+            "**missed**"
         };
-        self.lines.push(format!("{word:<10}  {line}"));
+        let [what, goal] = told;
+        let found = format!("{found:.2}{unit}");
+        self.rows.push([what, goal, &found, word].map(str::to_owned).into());
     }
 
-    /// Prints them; whether all were reached.
-    pub fn print(&self) -> bool {
-        println!("\nGoals\n");
-        self.lines.iter().for_each(|line| println!("  {line}"));
+    /// Each with whether it was reached.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        self.rows.clone()
+    }
+
+    /// Whether all that was judged was reached.
+    pub fn all_reached(&self) -> bool {
         !self.missed
     }
 }

@@ -5,16 +5,21 @@
 //! be reached is told beside it; the exit status is 1 where it was not.
 #![forbid(unsafe_code)]
 
+mod compare;
 mod goal;
+mod kernel;
 mod measure;
+mod plot;
+mod report;
 mod tools;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use goal::Goals;
+use report::Report;
 
 /// Measures vmcoredd beside its peers
 #[derive(Debug, Parser)]
@@ -29,9 +34,27 @@ pub struct Arguments {
     /// Measure once, and little: shows that it works, and no time that means anything
     #[arg(long)]
     smoke: bool,
+    /// How many machines of each kernel are measured
+    #[arg(long, default_value_t = 5)]
+    pairs: usize,
+    /// Measure one side alone
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+    /// Write all to this Markdown file, with pictures beside it
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Where the dumps are made, and removed again
     #[arg(long, default_value = "target/bench")]
     directory: PathBuf,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    /// The module beside the C implementation, in virtual machines
+    Kernel,
+    /// The command beside its peers
+    Tools,
 }
 
 /// Why nothing could be measured.
@@ -45,6 +68,12 @@ pub enum Error {
         /// What is wrong with it.
         error: std::io::Error,
     },
+    /// A virtual machine.
+    #[error(transparent)]
+    Machine(#[from] vmtest::Error),
+    /// What is measured in one could not be built.
+    #[error(transparent)]
+    Build(#[from] system_tests::Error),
     /// A program that did not do what it was measured for.
     #[error("{program}: {message}")]
     Program {
@@ -60,13 +89,43 @@ fn main() -> ExitCode {
     if arguments.smoke {
         arguments.rounds = 1;
     }
-    let mut goals = Goals::new(arguments.smoke);
-    match tools::run(&arguments, &mut goals) {
-        Ok(()) if goals.print() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether all goals were reached.
+fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let mut goals = Goals::new(arguments.smoke);
+    let mut report = Report::default();
+    report.text("# Performance");
+    report.text(
+        "Written by `make bench`. Only ratios of what was measured in one run mean anything: \
+         the virtual machines are emulated, and the times are those of the machine below.",
+    );
+    report.table(&["", ""], &report::machine());
+    if arguments.smoke && arguments.only != Some(Only::Tools) {
+        let figures = kernel::smoke()?;
+        let row = |name: &str| vec![name.to_owned(), format!("{:.0}", figures.median(name))];
+        report.table(&["figure", ""], &figures.names().map(row).collect::<Vec<_>>());
+    } else if arguments.only != Some(Only::Tools) {
+        let measured = kernel::run(arguments)?;
+        let directory = arguments.report.as_deref().and_then(Path::parent);
+        let directory = directory.unwrap_or(&arguments.directory);
+        compare::tell(&measured, arguments.pairs, directory, &mut report, &mut goals)?;
+    }
+    if arguments.only != Some(Only::Kernel) {
+        tools::run(arguments, &mut report, &mut goals)?;
+    }
+    report.text("## What was to be reached");
+    report.table(&["", "goal", "found", ""], &goals.rows());
+    if let Some(path) = &arguments.report {
+        report.write(path)?;
+    }
+    Ok(goals.all_reached())
 }

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use comfy_table::{CellAlignment, Table, presets};
 use indicatif::ProgressBar;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::Wait4;
 
 use crate::Error;
+use crate::report::Report;
 
 /// A program to be measured.
 #[derive(Debug)]
@@ -122,20 +122,12 @@ fn once(subject: &Subject) -> Result<Sample, Error> {
     Ok(Sample { elapsed, read, peak: used.rusage.maxrss })
 }
 
-/// Prints all, the first one being what the others are compared with.
-pub fn print(title: &str, measured: &[Measured]) {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["", "median", "fastest", "slowest", "ratio", "read", "peak memory"]);
-    (1..7).for_each(|column| {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    });
+/// Tells all, the first one being what the others are compared with.
+pub fn tell(title: &str, measured: &[Measured], report: &mut Report) {
     let first = measured.first().map_or(f64::NAN, Measured::median);
-    for each in measured {
+    let row = |each: &Measured| {
         let time = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
-        table.add_row([
+        vec![
             each.name.to_owned(),
             time(each.median()),
             time(each.seconds(0)),
@@ -143,9 +135,11 @@ pub fn print(title: &str, measured: &[Measured]) {
             format!("{:.2}", each.median() / first),
             mib(each.read()),
             mib(each.peak()),
-        ]);
-    }
-    println!("\n{title}\n\n{table}");
+        ]
+    };
+    report.text(&format!("### {title}"));
+    let header = ["", "median", "fastest", "slowest", "ratio", "read", "peak memory"];
+    report.table(&header, &measured.iter().map(row).collect::<Vec<_>>());
 }
 
 fn mib(bytes: u64) -> String {

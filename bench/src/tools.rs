@@ -8,7 +8,8 @@ use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
 use tempfile::TempDir;
 
 use crate::goal::{Goals, Kind};
-use crate::measure::{Measured, Subject, in_turns, print};
+use crate::measure::{Measured, Subject, in_turns, tell};
+use crate::report::Report;
 use crate::{Arguments, Error};
 
 const MIB: u64 = 1 << 20;
@@ -19,10 +20,16 @@ const DUMP_LENGTH: u64 = 100 << 10;
 const MEMORY: u64 = 100 << 30;
 
 /// Measures `list`, `info`, `extract` and `verify`.
-pub fn run(arguments: &Arguments, goals: &mut Goals) -> Result<(), Error> {
+pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
+    report.text("## The command beside its peers");
+    report.text(&format!(
+        "On the same files, in turns, {} times each. Times are ratios to the first line's; what \
+         is mapped does not count as read.",
+        arguments.rounds,
+    ));
     let bench = Bench::new(arguments)?;
-    bench.list(goals)?;
-    bench.extract(goals)
+    bench.list(report, goals)?;
+    bench.extract(report, goals)
 }
 
 struct Bench<'a> {
@@ -52,9 +59,14 @@ impl<'a> Bench<'a> {
         Ok(path)
     }
 
-    fn measure(&self, title: &str, subjects: &[Subject]) -> Result<Vec<Measured>, Error> {
+    fn measure(
+        &self,
+        title: &str,
+        subjects: &[Subject],
+        report: &mut Report,
+    ) -> Result<Vec<Measured>, Error> {
         let measured = in_turns(title, subjects, self.arguments.rounds)?;
-        print(title, &measured);
+        tell(title, &measured, report);
         Ok(measured)
     }
 
@@ -68,7 +80,7 @@ impl<'a> Bench<'a> {
         Subject { name, program, arguments: options.chain(files).collect(), output: None }
     }
 
-    fn list(&self, goals: &mut Goals) -> Result<(), Error> {
+    fn list(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
         let made = Vmcore::new(Class::Elf64, Endian::Little)
             .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
             .load(Load::new(1 << 32, Content::Zeros(MEMORY)));
@@ -90,6 +102,7 @@ impl<'a> Bench<'a> {
                 self.subject("eu-readelf -n", &["eu-readelf", "-n"], &files),
                 self.subject("libkdumpfile opens it", &["/usr/bin/python3", "-c", python], &files),
             ],
+            report,
         )?;
         let [list, json, info, _, readelf, eu_readelf, _] = measured.as_slice() else {
             return Ok(());
@@ -105,7 +118,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn extract(&self, goals: &mut Goals) -> Result<(), Error> {
+    fn extract(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
         let length = if self.arguments.smoke { 16 * MIB } else { 1 << 30 };
         let payload = Content::Pattern { seed: 5, length };
         let checksum = checksum(&payload);
@@ -130,7 +143,7 @@ impl<'a> Bench<'a> {
         let sum = self.subject("sha256sum of the same bytes", &["sha256sum"], &[&same]);
         let verify = self.subject("vmcoredd verify", &["vmcoredd", "verify"], &[&vmcore]);
         let title = format!("Extracting and verifying a device dump of {} MiB", length / MIB);
-        let measured = self.measure(&title, &[copy, extract, verify, sum])?;
+        let measured = self.measure(&title, &[copy, extract, verify, sum], report)?;
         let [copy, extract, verify, _] = measured.as_slice() else {
             return Ok(());
         };

@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("vmcoredd-driver-ivshmem", &["vmcoredd-driver"]),
     ("vmcoredd-driver-nvme-regs", &["vmcoredd-driver"]),
     ("system-tests", &["vmtest", "kdump"]),
-    ("bench", &["synth"]),
+    ("bench", &["synth", "system-tests", "vmtest"]),
 ];
 
 /// Packages of which the kernel module is made: nothing from elsewhere.

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The module beside the C implementation: two kernels that differ in nothing else, and
+//! what both do in the crash kernel of a machine, in turns.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use system_tests::Modules;
+use vmtest::{Kernel, PanicCycle, Series};
+
+use crate::{Arguments, Error};
+
+/// What both kernels have.
+const CONFIG: &str = include_str!("../kernel.config");
+const SCRIPT: &str = include_str!("kernel/script.sh");
+const DUMPS: &str = include_str!("kernel/dumps.sh");
+const EIGHT: &str = include_str!("kernel/eight.sh");
+/// How many small dumps there are, one after the other.
+pub const COUNTS: [u32; 5] = [20, 1000, 2000, 4000, 8000];
+/// Size of each large dump, in bytes.
+pub const LARGE: u32 = 12 << 20;
+/// Size of each small dump, in bytes.
+pub const SMALL: u32 = 1000;
+
+/// Sizes of dumps whose memory is compared, in bytes; and of how many bytes there are of
+/// each size, or a little less.
+pub const SIZES: [u32; 4] = [1000, 16_000, 250_000, 4_000_000];
+const EACH_SIZE: u32 = 4_000_000;
+
+/// Whose device dumps are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The kernel's own.
+    C,
+    /// Ours.
+    Rust,
+}
+
+/// Each figure's name, and its value in each run.
+#[derive(Debug, Default)]
+pub struct Figures(BTreeMap<String, Vec<f64>>);
+
+impl Figures {
+    fn read(&mut self, path: &Path) -> Result<(), Error> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Error::File { path: path.to_path_buf(), error })?;
+        for line in text.lines() {
+            let figure = line
+                .split_once(' ')
+                .and_then(|(name, number)| Some((name.to_owned(), number.trim().parse().ok()?)));
+            let Some((name, number)) = figure else {
+                let message = format!("expected a name and a number, found {line:?}");
+                return Err(Error::Program { program: path.display().to_string(), message });
+            };
+            self.add(&name, number);
+        }
+        Ok(())
+    }
+
+    /// Adds what one run gave.
+    pub fn add(&mut self, name: &str, number: f64) {
+        self.0.entry(name.to_owned()).or_default().push(number);
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The median; not a number where nothing was measured.
+    #[must_use]
+    pub fn median(&self, name: &str) -> f64 {
+        let sorted = self.sorted(name);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Size of the dumps `size-…`, in bytes.
+    #[must_use]
+    pub fn of_size(size: u32) -> f64 {
+        f64::from(EACH_SIZE / size * size)
+    }
+
+    /// The least and the most.
+    #[must_use]
+    pub fn spread(&self, name: &str) -> [f64; 2] {
+        let sorted = self.sorted(name);
+        [sorted.first(), sorted.last()].map(|end| end.copied().unwrap_or(f64::NAN))
+    }
+
+    fn sorted(&self, name: &str) -> Vec<f64> {
+        let mut all = self.0.get(name).cloned().unwrap_or_default();
+        all.sort_by(f64::total_cmp);
+        all
+    }
+}
+
+/// A codec of the kernel on chunks of one size, with what an adapter has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CodecFigure {
+    /// As the kernel calls it.
+    pub codec: String,
+    /// Size of a chunk, in bytes.
+    pub chunk: u64,
+    /// What is stored, of all.
+    pub stored: f64,
+    /// Bytes a second, of what is compressed.
+    pub compress: f64,
+    /// Bytes a second, of what comes out.
+    pub decompress: f64,
+}
+
+/// All that was measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Releases of the kernels: with C's implementation, and without.
+    pub releases: [String; 2],
+    /// Of the C implementation.
+    pub c: Figures,
+    /// Of ours.
+    pub rust: Figures,
+    /// In instructions, instead of time.
+    pub c_instructions: Figures,
+    /// The same of ours.
+    pub rust_instructions: Figures,
+    /// The kernel's codecs.
+    pub codecs: Vec<CodecFigure>,
+    /// Size of the module without its debug information, in bytes.
+    pub module_size: u64,
+}
+
+/// A kernel, and the modules for it.
+struct Subject {
+    side: Side,
+    kernel: Kernel,
+    modules: Modules,
+    adapters: PathBuf,
+    plain: PathBuf,
+    codecs: PathBuf,
+    guest: PathBuf,
+}
+
+impl Subject {
+    fn new(side: Side, kernel: Kernel) -> Result<Self, Error> {
+        let modules = Modules::build(&kernel)?;
+        let module = |name: &str| modules.test_module(name);
+        let (adapters, plain) = (module("adapters")?, module("plain")?);
+        let (codecs, guest) = (module("codecs")?, vmtest::guest_program()?);
+        Ok(Self { side, kernel, modules, adapters, plain, codecs, guest })
+    }
+
+    fn machine(&self, what: &str) -> PanicCycle {
+        let name = match self.side {
+            Side::C => format!("bench-c-{what}"),
+            Side::Rust => format!("bench-rust-{what}"),
+        };
+        let machine = PanicCycle::new(&self.kernel, &name)
+            .memory_mib(1024)
+            .crashkernel_mib(512)
+            // As Debian has it: what the module tells is not on the console.
+            .crash_append("quiet")
+            .time_limit(Duration::from_secs(600))
+            .file(&self.adapters, "/modules/adapters.ko")
+            .file(&self.plain, "/modules/plain.ko")
+            .program("/usr/bin/makedumpfile")
+            .program("/usr/bin/cp")
+            .program("/usr/bin/dd")
+            .file(&self.guest, "/usr/bin/vmtest-guest")
+            .port("figures");
+        match self.side {
+            Side::C => machine,
+            Side::Rust => machine.file(self.modules.vmcoredd(), "/modules/vmcoredd.ko"),
+        }
+    }
+
+    /// Size of the module as a distribution would ship it, in bytes.
+    fn module_size(&self) -> Result<u64, Error> {
+        let module = self.modules.vmcoredd();
+        let stripped = module.with_extension("stripped");
+        let mut strip = Command::new("strip");
+        strip.arg("--strip-debug").arg("-o").arg(&stripped).arg(&module);
+        system_tests::output(&mut strip)?;
+        let metadata = fs::metadata(&stripped);
+        Ok(metadata.map_err(|error| Error::File { path: stripped, error })?.len())
+    }
+}
+
+/// All that is measured in a machine, so much of each.
+fn script(memory_mib: u32, large: u32, counts: &[u32], sizes: &[u32], each_size: u32) -> String {
+    let words = |numbers: &[u32]| {
+        let words: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        words.join(" ")
+    };
+    let (counts, sizes) = (words(counts), words(sizes));
+    format!(
+        "MEMORY_MIB={memory_mib} LARGE={large} EACH_SIZE={each_size}\n\
+         COUNTS='{counts}' SIZES='{sizes}'\n{SCRIPT}{DUMPS}"
+    )
+}
+
+/// Measures little of ours alone, on a stock kernel: that all figures come.
+pub fn smoke() -> Result<Figures, Error> {
+    let subject = Subject::new(Side::Rust, Kernel::fetch(Series::V6_12)?)?;
+    let script = script(16, 1 << 20, &[20, 40], &[1000], 20_000);
+    let run = subject.machine("smoke").crash_script(&script).run()?;
+    let mut figures = Figures::default();
+    figures.read(run.port("figures"))?;
+    Ok(figures)
+}
+
+/// Measures both, so many pairs of machines.
+pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
+    let bar = ProgressBar::new(2 * arguments.pairs as u64 + 4);
+    bar.set_style(
+        indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    bar.set_message("kernels");
+    let stock = Kernel::fetch(Series::V6_12)?;
+    let report = |step: &str| bar.println(step);
+    let without = stock.build("bench", CONFIG, None, report)?;
+    let with = format!("{CONFIG}CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
+    let with = stock.build("bench-c", &with, Some(&without), report)?;
+    let releases = [&with, &without].map(|kernel| kernel.release().to_owned());
+    let subjects = [Subject::new(Side::C, with)?, Subject::new(Side::Rust, without)?];
+    let mut measured = Measured {
+        releases,
+        c: Figures::default(),
+        rust: Figures::default(),
+        c_instructions: Figures::default(),
+        rust_instructions: Figures::default(),
+        codecs: Vec::new(),
+        module_size: subjects[1].module_size()?,
+    };
+
+    let all = script(128, LARGE, &COUNTS, &SIZES, EACH_SIZE);
+    let memory = format!("MEMORY_MIB=32\n{SCRIPT}");
+    for pair in 0..arguments.pairs {
+        for subject in &subjects {
+            bar.set_message(format!("pair {}", pair + 1));
+            let mut machine = subject.machine("times").crash_script(&all);
+            let with_codecs = pair == 0 && subject.side == Side::Rust;
+            if with_codecs {
+                machine = machine.file(&subject.codecs, "/modules/codecs.ko");
+            }
+            let run = machine.run()?;
+            if with_codecs {
+                measured.codecs = run.dmesg().lines().filter_map(codec_figure).collect();
+            }
+            measured.side(subject.side).read(run.port("figures"))?;
+            bar.inc(1);
+        }
+    }
+    for subject in &subjects {
+        bar.set_message("instructions");
+        let machine = subject.machine("instructions").clock_of_instructions();
+        let run = machine.crash_script(&memory).run()?;
+        let figures = match subject.side {
+            Side::C => &mut measured.c_instructions,
+            Side::Rust => &mut measured.rust_instructions,
+        };
+        figures.read(run.port("figures"))?;
+        bar.inc(1);
+    }
+    for subject in &subjects {
+        bar.set_message("eight adapters of 32 MiB");
+        let machine = subject.machine("eight").crashkernel_mib(256).port("vmcore");
+        let run = machine.crash_script(EIGHT).run();
+        let figures = measured.side(subject.side);
+        match run {
+            Ok(run) => figures.read(run.port("figures"))?,
+            // The kernel did not survive it.
+            Err(vmtest::Error::Run { .. }) if subject.side == Side::C => {
+                figures.add("eight/saved", 0.0);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}
+
+impl Measured {
+    fn side(&mut self, side: Side) -> &mut Figures {
+        match side {
+            Side::C => &mut self.c,
+            Side::Rust => &mut self.rust,
+        }
+    }
+}
+
+/// What the module codecs says of one: `codec NAME CHUNK: stored N of ALL, compress NS ns,
+/// decompress NS ns`.
+fn codec_figure(line: &str) -> Option<CodecFigure> {
+    let (_, said) = line.split_once("codecs: codec ")?;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let [codec, chunk, _, stored, _, all, _, compress, _, _, decompress, _] = *words else {
+        return None;
+    };
+    let number = |word: &str| word.trim_end_matches([',', ':']).parse::<f64>().ok();
+    let all = number(all)?;
+    let rate = |word: &str| Some(all / (number(word)? / 1e9));
+    Some(CodecFigure {
+        codec: codec.to_owned(),
+        chunk: chunk.trim_end_matches(':').parse().ok()?,
+        stored: number(stored)? / all,
+        compress: rate(compress)?,
+        decompress: rate(decompress)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_module_codecs() {
+        let line = "[    3.1] codecs: codec lzo-rle 4096: stored 10 of 40, compress 20 ns, \
+            decompress 10 ns";
+        let expected = CodecFigure {
+            codec: "lzo-rle".to_owned(),
+            chunk: 4096,
+            stored: 0.25,
+            compress: 2e9,
+            decompress: 4e9,
+        };
+        assert_eq!(codec_figure(line), Some(expected));
+        assert_eq!(codec_figure("[ 1.0] codecs: loading out-of-tree module"), None);
+    }
+
+    #[test]
+    fn the_median_of_each_figure() {
+        let directory = tempfile::tempdir().expect("a folder");
+        let path = directory.path().join("figures");
+        let mut figures = Figures::default();
+        for number in [3, 1, 2] {
+            fs::write(&path, format!("a/b {number}\n")).expect("written");
+            figures.read(&path).expect("figures");
+        }
+        assert_eq!(figures.median("a/b"), 2.0);
+        assert_eq!(figures.spread("a/b"), [1.0, 3.0]);
+        assert!(figures.median("a/c").is_nan());
+        fs::write(&path, "a/b\n").expect("written");
+        assert!(figures.read(&path).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# Behind script.sh: device dumps, large and small ones.
+
+end_to_end plain
+for content in zeros adapter random; do
+    add "large-$content" size="$LARGE" name="$content" content="$content"
+    speed --label "large-$content" --part dumps --prefix "$content" --map /proc/vmcore
+done
+end_to_end dumps
+for size in $SIZES; do
+    add "size-$size" size="$size" name="of$size-" count=$((EACH_SIZE / size))
+done
+there=0
+for count in $COUNTS; do
+    add "small-$count" size=1000 name=small first=$there count=$((count - there))
+    there=$count
+    speed --label "small-$count" --part dumps --prefix small /proc/vmcore
+done
+if [ -e /modules/codecs.ko ]; then
+    insmod /modules/codecs.ko
+fi
