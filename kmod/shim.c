@@ -297,14 +297,19 @@ u64 shim_milliseconds(void)
 }
 
 /*
- * A thread of one collector's own: whatever becomes of it, its starter goes on.
+ * A thread for one collector at a time: whatever becomes of it, its starter goes on.
+ * One that has ended as it should is kept for the next collector; a thread takes much
+ * longer to make than most dumps.
  */
 struct shim_thread {
 	struct task_struct *task;
 	struct module *owner;
+	/* Set by the starter when there is one, and reset by the thread. */
 	void *job;
 	struct completion ended;
 	atomic_t state;
+	/* What the collector did to it is nothing that the next one would notice. */
+	bool as_new;
 };
 
 enum { THREAD_RUNS, THREAD_ENDED, THREAD_ABANDONED };
@@ -312,27 +317,79 @@ enum { THREAD_RUNS, THREAD_ENDED, THREAD_ABANDONED };
 /* How often a thread that died is looked for, which tells nobody. */
 #define THREAD_LOOK	msecs_to_jiffies(20)
 
+/* The thread that is kept, waiting for a job; or NULL. */
+static struct shim_thread *kept_thread;
+
+/* The next job; NULL when the thread is to end. */
+static void *thread_job(struct shim_thread *thread)
+{
+	void *job;
+
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		job = READ_ONCE(thread->job);
+		if (job || kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	return job;
+}
+
 static int thread_main(void *data)
 {
 	struct shim_thread *thread = data;
+	bool as_new;
+	void *job;
 
-	/*
-	 * An allocation for which there is no memory is to fail, not to invoke the OOM
-	 * killer: a dump is not worth a process, which may be the one that saves.
-	 */
-	current->flags |= PF_DUMPCORE;
-	rust_run(thread->job);
-	if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) == THREAD_RUNS) {
-		/* The starter waits until this function has returned. */
+	while ((job = thread_job(thread))) {
+		/*
+		 * An allocation for which there is no memory is to fail, not to invoke
+		 * the OOM killer: a dump is not worth a process, which may be the one
+		 * that saves.
+		 */
+		current->flags |= PF_DUMPCORE;
+		rust_run(job);
+		as_new = !in_atomic() && !irqs_disabled() && !signal_pending(current);
+		thread->as_new = as_new;
+		WRITE_ONCE(thread->job, NULL);
+		if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) != THREAD_RUNS) {
+			rust_abandoned(job);
+			module_put(thread->owner);
+			put_task_struct(thread->task);
+			kfree(thread);
+			module_put_and_kthread_exit(0);
+		}
 		complete(&thread->ended);
-		return 0;
+		/* One that is not kept is waited for until this function has returned. */
+		if (!as_new)
+			break;
 	}
-	rust_abandoned(thread->job);
-	module_put(thread->owner);
+	return 0;
+}
+
+static struct shim_thread *thread_new(int *error)
+{
+	struct shim_thread *thread = kzalloc(sizeof(*thread), GFP_MODEST);
+
+	if (!thread)
+		return NULL;
+	init_completion(&thread->ended);
+	thread->task = kthread_create(thread_main, thread, "vmcoredd");
+	if (IS_ERR(thread->task)) {
+		*error = PTR_ERR(thread->task);
+		kfree(thread);
+		return NULL;
+	}
+	get_task_struct(thread->task);
+	return thread;
+}
+
+static void thread_end(struct shim_thread *thread)
+{
+	kthread_stop(thread->task);
 	put_task_struct(thread->task);
 	kfree(thread);
-	module_put_and_kthread_exit(0);
-	return 0;
 }
 
 struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error)
@@ -342,30 +399,23 @@ struct shim_thread *shim_thread_start(struct module *owner, void *job, int *erro
 	*error = -ENOMEM;
 	if (fault())
 		return NULL;
-	thread = kzalloc(sizeof(*thread), GFP_MODEST);
-	if (!thread)
-		return NULL;
 	if (!try_module_get(owner)) {
 		*error = -ENOENT;
-		goto free;
+		return NULL;
+	}
+	thread = xchg(&kept_thread, NULL);
+	if (!thread)
+		thread = thread_new(error);
+	if (!thread) {
+		module_put(owner);
+		return NULL;
 	}
 	thread->owner = owner;
-	thread->job = job;
-	init_completion(&thread->ended);
-	thread->task = kthread_create(thread_main, thread, "vmcoredd");
-	if (IS_ERR(thread->task)) {
-		*error = PTR_ERR(thread->task);
-		goto put_owner;
-	}
-	get_task_struct(thread->task);
+	atomic_set(&thread->state, THREAD_RUNS);
+	reinit_completion(&thread->ended);
+	smp_store_release(&thread->job, job);
 	wake_up_process(thread->task);
 	return thread;
-
-put_owner:
-	module_put(owner);
-free:
-	kfree(thread);
-	return NULL;
 }
 
 int shim_thread_wait(struct shim_thread *thread, u32 milliseconds)
@@ -389,12 +439,14 @@ int shim_thread_wait(struct shim_thread *thread, u32 milliseconds)
 
 void shim_thread_free(struct shim_thread *thread, bool crashed)
 {
-	/* One that died may never come to its end. */
-	if (!crashed)
-		kthread_stop(thread->task);
-	put_task_struct(thread->task);
 	module_put(thread->owner);
-	kfree(thread);
+	if (crashed) {
+		/* It may never come to its end. */
+		put_task_struct(thread->task);
+		kfree(thread);
+	} else if (!thread->as_new || cmpxchg(&kept_thread, NULL, thread)) {
+		thread_end(thread);
+	}
 }
 
 bool shim_thread_abandon(struct shim_thread *thread)
@@ -858,6 +910,11 @@ static int __init vmcoredd_init(void)
 
 static void __exit vmcoredd_exit(void)
 {
+	struct shim_thread *thread = xchg(&kept_thread, NULL);
+
+	/* Nobody starts one any more: whoever does keeps this module loaded. */
+	if (thread)
+		thread_end(thread);
 	rust_unload();
 }
 

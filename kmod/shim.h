@@ -141,8 +141,8 @@ u32 shim_crc32c(u32 crc, const void *data, size_t length);
 u64 shim_milliseconds(void);
 
 /**
- * Starts a thread that calls rust_run() with @job, and keeps @owner, if that is
- * not NULL, loaded meanwhile. NULL with a negative errno in @error, also where
+ * Starts a thread, or the one that was kept, which calls rust_run() with @job, and
+ * keeps @owner, if that is not NULL, loaded meanwhile. NULL with a negative errno in @error, also where
  * @owner is being unloaded. Sleeps.
  */
 struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error);
@@ -153,7 +153,10 @@ struct shim_thread *shim_thread_start(struct module *owner, void *job, int *erro
  */
 int shim_thread_wait(struct shim_thread *thread, u32 milliseconds);
 
-/** Frees @thread, which has ended or, if @crashed, died. Sleeps. */
+/**
+ * Frees @thread, which has ended its job or, if @crashed, died; or keeps it for the
+ * next one. Sleeps.
+ */
 void shim_thread_free(struct shim_thread *thread, bool crashed);
 
 /**

@@ -237,7 +237,7 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
     };
 
     let all = script(128, LARGE, &COUNTS, &SIZES, EACH_SIZE);
-    let memory = format!("MEMORY_MIB=32\n{SCRIPT}");
+    let less = script(32, LARGE, COUNTS.get(..3).unwrap_or(&COUNTS), &SIZES, EACH_SIZE);
     for pair in 0..arguments.pairs {
         for subject in &subjects {
             bar.set_message(format!("pair {}", pair + 1));
@@ -257,7 +257,7 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
     for subject in &subjects {
         bar.set_message("instructions");
         let machine = subject.machine("instructions").clock_of_instructions();
-        let run = machine.crash_script(&memory).run()?;
+        let run = machine.crash_script(&less).run()?;
         let figures = match subject.side {
             Side::C => &mut measured.c_instructions,
             Side::Rust => &mut measured.rust_instructions,

@@ -54,7 +54,8 @@ fn after_panic(series: Series) -> Result<Run> {
         {collectors}
         cat /proc/vmcoredd >/ports/vmcoredd
         makedumpfile -l -d 31 -F /proc/vmcore >/ports/vmcore
-        [ ! \"$(ps | grep '[v]mcoredd')\" ]
+        # One thread waits for the next collector.
+        [ \"$(ps | grep -c '[v]mcoredd')\" -eq 1 ]
         "
     );
     let vm = prepared(vm, &kernel)?.program("/usr/bin/makedumpfile").port("vmcore");
@@ -93,6 +94,7 @@ fn limited(series: Series) -> Result<Run> {
         until rmmod vmcoredd 2>/dev/null; do
             usleep 10000
         done
+        [ ! \"$(ps | grep '[v]mcoredd')\" ]
         "
     );
     Ok(prepared(vm, &kernel)?.port("meanwhile").script(&script).run()?)
