@@ -3,7 +3,7 @@
 
 use vmcore::Error;
 use vmcore::elf::Encoding;
-use vmcore::layout::{Layout, Load, Place, Span};
+use vmcore::layout::{Layout, Load, Place, Span, memory_at};
 use vmcore::original::{Original, write_notes_header};
 
 use crate::cache::Cache;
@@ -206,6 +206,8 @@ pub struct Snapshot<H: Host> {
     state: State<H>,
     manifest_size: u64,
     header: H::Block,
+    /// Where old memory starts, in bytes.
+    memory_start: u64,
     size: u64,
     cache: Cache<H>,
 }
@@ -223,9 +225,13 @@ impl<H: Host> Snapshot<H> {
         let manifest_size = state.manifest_size();
         let added = file.dumps(&state).size().checked_add(manifest_size);
         let header = file.header_pages(host, added.ok_or(BuildError::NoRoom)?)?;
-        let size = file.size(&state).ok_or(BuildError::NoRoom)?;
+        let (memory_start, size) = {
+            let dumps = file.dumps(&state);
+            let layout = file.layout(&dumps, manifest_size).ok_or(BuildError::NoRoom)?;
+            (layout.memory_start(), layout.size())
+        };
         let cache = Cache::new(host)?;
-        Ok(Self { file, state, manifest_size, header, size, cache })
+        Ok(Self { file, state, manifest_size, header, memory_start, size, cache })
     }
 
     /// Size of the file, in bytes; a multiple of [`vmcore::PAGE_SIZE`].
@@ -237,6 +243,10 @@ impl<H: Host> Snapshot<H> {
     /// What stands at `offset`, and how far it reaches.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
+        // Most of what is read, and the shortest way to it.
+        if let Some(within) = offset.checked_sub(self.memory_start) {
+            return memory_at(&self.file.loads, within);
+        }
         self.file.layout(&self.file.dumps(&self.state), self.manifest_size)?.at(offset)
     }
 

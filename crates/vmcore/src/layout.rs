@@ -184,7 +184,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
             return Some(Span { place: Place::Zeros, length: self.memory_start - offset });
         }
         if offset < self.size {
-            return self.memory_at(offset - self.memory_start);
+            return memory_at(self.loads, offset - self.memory_start);
         }
         None
     }
@@ -200,16 +200,20 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         let place = Place::Dump { index, within: offset.checked_sub(start)? };
         Some(Span { place, length: self.dumps.end(index)?.checked_sub(offset)? })
     }
+}
 
-    fn memory_at(&self, offset: u64) -> Option<Span> {
-        let after = partition_point(self.loads.len(), |index| {
-            self.loads.get(index).is_some_and(|load| load.start <= offset)
-        });
-        let load = self.loads.get(after.checked_sub(1)?)?;
-        let within = offset.checked_sub(load.start)?;
-        let place = Place::Memory { physical: load.physical.checked_add(within)? };
-        Some(Span { place, length: load.size.checked_sub(within)? })
-    }
+/// What stands `offset` bytes behind the start of the old memory, which is that of
+/// `loads` as in [`Layout::new`], and how far it reaches; `None` behind its end.
+#[must_use]
+pub fn memory_at(loads: &[Load], offset: u64) -> Option<Span> {
+    let after = partition_point(loads.len(), |index| {
+        loads.get(index).is_some_and(|load| load.start <= offset)
+    });
+    let load = loads.get(after.checked_sub(1)?)?;
+    let within = offset.checked_sub(load.start)?;
+    let place = Place::Memory { physical: load.physical.checked_add(within)? };
+    let length = load.size.checked_sub(within).filter(|length| *length > 0)?;
+    Some(Span { place, length })
 }
 
 /// The first index of `0..count` for which `before` does not hold, where it

@@ -12,12 +12,24 @@ use crate::naive::{CHUNK, Collected, Files, noise, registers};
 /// Several pieces of different kinds, which need not end where chunks do.
 fn payload() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![1..200_usize, 4030..4040_usize, CHUNK - 2..CHUNK * 2 + 3];
-    let piece = (0..3, length, any::<u64>()).prop_map(|(kind, length, seed)| match kind {
+    let piece = (0..5, length, any::<u64>()).prop_map(|(kind, length, seed)| match kind {
         0 => vec![0; length],
         1 => noise(seed, length),
-        _ => registers(seed, length),
+        2 => registers(seed, length),
+        3 => with_holes(seed, noise(seed, length)),
+        _ => with_holes(seed, registers(seed, length)),
     });
     prop::collection::vec(piece, 1..4).prop_map(|pieces| pieces.concat())
+}
+
+/// `bytes`, about every second page of which is zeros.
+fn with_holes(seed: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+    for (index, page) in bytes.chunks_mut(4096).enumerate() {
+        if seed >> (index % 64) & 1 != 0 {
+            page.fill(0);
+        }
+    }
+    bytes
 }
 
 fn encoding() -> impl Strategy<Value = (Class, Endian)> {
