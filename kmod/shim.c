@@ -52,6 +52,7 @@
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
+#include <asm/cpufeature.h>
 #include <asm/hypervisor.h>
 
 #include "shim.h"
@@ -245,9 +246,9 @@ struct page *shim_pages_at(struct page *pages, u32 index)
 	return pages + index;
 }
 
-void *shim_pages_address(struct page *pages)
+void shim_pages_read(struct page *pages, size_t within, void *to, size_t length)
 {
-	return page_address(pages);
+	memcpy(to, page_address(pages) + within, length);
 }
 
 void *shim_pages_map(struct page **pages, u32 count)
@@ -286,8 +287,25 @@ bool shim_decompress(const void *from, size_t length, void *to, size_t to_length
 	return lzo1x_decompress_safe(from, length, to, &size) == LZO_E_OK && size == to_length;
 }
 
+/* SSE 4.2 has an instruction for it that needs no vector registers. */
+static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
+{
+	u64 state = crc, word;
+
+	for (; length >= sizeof(word); length -= sizeof(word), data += sizeof(word)) {
+		memcpy(&word, data, sizeof(word));
+		asm("crc32q %1, %0" : "+r" (state) : "r" (word));
+	}
+	crc = state;
+	for (; length; length--, data++)
+		asm("crc32b %1, %0" : "+r" (crc) : "rm" (*data));
+	return crc;
+}
+
 u32 shim_crc32c(u32 crc, const void *data, size_t length)
 {
+	if (static_cpu_has(X86_FEATURE_XMM4_2))
+		return ~crc32c_by_instruction(~crc, data, length);
 	return ~__crc32c_le(~crc, data, length);
 }
 

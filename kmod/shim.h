@@ -113,8 +113,11 @@ void shim_pages_free(struct page *pages, u32 order);
 /** The page @index pages behind @pages. */
 struct page *shim_pages_at(struct page *pages, u32 index);
 
-/** Where the bytes of pages of shim_pages_alloc() are. */
-void *shim_pages_address(struct page *pages);
+/**
+ * Copies @length bytes, from byte @within of pages of shim_pages_alloc() on, to @to.
+ * Others may write to the pages meanwhile.
+ */
+void shim_pages_read(struct page *pages, size_t within, void *to, size_t length);
 
 /** Maps @count pages one behind the other, or gives NULL. Sleeps. */
 void *shim_pages_map(struct page **pages, u32 count);

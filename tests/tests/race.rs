@@ -53,7 +53,14 @@ fn run(series: Series) -> Result<Run> {
     let vm = ["before", "after", "race-vmcore", "race-vmcoredd", "vmcoredd"]
         .into_iter()
         .fold(boot_with_header(&kernel, &name, &directory, &header)?, |vm, port| vm.port(port));
+    // With an instruction for checksums, and without.
+    let processor = match series {
+        Series::V6_12 => "qemu64,+sse4.2",
+        Series::V6_1 => "qemu64",
+    };
     Ok(vm
+        .qemu_arg("-cpu")
+        .qemu_arg(processor)
         .append(&format!("memmap={OLD_SIZE:#x}${OLD:#x} log_buf_len=4M"))
         .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
         .file(modules.test_module("racer")?, "/modules/racer.ko")

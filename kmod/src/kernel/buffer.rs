@@ -180,14 +180,9 @@ fn free(run: Run) {
 fn copy(run: Run, within: usize, to: &mut [u8]) -> (&mut [u8], usize) {
     let length = run.size().saturating_sub(within).min(to.len());
     let (now, later) = to.split_at_mut_checked(length).unwrap_or_default();
-    // SAFETY: the pages are allocated, and `now` ends within them. It cannot fail.
+    // SAFETY: the pages are allocated, and so many bytes from `within` on are in them.
     unsafe {
-        let from = shim::shim_pages_address(run.first.as_ptr()).cast::<u8>();
-        let _ = shim::shim_copy(
-            now.as_mut_ptr().cast(),
-            from.wrapping_add(within).cast_const().cast(),
-            length,
-        );
+        shim::shim_pages_read(run.first.as_ptr(), within, now.as_mut_ptr().cast(), now.len());
     }
     (later, within + length)
 }

@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/crc32.h>
 #include <linux/crypto.h>
 #include <linux/err.h>
 #include <linux/ktime.h>
@@ -17,7 +18,7 @@
 #define SIZE	(4 << 20)
 
 static const char * const names[] = { "lzo", "lzo-rle", "lz4", "zstd" };
-static const u32 chunks[] = { 4096, 16384, 65536, 262144 };
+static const u32 chunks[] = { 4096, 16384, 32768, 65536, 131072 };
 
 static u64 next(u64 *state)
 {
@@ -79,6 +80,14 @@ static int measure(struct crypto_comp *codec, const char *name, u32 chunk, const
 	return 0;
 }
 
+static void measure_checksum(const u8 *from)
+{
+	u64 start = ktime_get_ns();
+	u32 checksum = __crc32c_le(~0, from, SIZE);
+
+	pr_info("checksum %#x of %u: %llu ns\n", checksum, SIZE, ktime_get_ns() - start);
+}
+
 static int __init codecs_init(void)
 {
 	u32 largest = chunks[ARRAY_SIZE(chunks) - 1];
@@ -91,6 +100,7 @@ static int __init codecs_init(void)
 		goto free;
 	for (page = 0; page < SIZE / PAGE_SIZE; page++)
 		fill_page((u64 *)(from + page * PAGE_SIZE), page);
+	measure_checksum(from);
 	for (which = 0; which < ARRAY_SIZE(names); which++) {
 		codec = crypto_alloc_comp(names[which], 0, 0);
 		if (IS_ERR(codec)) {
