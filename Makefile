@@ -67,10 +67,11 @@ test-install: deps ## Debian machines with our packages panic (root, 15 minutes,
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
 
-BENCH :=
+BENCH := --report docs/performance.md
 
 .PHONY: bench
-bench: deps ## vmcoredd beside its peers: figures, and whether its goals are reached
+bench: deps ## The module beside C's, the command beside its peers: docs/performance.md
+	@scripts/install-packages bc bison flex libelf-dev crash
 	@$(CARGO) build --quiet --release --package vmcoredd --package bench
 	@target/release/bench $(BENCH)
 

@@ -160,6 +160,9 @@ impl Subject {
         let machine = PanicCycle::new(&self.kernel, &name)
             .memory_mib(1024)
             .crashkernel_mib(512)
+            // What every server has had for many years: an instruction for checksums.
+            .qemu_arg("-cpu")
+            .qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt")
             // As Debian has it: what the module tells is not on the console.
             .crash_append("quiet")
             .time_limit(Duration::from_secs(600))

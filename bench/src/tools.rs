@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
+use system_tests::Modules;
 use tempfile::TempDir;
+use vmtest::{Kernel, PanicCycle, Series};
 
 use crate::goal::{Goals, Kind};
 use crate::measure::{Measured, Subject, in_turns, tell};
@@ -29,7 +31,9 @@ pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Res
     ));
     let bench = Bench::new(arguments)?;
     bench.list(report, goals)?;
-    bench.extract(report, goals)
+    bench.extract(report, goals)?;
+    // It needs the kernel's debug symbols, a large download.
+    if arguments.smoke { Ok(()) } else { bench.crash(report, goals) }
 }
 
 struct Bench<'a> {
@@ -152,6 +156,57 @@ impl<'a> Bench<'a> {
         for (name, measured) in [("extract", extract), ("verify", verify)] {
             let peak = measured.peak() as f64 / MIB as f64;
             goals.at_most(Kind::Exact, &format!("{name} has in memory"), peak, 32.0, " MiB");
+        }
+        Ok(())
+    }
+
+    /// What crash, which knows 64 dumps, does with what it opens.
+    fn crash(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
+        let kernel = Kernel::fetch(Series::V6_1)?;
+        let modules = Modules::build(&kernel)?;
+        let run = PanicCycle::new(&kernel, "bench-crash")
+            .crash_script(
+                "insmod /modules/vmcoredd.ko
+                insmod /modules/adapters.ko count=64 size=100000
+                cp /proc/vmcore /ports/vmcore",
+            )
+            .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
+            .file(modules.test_module("adapters")?, "/modules/adapters.ko")
+            .port("vmcore")
+            .run()?;
+        let (vmcore, vmlinux) = (run.port("vmcore"), kernel.vmlinux()?);
+        let script = |name: &str, command: &str| {
+            let path = self.path(name);
+            let written = fs::write(&path, format!("{command}\nquit\n"));
+            written.map(|()| path.clone()).map_err(|error| Error::File { path, error })
+        };
+        let listing = script("list", "dev -V")?;
+        let output = self.path("dumped");
+        let saving = script("save", &format!("dev -v 63 {}", output.display()))?;
+        let crash = |name, commands: &Path| {
+            let mut subject = self.subject(name, &["crash", "-s", "-i"], &[commands]);
+            subject.arguments.extend([&vmlinux, vmcore].map(|path| path.display().to_string()));
+            subject
+        };
+        let mut extract = self.subject("vmcoredd extract", &["vmcoredd", "extract"], &[vmcore]);
+        extract.arguments.extend(["63".to_owned(), "-o".to_owned(), output.display().to_string()]);
+        let mut save = crash("crash dev -v", &saving);
+        save.output = Some(output.clone());
+        extract.output = Some(output);
+        let measured = self.measure(
+            "A vmcore of a real panic, with 64 device dumps of 100 kB",
+            &[
+                self.subject("vmcoredd list", &["vmcoredd", "list"], &[vmcore]),
+                crash("crash dev -V", &listing),
+                extract,
+                save,
+            ],
+            report,
+        )?;
+        report.text("Most of crash's time goes into the kernel's symbols, which it reads first.");
+        if let [list, crash, ..] = measured.as_slice() {
+            let ratio = crash.median() / list.median();
+            goals.at_least(Kind::Time, "crash dev -V / list", ratio, 100.0, "");
         }
         Ok(())
     }
