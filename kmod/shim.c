@@ -345,7 +345,8 @@ static void *thread_job(struct shim_thread *thread)
 
 	for (;;) {
 		set_current_state(TASK_IDLE);
-		job = READ_ONCE(thread->job);
+		/* With all that the starter set before. */
+		job = smp_load_acquire(&thread->job);
 		if (job || kthread_should_stop())
 			break;
 		schedule();
@@ -368,7 +369,7 @@ static int thread_main(void *data)
 		 */
 		current->flags |= PF_DUMPCORE;
 		rust_run(job);
-		as_new = !in_atomic() && !irqs_disabled() && !signal_pending(current);
+		as_new = !preempt_count() && !irqs_disabled() && !signal_pending(current);
 		thread->as_new = as_new;
 		WRITE_ONCE(thread->job, NULL);
 		if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) != THREAD_RUNS) {
@@ -431,6 +432,7 @@ struct shim_thread *shim_thread_start(struct module *owner, void *job, int *erro
 	thread->owner = owner;
 	atomic_set(&thread->state, THREAD_RUNS);
 	reinit_completion(&thread->ended);
+	/* With all that was set above. */
 	smp_store_release(&thread->job, job);
 	wake_up_process(thread->task);
 	return thread;

@@ -145,8 +145,8 @@ u64 shim_milliseconds(void);
 
 /**
  * Starts a thread, or the one that was kept, which calls rust_run() with @job, and
- * keeps @owner, if that is not NULL, loaded meanwhile. NULL with a negative errno in @error, also where
- * @owner is being unloaded. Sleeps.
+ * keeps @owner, if that is not NULL, loaded meanwhile. NULL with a negative errno in
+ * @error, also where @owner is being unloaded. Sleeps.
  */
 struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error);
 
