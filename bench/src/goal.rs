@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What is to be reached, and whether it was.
 
+const MISSED: &str = "**missed**";
+
 /// How a figure that is to be reached is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -47,7 +49,7 @@ impl Goals {
             "reached"
         } else {
             self.missed = true;
-            "**missed**"
+            MISSED
         };
         let [what, goal] = told;
         let found = format!("{found:.2}{unit}");
@@ -57,6 +59,12 @@ impl Goals {
     /// Each with whether it was reached.
     pub fn rows(&self) -> Vec<Vec<String>> {
         self.rows.clone()
+    }
+
+    /// Those that were not reached.
+    pub fn missed(&self) -> Vec<String> {
+        let missed = |row: &&Vec<String>| row.last().is_some_and(|word| word == MISSED);
+        self.rows.iter().filter(missed).filter_map(|row| row.first().cloned()).collect()
     }
 
     /// Whether all that was judged was reached.

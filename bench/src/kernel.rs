@@ -113,6 +113,17 @@ pub struct CodecFigure {
     pub decompress: f64,
 }
 
+/// How large the module is, without its debug information, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModuleSize {
+    /// Its file.
+    pub file: f64,
+    /// Its file as Debian ships modules, compressed by xz.
+    pub compressed: f64,
+    /// What of it stays in memory.
+    pub loaded: f64,
+}
+
 /// All that was measured.
 #[derive(Debug)]
 pub struct Measured {
@@ -128,8 +139,10 @@ pub struct Measured {
     pub rust_instructions: Figures,
     /// The kernel's codecs.
     pub codecs: Vec<CodecFigure>,
-    /// Size of the module without its debug information, in bytes.
-    pub module_size: u64,
+    /// Bytes a second of which the kernel makes a CRC-32C without such an instruction.
+    pub checksum: f64,
+    /// The module.
+    pub module: ModuleSize,
 }
 
 /// A kernel, and the modules for it.
@@ -160,9 +173,11 @@ impl Subject {
         let machine = PanicCycle::new(&self.kernel, &name)
             .memory_mib(1024)
             .crashkernel_mib(512)
-            // What every server has had for many years: an instruction for checksums.
-            .qemu_arg("-cpu")
-            .qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt")
+            // All memory is the machine's from the start, not when it is first used.
+            .qemu_arg("-object")
+            .qemu_arg("memory-backend-ram,id=ram,size=1024M,prealloc=on")
+            .qemu_arg("-machine")
+            .qemu_arg("memory-backend=ram")
             // As Debian has it: what the module tells is not on the console.
             .crash_append("quiet")
             .time_limit(Duration::from_secs(600))
@@ -179,15 +194,24 @@ impl Subject {
         }
     }
 
-    /// Size of the module as a distribution would ship it, in bytes.
-    fn module_size(&self) -> Result<u64, Error> {
+    fn module_size(&self) -> Result<ModuleSize, Error> {
         let module = self.modules.vmcoredd();
         let stripped = module.with_extension("stripped");
         let mut strip = Command::new("strip");
         strip.arg("--strip-debug").arg("-o").arg(&stripped).arg(&module);
         system_tests::output(&mut strip)?;
-        let metadata = fs::metadata(&stripped);
-        Ok(metadata.map_err(|error| Error::File { path: stripped, error })?.len())
+        let size_of = |path: &Path| {
+            let metadata = fs::metadata(path);
+            metadata.map_err(|error| Error::File { path: path.to_path_buf(), error })
+        };
+        let file = size_of(&stripped)?.len() as f64;
+        // A line of titles, and then code, data and all other, and their sum.
+        let sections = system_tests::output(Command::new("size").arg(&stripped))?;
+        let sum = sections.lines().nth(1).and_then(|line| line.split_whitespace().nth(3));
+        let loaded = sum.and_then(|sum| sum.parse().ok()).unwrap_or(f64::NAN);
+        system_tests::output(Command::new("xz").args(["--force", "--keep"]).arg(&stripped))?;
+        let compressed = size_of(&stripped.with_extension("stripped.xz"))?.len() as f64;
+        Ok(ModuleSize { file, compressed, loaded })
     }
 }
 
@@ -236,7 +260,8 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
         c_instructions: Figures::default(),
         rust_instructions: Figures::default(),
         codecs: Vec::new(),
-        module_size: subjects[1].module_size()?,
+        checksum: f64::NAN,
+        module: subjects[1].module_size()?,
     };
 
     let all = script(128, LARGE, &COUNTS, &SIZES, EACH_SIZE);
@@ -252,6 +277,8 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
             let run = machine.run()?;
             if with_codecs {
                 measured.codecs = run.dmesg().lines().filter_map(codec_figure).collect();
+                let checksum = run.dmesg().lines().find_map(checksum_figure);
+                measured.checksum = checksum.unwrap_or(f64::NAN);
             }
             measured.side(subject.side).read(run.port("figures"))?;
             bar.inc(1);
@@ -259,7 +286,10 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
     }
     for subject in &subjects {
         bar.set_message("instructions");
+        // What every server has had for many years is an instruction for checksums;
+        // emulated, it takes longer than a table.
         let machine = subject.machine("instructions").clock_of_instructions();
+        let machine = machine.qemu_arg("-cpu").qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt");
         let run = machine.crash_script(&less).run()?;
         let figures = match subject.side {
             Side::C => &mut measured.c_instructions,
@@ -294,6 +324,15 @@ impl Measured {
             Side::Rust => &mut self.rust,
         }
     }
+}
+
+/// What the module codecs says of checksums: `checksum CRC of ALL: NS ns`.
+fn checksum_figure(line: &str) -> Option<f64> {
+    let (_, said) = line.split_once("codecs: checksum ")?;
+    let (_, said) = said.split_once(" of ")?;
+    let (all, rest) = said.split_once(": ")?;
+    let ns: f64 = rest.strip_suffix(" ns")?.parse().ok()?;
+    Some(all.parse::<f64>().ok()? / (ns / 1e9))
 }
 
 /// What the module codecs says of one: `codec NAME CHUNK: stored N of ALL, compress NS ns,
@@ -333,6 +372,8 @@ mod tests {
         };
         assert_eq!(codec_figure(line), Some(expected));
         assert_eq!(codec_figure("[ 1.0] codecs: loading out-of-tree module"), None);
+        assert_eq!(checksum_figure("[ 1.0] codecs: checksum 0x1 of 8: 1000000000 ns"), Some(8.0));
+        assert_eq!(checksum_figure(line), None);
     }
 
     #[test]

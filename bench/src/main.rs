@@ -124,6 +124,9 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
     }
     report.text("## What was to be reached");
     report.table(&["", "goal", "found", ""], &goals.rows());
+    for reason in compare::reasons(&goals.missed()) {
+        report.text(&reason);
+    }
     if let Some(path) = &arguments.report {
         report.write(path)?;
     }

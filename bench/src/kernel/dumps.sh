@@ -8,14 +8,14 @@ for content in zeros adapter random; do
     speed --label "large-$content" --part dumps --prefix "$content" --map /proc/vmcore
 done
 end_to_end dumps
-for size in $SIZES; do
-    add "size-$size" size="$size" name="of$size-" count=$((EACH_SIZE / size))
-done
 there=0
 for count in $COUNTS; do
     add "small-$count" size=1000 name=small first=$there count=$((count - there))
     there=$count
     speed --label "small-$count" --part dumps --prefix small /proc/vmcore
+done
+for size in $SIZES; do
+    add "size-$size" size="$size" name="of$size-" count=$((EACH_SIZE / size))
 done
 if [ -e /modules/codecs.ko ]; then
     insmod /modules/codecs.ko

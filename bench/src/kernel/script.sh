@@ -10,9 +10,12 @@ speed() {
     vmtest-guest speed "$@" >>$figures
 }
 
+# In KiB. Pages that a processor keeps for itself are counted nowhere else.
 available() {
     echo 3 >/proc/sys/vm/drop_caches
-    awk '/^MemAvailable/ { print $2 }' /proc/meminfo
+    sleep 0.2
+    kept=$(awk '$1 == "count:" { sum += $2 } END { print 4 * sum }' /proc/zoneinfo)
+    echo $(($(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) + kept))
 }
 
 # add LABEL PARAMETER...: what the dumps take of the memory, and of the time.
@@ -21,8 +24,6 @@ add() {
     shift
     before=$(available)
     insmod /modules/adapters.ko "$@"
-    # A thread of the module's may not have ended yet.
-    sleep 0.1
     after=$(available)
     echo "$label/held $(((before - after) * 1024))" >>$figures
     for what in added_ns collected_ns; do

@@ -22,7 +22,7 @@ const BLOCKS: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
 /// How much is mapped at a time, as makedumpfile does it.
 const WINDOW: u64 = 4 << 20;
 /// What is short is read again until this much time has passed.
-const LEAST: Duration = Duration::from_millis(100);
+const LEAST: Duration = Duration::from_millis(200);
 const PREADS: u64 = 2000;
 /// How often a read near a place is done; the median counts.
 const NEAR: usize = 101;
