@@ -257,8 +257,14 @@ impl Told<'_> {
                 let what = format!("{count} dumps, 4 KiB among the {place}");
                 rows.push((what, Unit::Micros, format!("small-{count}/{name}")));
             }
-            let what = format!("{count} dumps, all by 4 KiB");
-            rows.push((what, Unit::Rate, format!("small-{count}/read-4096")));
+            let random = format!("{count} dumps, 4 KiB at random places");
+            rows.push((random, Unit::Micros, format!("small-{count}/random")));
+            for block in BLOCKS {
+                let what = format!("{count} dumps, all by {} KiB", block >> 10);
+                rows.push((what, Unit::Rate, format!("small-{count}/read-{block}")));
+            }
+            let what = format!("{count} dumps, mapped by 4 MiB");
+            rows.push((what, Unit::Rate, format!("small-{count}/map")));
         }
         self.table(&format!("Reading many device dumps of {SMALL} bytes"), &rows);
         self.report.text(
@@ -538,8 +544,10 @@ mod tests {
             }
         }
         for count in COUNTS {
-            figures.add(&format!("small-{count}/read-4096"), rate);
-            for name in ["near-first", "near-last", "held", "added_ns", "collected_ns"] {
+            for name in ["read-4096", "read-65536", "read-1048576", "map"] {
+                figures.add(&format!("small-{count}/{name}"), rate);
+            }
+            for name in ["near-first", "near-last", "random", "held", "added_ns", "collected_ns"] {
                 figures.add(&format!("small-{count}/{name}"), time);
             }
         }

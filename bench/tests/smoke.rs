@@ -49,6 +49,8 @@ fn every_measurement_is_made() {
         "plain/dd",
         "size-1000/collected_ns",
         "small-40/near-last",
+        "small-40/map",
+        "small-40/random",
     ] {
         let row = said.lines().find(|line| line.starts_with(&format!("| {figure} ")));
         let number = row.and_then(|row| row.split('|').nth(2)?.trim().parse::<f64>().ok());

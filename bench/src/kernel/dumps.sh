@@ -12,7 +12,7 @@ there=0
 for count in $COUNTS; do
     add "small-$count" size=1000 name=small first=$there count=$((count - there))
     there=$count
-    speed --label "small-$count" --part dumps --prefix small /proc/vmcore
+    speed --label "small-$count" --part dumps --prefix small --map --random /proc/vmcore
 done
 for size in $SIZES; do
     add "size-$size" size="$size" name="of$size-" count=$((EACH_SIZE / size))
