@@ -238,21 +238,52 @@ pub fn smoke() -> Result<Figures, Error> {
     Ok(figures)
 }
 
-/// Measures both, so many pairs of machines.
-pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
-    let bar = ProgressBar::new(2 * arguments.pairs as u64 + 4);
-    bar.set_style(
-        indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
-            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
-    );
+fn progress(steps: u64) -> ProgressBar {
+    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
+    let style = style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+    ProgressBar::new(steps).with_style(style)
+}
+
+/// Both kernels, C's first, with the modules for them.
+fn subjects(bar: &ProgressBar) -> Result<[Subject; 2], Error> {
     bar.set_message("kernels");
     let stock = Kernel::fetch(Series::V6_12)?;
     let report = |step: &str| bar.println(step);
     let without = stock.build("bench", CONFIG, None, report)?;
     let with = format!("{CONFIG}CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
     let with = stock.build("bench-c", &with, Some(&without), report)?;
-    let releases = [&with, &without].map(|kernel| kernel.release().to_owned());
-    let subjects = [Subject::new(Side::C, with)?, Subject::new(Side::Rust, without)?];
+    Ok([Subject::new(Side::C, with)?, Subject::new(Side::Rust, without)?])
+}
+
+/// The figures of both, C's first, where each instruction takes a nanosecond.
+pub fn instructions() -> Result<[Figures; 2], Error> {
+    let bar = progress(2);
+    let figures = counted(&subjects(&bar)?, &bar)?;
+    bar.finish_and_clear();
+    Ok(figures)
+}
+
+fn counted(subjects: &[Subject; 2], bar: &ProgressBar) -> Result<[Figures; 2], Error> {
+    let script = script(32, LARGE, COUNTS.get(..3).unwrap_or(&COUNTS), &SIZES, EACH_SIZE);
+    let mut all = [Figures::default(), Figures::default()];
+    for (subject, figures) in subjects.iter().zip(&mut all) {
+        bar.set_message("instructions");
+        // What every server has had for many years is an instruction for checksums;
+        // emulated, it takes longer than a table.
+        let machine = subject.machine("instructions").clock_of_instructions();
+        let machine = machine.qemu_arg("-cpu").qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt");
+        let run = machine.crash_script(&script).run()?;
+        figures.read(run.port("figures"))?;
+        bar.inc(1);
+    }
+    Ok(all)
+}
+
+/// Measures both, so many pairs of machines.
+pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
+    let bar = progress(2 * arguments.pairs as u64 + 4);
+    let subjects = subjects(&bar)?;
+    let releases = subjects.each_ref().map(|subject| subject.kernel.release().to_owned());
     let mut measured = Measured {
         releases,
         c: Figures::default(),
@@ -265,7 +296,6 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
     };
 
     let all = script(128, LARGE, &COUNTS, &SIZES, EACH_SIZE);
-    let less = script(32, LARGE, COUNTS.get(..3).unwrap_or(&COUNTS), &SIZES, EACH_SIZE);
     for pair in 0..arguments.pairs {
         for subject in &subjects {
             bar.set_message(format!("pair {}", pair + 1));
@@ -284,20 +314,7 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
             bar.inc(1);
         }
     }
-    for subject in &subjects {
-        bar.set_message("instructions");
-        // What every server has had for many years is an instruction for checksums;
-        // emulated, it takes longer than a table.
-        let machine = subject.machine("instructions").clock_of_instructions();
-        let machine = machine.qemu_arg("-cpu").qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt");
-        let run = machine.crash_script(&less).run()?;
-        let figures = match subject.side {
-            Side::C => &mut measured.c_instructions,
-            Side::Rust => &mut measured.rust_instructions,
-        };
-        figures.read(run.port("figures"))?;
-        bar.inc(1);
-    }
+    [measured.c_instructions, measured.rust_instructions] = counted(&subjects, &bar)?;
     for subject in &subjects {
         bar.set_message("eight adapters of 32 MiB");
         let machine = subject.machine("eight").crashkernel_mib(256).port("vmcore");

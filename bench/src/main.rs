@@ -55,6 +55,8 @@ enum Only {
     Kernel,
     /// The command beside its peers
     Tools,
+    /// What the module does, counted in instructions: the same on any machine, and quick
+    Instructions,
 }
 
 /// Why nothing could be measured.
@@ -109,17 +111,21 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
          the virtual machines are emulated, and the times are those of the machine below.",
     );
     report.table(&["", ""], &report::machine());
-    if arguments.smoke && arguments.only != Some(Only::Tools) {
+    let only = arguments.only;
+    if only == Some(Only::Instructions) {
+        let [c, rust] = kernel::instructions()?;
+        report.table(&["nanoseconds, or bytes", "C", "vmcoredd"], &beside(&c, &rust));
+    } else if arguments.smoke && only != Some(Only::Tools) {
         let figures = kernel::smoke()?;
         let row = |name: &str| vec![name.to_owned(), format!("{:.0}", figures.median(name))];
         report.table(&["figure", ""], &figures.names().map(row).collect::<Vec<_>>());
-    } else if arguments.only != Some(Only::Tools) {
+    } else if only != Some(Only::Tools) {
         let measured = kernel::run(arguments)?;
         let directory = arguments.report.as_deref().and_then(Path::parent);
         let directory = directory.unwrap_or(&arguments.directory);
         compare::tell(&measured, arguments.pairs, directory, &mut report, &mut goals)?;
     }
-    if arguments.only != Some(Only::Kernel) {
+    if only.is_none() || only == Some(Only::Tools) {
         tools::run(arguments, &mut report, &mut goals)?;
     }
     report.text("## What was to be reached");
@@ -131,4 +137,11 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         report.write(path)?;
     }
     Ok(goals.all_reached())
+}
+
+/// The figures of both, as they are.
+fn beside(c: &kernel::Figures, rust: &kernel::Figures) -> Vec<Vec<String>> {
+    let number = |number: f64| format!("{number:.0}");
+    let row = |name: &str| vec![name.to_owned(), number(c.median(name)), number(rust.median(name))];
+    rust.names().map(row).collect()
 }
