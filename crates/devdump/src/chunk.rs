@@ -42,29 +42,33 @@ impl Packed<'_> {
 pub(crate) struct Workspace<H: Host> {
     /// The chunk being filled, [`CHUNK_SIZE`] bytes.
     pub open: H::Block,
+    pub packer: Packer<H>,
+}
+
+/// Makes of bytes what is kept of them.
+pub(crate) struct Packer<H: Host> {
     compressed: H::Block,
     codec: H::Workspace,
 }
 
 impl<H: Host> Workspace<H> {
     pub fn new(host: &H) -> Result<Self, NoMemory> {
-        Ok(Self {
-            open: host.block(CHUNK_SIZE)?,
-            compressed: host.block(host.bound(CHUNK_SIZE))?,
-            codec: host.workspace()?,
-        })
+        let compressed = host.block(host.bound(CHUNK_SIZE))?;
+        let packer = Packer { compressed, codec: host.workspace()? };
+        Ok(Self { open: host.block(CHUNK_SIZE)?, packer })
     }
+}
 
-    /// What is to be kept of the first `filled` bytes of the open chunk.
-    pub fn pack(&mut self, host: &H, filled: usize) -> Packed<'_> {
-        let bytes = self.open.get(..filled).unwrap_or_default();
+impl<H: Host> Packer<H> {
+    /// What is to be kept of `bytes`, which are at most a chunk.
+    pub fn pack<'a>(&'a mut self, host: &H, bytes: &'a [u8]) -> Packed<'a> {
         if is_zero(bytes) {
             return Packed::Zeros;
         }
         let size = host.compress(&mut self.codec, bytes, &mut self.compressed);
         let compressed = size.and_then(|size| self.compressed.get(..size));
-        let saved = (filled / WORTHWHILE).max(1);
-        match compressed.filter(|small| small.len().saturating_add(saved) <= filled) {
+        let saved = (bytes.len() / WORTHWHILE).max(1);
+        match compressed.filter(|small| small.len().saturating_add(saved) <= bytes.len()) {
             Some(compressed) => Packed::Compressed(compressed),
             None => Packed::Raw(bytes),
         }
@@ -72,6 +76,9 @@ impl<H: Host> Workspace<H> {
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<16>();
-    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
+    let (lines, rest) = bytes.as_chunks::<64>();
+    lines.iter().all(|line| {
+        let (words, _) = line.as_chunks::<8>();
+        words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word)) == 0
+    }) && rest.iter().all(|byte| *byte == 0)
 }

@@ -21,6 +21,7 @@ mod collection;
 mod dump;
 mod host;
 mod memory;
+mod names;
 mod snapshot;
 mod state;
 mod store;

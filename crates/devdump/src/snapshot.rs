@@ -2,6 +2,7 @@
 //! The file that readers see, and one state of it.
 
 use vmcore::Error;
+use vmcore::bytes::copy;
 use vmcore::elf::Encoding;
 use vmcore::layout::{Layout, Load, Place, Span, memory_at};
 use vmcore::original::{Original, write_notes_header};
@@ -51,8 +52,7 @@ impl Sink for Buffer<'_> {
 
     fn bytes(&mut self, bytes: &[u8]) -> usize {
         let to = self.take(bytes.len());
-        to.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        to.len()
+        copy(to, bytes)
     }
 
     fn zeros(&mut self, count: usize) -> usize {

@@ -7,6 +7,7 @@ use vmcore::layout::partition_point;
 use vmcore::manifest::{self, Record};
 
 use crate::host::Host;
+use crate::names::Names;
 use crate::snapshot::{Sink, part};
 use crate::table::Table;
 
@@ -68,10 +69,10 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// `name`, or the first of `name#2`, `name#3` and so on that is free.
-    pub(crate) fn unique(&self, name: &Name) -> Name {
+    /// `name`, where `names` are those of the collections that have ended, or the first of `name#2`, `name#3` and so on that is free.
+    pub(crate) fn unique(&self, name: &Name, names: &Names<H>) -> Name {
         let is_taken = |name: &Name| {
-            self.table.has_name(name)
+            names.may_have(name.hash()) && self.table.has_name(name)
                 || self.running().any(|record| record.name.as_ref() == Some(name))
         };
         if !is_taken(name) {

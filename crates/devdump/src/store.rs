@@ -8,6 +8,7 @@ use crate::chunk::{CHUNK_SIZE, Workspace};
 use crate::dump::Dump;
 use crate::host::Host;
 use crate::memory::{List as _, Lock, Mutex as _, NoMemory};
+use crate::names::Names;
 use crate::state::State;
 use crate::table::{Ends, entry_size};
 
@@ -47,6 +48,8 @@ pub struct Store<H: Host> {
 
 struct Inner<H: Host> {
     state: State<H>,
+    /// Of the collections that have ended.
+    names: Names<H>,
     /// How much of the budget is used, in bytes.
     used: u64,
     segments: H::List<H::Block>,
@@ -62,7 +65,8 @@ impl<H: Host> Store<H> {
         let mut workspaces = host.list_of(WORKSPACES_MAX)?;
         workspaces.push(Workspace::new(&host)?)?;
         let segments = host.list_of(SEGMENTS_MAX)?;
-        let inner = Inner { state: State::new(), used: 0, segments, workspaces };
+        let names = Names::new(&host);
+        let inner = Inner { state: State::new(), names, used: 0, segments, workspaces };
         Ok(Self { inner: host.mutex(Lock::Store, inner)?, host, limits })
     }
 
@@ -86,7 +90,7 @@ impl<H: Host> Store<H> {
     /// is listed, and whether it is listed itself.
     pub(crate) fn start(&self, wanted: &Name, renamed: Renamed) -> (Name, Renamed, bool) {
         self.inner.with(|inner| {
-            let name = inner.state.unique(wanted);
+            let name = inner.state.unique(wanted, &inner.names);
             let renamed = Renamed { taken: name != *wanted, ..renamed };
             let record = Record::new(Some(name), renamed, Status::Running);
             (name, renamed, inner.state.start(&self.host, record))
@@ -200,7 +204,7 @@ impl<H: Host> Inner<H> {
             if is_listed {
                 self.state.end(&name);
             } else if dump.record().status != Status::Refused {
-                let name = self.state.unique(&name);
+                let name = self.state.unique(&name, &self.names);
                 let record = dump.record_mut();
                 record.renamed.taken |= record.name != Some(name);
                 record.name = Some(name);
@@ -214,8 +218,10 @@ impl<H: Host> Inner<H> {
         }
         let ends = self.ends_with(limits, dump.record_mut())?;
         let record = *dump.record();
-        self.state.table =
-            self.state.table.with(host, dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
+        self.state.table.push(host, dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
+        if let Some(name) = &record.name {
+            self.names.add(host, name.hash());
+        }
         self.used = used;
         Ok(record)
     }

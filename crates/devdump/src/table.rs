@@ -2,18 +2,20 @@
 //! What became of the collections so far, in the order in which they ended.
 //!
 //! Adding must not touch what a reader holds, and must stay cheap with
-//! thousands of dumps. So the table is a list of rows of up to [`ROW_LENGTH`]
-//! entries, every row shared: a table with one more entry has a new last row
-//! and a new list of rows, and shares all else with the table before it.
+//! thousands of dumps. So the table is a list of rows of up to as many entries
+//! as fit a page, every row shared: a table with one more entry has a new last row
+//! and a new list of rows where another table has them, too, and shares all else
+//! with it.
 
 use vmcore::device_dump::Name;
 use vmcore::layout::DumpTable;
 
 use crate::dump::Dump;
 use crate::host::Host;
-use crate::memory::{List as _, NoMemory};
+use crate::memory::{List as _, NoMemory, Shared as _};
 
-const ROW_LENGTH: usize = 128;
+/// How much memory a row takes, in bytes: a page.
+const ROW_SIZE: usize = 4096;
 
 /// Where the parts of one collection, or of all up to it, end in the files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,26 +65,40 @@ impl<H: Host> Table<H> {
         Self { rows: None, count: 0, ends: Ends { all: 0, inline: 0, manifest: 0 } }
     }
 
-    /// This table with one more collection, whose parts end at `ends`.
-    pub(crate) fn with(&self, host: &H, dump: Dump<H>, ends: Ends) -> Result<Self, NoMemory> {
-        let old: &[H::Shared<Row<H>>] = match &self.rows {
-            Some(rows) => rows,
-            None => &[],
-        };
-        let (full, open): (_, &[Entry<H>]) = match old.split_last() {
-            Some((last, full)) if last.len() < ROW_LENGTH => (full, last),
-            _ => (old, &[]),
-        };
+    /// Puts one more collection behind the others; its parts end at `ends`.
+    ///
+    /// What another table shares with this one stays as it is.
+    pub(crate) fn push(&mut self, host: &H, dump: Dump<H>, ends: Ends) -> Result<(), NoMemory> {
         let hash = hash(dump.record().name.as_ref());
-        let mut row = copied(host, open)?;
-        row.push(Entry { dump: host.share(dump)?, ends, hash })?;
-        let mut rows = copied(host, full)?;
-        rows.push(host.share(row)?)?;
-        Ok(Self { rows: Some(host.share(rows)?), count: self.count + 1, ends })
+        let dump = host.share(dump)?;
+        self.open_row(host)?.push(Entry { dump, ends, hash })?;
+        self.count += 1;
+        self.ends = ends;
+        Ok(())
+    }
+
+    /// The last row, which has room and is of no other table.
+    fn open_row(&mut self, host: &H) -> Result<&mut Row<H>, NoMemory> {
+        let rows = match &mut self.rows {
+            Some(rows) => rows,
+            none => none.insert(host.share(host.list())?),
+        };
+        if rows.unique().is_none() {
+            *rows = host.share(copied(host, rows, rows.len() + 1)?)?;
+        }
+        let rows = rows.unique().ok_or(NoMemory)?;
+        if rows.last().is_none_or(|row| row.len() >= row_length::<H>()) {
+            rows.push(host.share(host.list_of(row_length::<H>())?)?)?;
+        }
+        let row = rows.last_mut().ok_or(NoMemory)?;
+        if row.unique().is_none() {
+            *row = host.share(copied(host, row, row_length::<H>())?)?;
+        }
+        row.unique().ok_or(NoMemory)
     }
 
     fn entry(&self, index: usize) -> Option<&Entry<H>> {
-        self.rows.as_ref()?.get(index / ROW_LENGTH)?.get(index % ROW_LENGTH)
+        self.rows.as_ref()?.get(index / row_length::<H>())?.get(index % row_length::<H>())
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry<H>> {
@@ -161,8 +177,17 @@ pub(crate) const fn entry_size<H: Host>() -> u64 {
     size_of::<Entry<H>>() as u64
 }
 
-fn copied<H: Host, T: Clone>(host: &H, from: &[T]) -> Result<H::List<T>, NoMemory> {
-    let mut list = host.list_of(from.len().saturating_add(1))?;
+/// How many entries a row has.
+const fn row_length<H: Host>() -> usize {
+    const { ROW_SIZE / size_of::<Entry<H>>() }
+}
+
+fn copied<H: Host, T: Clone>(
+    host: &H,
+    from: &[T],
+    capacity: usize,
+) -> Result<H::List<T>, NoMemory> {
+    let mut list = host.list_of(capacity)?;
     from.iter().try_for_each(|entry| list.push(entry.clone()))?;
     Ok(list)
 }

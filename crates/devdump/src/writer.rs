@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Takes what a collector writes.
 
+use vmcore::bytes::copy;
 use vmcore::device_dump::LENGTH_MAX;
 use vmcore::manifest::Reason;
 
-use crate::chunk::{CHUNK_SIZE, Chunk, Packed, Workspace};
+use crate::chunk::{CHUNK_SIZE, Chunk, Packed, Packer, Workspace};
 use crate::host::Host;
 use crate::memory::{Block as _, List as _, NoMemory};
 use crate::store::Store;
@@ -82,10 +83,18 @@ impl<H: Host> DumpWriter<H> {
     /// The [`Reason`] why the dump is cut, from now on on every call. It may have
     /// taken a part of `data`.
     pub fn write(&mut self, data: &[u8]) -> Result<(), Reason> {
+        self.check_length(data.len() as u64);
         let mut rest = data;
-        self.write_with(data.len() as u64, |to| {
+        while self.filled == 0
+            && let Some((chunk, behind)) = rest.split_at_checked(CHUNK_SIZE)
+        {
+            self.check()?;
+            self.keep_all(chunk);
+            rest = behind;
+        }
+        self.write_with(rest.len() as u64, |to| {
             let (now, later) = rest.split_at_checked(to.len()).unwrap_or((rest, &[]));
-            to.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            copy(to, now);
             rest = later;
             true
         })
@@ -102,27 +111,31 @@ impl<H: Host> DumpWriter<H> {
         length: u64,
         mut copy: impl FnMut(&mut [u8]) -> bool,
     ) -> Result<(), Reason> {
-        let total = self.length().checked_add(length);
-        if self.cut.is_none() && total.is_none_or(|total| total > LENGTH_MAX) {
-            self.cut = Some(Reason::TooLong);
-        }
+        self.check_length(length);
         let mut left = length;
         while left > 0 {
-            self.check_time();
-            if let Some(reason) = self.cut {
-                return Err(reason);
-            }
+            self.check()?;
             let taken = self.fill(left, &mut copy)?;
             left = left.saturating_sub(taken);
         }
         self.cut.map_or(Ok(()), Err)
     }
 
-    fn check_time(&mut self) {
+    /// Cuts the dump where `length` bytes more are more than it can have.
+    fn check_length(&mut self, length: u64) {
+        let total = self.length().checked_add(length);
+        if self.cut.is_none() && total.is_none_or(|total| total > LENGTH_MAX) {
+            self.cut = Some(Reason::TooLong);
+        }
+    }
+
+    /// Why the dump is cut, if it is by now.
+    fn check(&mut self) -> Result<(), Reason> {
         let late = |deadline| self.store.host().milliseconds() >= deadline;
         if self.cut.is_none() && self.deadline.is_some_and(late) {
             self.cut = Some(Reason::Deadline);
         }
+        self.cut.map_or(Ok(()), Err)
     }
 
     /// Fills the open chunk with at most `left` bytes; gives how many it took.
@@ -149,32 +162,45 @@ impl<H: Host> DumpWriter<H> {
     /// no place for them.
     fn close_chunk(&mut self) {
         let filled = core::mem::take(&mut self.filled);
-        if let Err(reason) = self.keep(filled) {
+        self.with_workspace(|writer, Workspace { open, packer }| {
+            writer.keep(packer, open.get(..filled).unwrap_or_default())
+        });
+    }
+
+    /// As [`DumpWriter::close_chunk`], of a chunk that is not in the open one.
+    fn keep_all(&mut self, chunk: &[u8]) {
+        self.with_workspace(|writer, Workspace { packer, .. }| writer.keep(packer, chunk));
+    }
+
+    fn with_workspace(
+        &mut self,
+        keep: impl FnOnce(&mut Self, &mut Workspace<H>) -> Result<(), Reason>,
+    ) {
+        let mut workspace = self.workspace.take();
+        let kept = workspace.as_mut().map_or(Err(Reason::NoMemory), |own| keep(self, own));
+        self.workspace = workspace;
+        if let Err(reason) = kept {
             self.cut = Some(reason);
         }
     }
 
-    fn keep(&mut self, filled: usize) -> Result<(), Reason> {
-        let Some(workspace) = &mut self.workspace else {
-            return Err(Reason::NoMemory);
-        };
-        let packed = workspace.pack(self.store.host(), filled);
+    fn keep(&mut self, packer: &mut Packer<H>, bytes: &[u8]) -> Result<(), Reason> {
+        let packed = packer.pack(self.store.host(), bytes);
         let size = packed.size();
         self.store.reserve(self.stored, size)?;
         let chunk = match packed {
             Packed::Zeros => Ok(Chunk::Zeros),
-            Packed::Raw(bytes) => place(&self.store, &mut self.segment, bytes).map(Chunk::Raw),
-            Packed::Compressed(bytes) => {
-                place(&self.store, &mut self.segment, bytes).map(Chunk::Compressed)
+            Packed::Raw(raw) => place(&self.store, &mut self.segment, raw).map(Chunk::Raw),
+            Packed::Compressed(small) => {
+                place(&self.store, &mut self.segment, small).map(Chunk::Compressed)
             }
         };
         if chunk.and_then(|chunk| self.chunks.push(chunk)).is_err() {
             self.store.release(size);
             return Err(Reason::NoMemory);
         }
-        let raw = workspace.open.get(..filled).unwrap_or_default();
-        self.crc32c = self.store.host().crc32c(self.crc32c, raw);
-        self.length += filled as u64;
+        self.crc32c = self.store.host().crc32c(self.crc32c, bytes);
+        self.length += bytes.len() as u64;
         self.stored += size;
         Ok(())
     }
@@ -210,7 +236,7 @@ fn place<H: Host>(
         }
     }
     let mut block = segment.as_mut().ok_or(NoMemory)?.split_to(bytes.len());
-    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    copy(&mut block, bytes);
     Ok(block)
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Numbers in byte strings, without a panicking operation.
+//! Byte strings and the numbers in them, without a panicking operation.
 
 use crate::elf::Endian;
 
-/// Copies `from` to the start of `to`, as far as both reach.
+/// Copies `from` to the start of `to`, as far as both reach; gives how many bytes.
 ///
 /// `copy_from_slice` panics on unequal lengths; this cannot.
-pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+pub fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    let length = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
+        to.copy_from_slice(from);
     }
+    length
 }
 
 /// The `N` bytes at `at`.

@@ -286,13 +286,13 @@ impl FileHeader {
         let start = self.program_headers_offset;
         let entry = encoding.program_header_size();
         let table = usize::try_from(start).ok().and_then(|start| file.get(start..));
-        let entries = table.unwrap_or_default().chunks_exact(entry);
-        entries.take(usize::from(self.program_headers)).enumerate().filter_map(
-            move |(index, bytes)| {
-                let at = start.saturating_add(index as u64 * entry as u64);
-                Some((at, ProgramHeader::parse(encoding, bytes)?))
-            },
-        )
+        let mut rest = table.unwrap_or_default();
+        (0..u64::from(self.program_headers)).map_while(move |index| {
+            let (bytes, behind) = rest.split_at_checked(entry)?;
+            rest = behind;
+            let at = start.saturating_add(index * entry as u64);
+            Some((at, ProgramHeader::parse(encoding, bytes)?))
+        })
     }
 
     /// Writes the header to the start of `to`, all of

@@ -8,6 +8,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`bytes`] | byte strings and the numbers in them |
 //! | [`elf`] | file and program headers of both classes and byte orders |
 //! | [`note`] | notes: header, padding, walking |
 //! | [`device_dump`] | the device-dump note (`LINUX`, type `0x700`) and its names |
@@ -20,7 +21,7 @@
 #[cfg(test)]
 extern crate std;
 
-mod bytes;
+pub mod bytes;
 pub mod device_dump;
 pub mod elf;
 mod error;

@@ -25,6 +25,7 @@
 //! `IN` to `STORED` and `CRC32C` are there where there is a payload; of records with
 //! a payload no two have one name. A reader skips keys that it does not know.
 
+use crate::bytes::copy;
 use crate::device_dump::Name;
 use crate::elf::Endian;
 use crate::note::{self, NoteHeader};
@@ -314,29 +315,13 @@ impl<const N: usize> Text<N> {
 
     /// Puts `bytes` at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
-            *to = *from;
-            self.length += 1;
-        }
+        self.length += copy(self.bytes.get_mut(self.length..).unwrap_or_default(), bytes);
     }
 
-    /// Puts `number` at the end in digits of `base`, at most 16, at least `width` of them.
-    pub fn digits(&mut self, number: u64, base: u64, width: u32) {
-        let mut place = 1_u64;
-        let mut digits = 1_u32;
-        while let Some(next) = place.checked_mul(base) {
-            if next > number && digits >= width {
-                break;
-            }
-            place = next;
-            digits += 1;
-        }
-        while place > 0 {
-            let digit = number.checked_div(place).unwrap_or_default().checked_rem(base);
-            let digit = digit.unwrap_or_default() as u8;
-            self.push(&[if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }]);
-            place = place.checked_div(base).unwrap_or_default();
-        }
+    /// Puts `number` at the end in digits of `base`, 10 or 16, at least `width` of them,
+    /// and at most 20.
+    pub fn digits(&mut self, number: u64, base: u64, width: usize) {
+        self.push(digits(number, base, width, &mut [0; 20]));
     }
 
     fn key(&mut self, key: &str) {
@@ -364,6 +349,22 @@ impl<const N: usize> Text<N> {
         self.digits(errno.unsigned_abs().into(), 10, 1);
         self.push(b"\n");
     }
+}
+
+/// The end of `to` with the digits of `number`.
+fn digits(number: u64, base: u64, width: usize, to: &mut [u8; 20]) -> &[u8] {
+    let mut left = number;
+    let mut count = 0;
+    for digit in to.iter_mut().rev() {
+        if left == 0 && count >= width.max(1) {
+            break;
+        }
+        let value = left.checked_rem(base).unwrap_or_default() as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        left = left.checked_div(base).unwrap_or_default();
+        count += 1;
+    }
+    to.get(to.len().saturating_sub(count)..).unwrap_or_default()
 }
 
 impl<const N: usize> Default for Text<N> {

@@ -23,6 +23,23 @@ fn names_are_unique() {
 }
 
 #[test]
+fn names_are_unique_without_memory_to_know_them() {
+    for fail in 0..=20 {
+        let given = Given::new();
+        for index in 0..100 {
+            if index == 32 {
+                given.host.fail_once(fail);
+            }
+            given.collect(&format!("nic{}", index % 50), b"x");
+        }
+        let state = given.store.state();
+        let names: HashSet<String> = state.ended().iter().map(|dump| name(dump.record())).collect();
+        assert_eq!(names.len(), state.ended().count(), "{fail}: {names:?}");
+        assert!(names.len() >= 99);
+    }
+}
+
+#[test]
 fn numbers_in_names_themselves_do_no_harm() {
     let given = Given::new();
     let long = format!("{}#2", "a".repeat(41));

@@ -6,7 +6,7 @@ use vmcore::device_dump::LENGTH_MAX;
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 
 use crate::given::{Given, PLENTY, write};
-use crate::naive::{CHUNK, Collected, Files, registers};
+use crate::naive::{CHUNK, Collected, Files, noise, registers};
 
 #[test]
 fn every_ending_is_told() {
@@ -164,6 +164,24 @@ fn a_lent_writer_can_be_taken_away() {
     assert_eq!(write(3), Err(Reason::Deadline));
     let expected = Collected::cut("nic", &[1; 100], "its collector did not end in time");
     given.assert_files(&Files::after([expected]));
+}
+
+#[test]
+fn pieces_of_any_size_make_the_same_dump() {
+    let payload = noise(1, 5 * CHUNK + 77);
+    let sizes = [payload.len(), CHUNK, 2 * CHUNK, CHUNK - 1, CHUNK + 1, 3 * CHUNK + 5, 1];
+    for size in sizes {
+        let given = Given::new();
+        let collection = given.start("nic");
+        let mut writer = collection.writer(None).unwrap();
+        for part in payload.chunks(size) {
+            let length = writer.length();
+            writer.write(part).unwrap();
+            assert_eq!(writer.length(), length + part.len() as u64);
+        }
+        collection.end(Some(writer), Ending::Returned(0));
+        given.assert_files(&Files::after([Collected::complete("nic", &payload)]));
+    }
 }
 
 #[test]
