@@ -246,6 +246,11 @@ struct page *shim_pages_at(struct page *pages, u32 index)
 	return pages + index;
 }
 
+const void *shim_pages_address(struct page *pages)
+{
+	return page_address(pages);
+}
+
 void shim_pages_read(struct page *pages, size_t within, void *to, size_t length)
 {
 	memcpy(to, page_address(pages) + within, length);
@@ -290,11 +295,13 @@ bool shim_decompress(const void *from, size_t length, void *to, size_t to_length
 /* SSE 4.2 has an instruction for it that needs no vector registers. */
 static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
 {
-	u64 state = crc, word;
+	u64 state = crc;
 
-	for (; length >= sizeof(word); length -= sizeof(word), data += sizeof(word)) {
-		memcpy(&word, data, sizeof(word));
-		asm("crc32q %1, %0" : "+r" (state) : "r" (word));
+	for (; length >= 32; length -= 32, data += 32) {
+		asm("crc32q %1, %0\n\t"
+		    "crc32q 8+%1, %0\n\t"
+		    "crc32q 16+%1, %0\n\t"
+		    "crc32q 24+%1, %0" : "+r" (state) : "m" (*(const u8 (*)[32])data));
 	}
 	crc = state;
 	for (; length; length--, data++)
@@ -592,7 +599,11 @@ size_t shim_iter_left(const struct iov_iter *iter)
 
 size_t shim_iter_copy(struct iov_iter *to, const void *from, size_t length)
 {
-	return copy_to_iter(from, length, to);
+	/*
+	 * copy_to_iter() would look for the window that @from is in, among all that
+	 * the kernel has mapped; Rust knows its bounds.
+	 */
+	return _copy_to_iter(from, length, to);
 }
 
 size_t shim_iter_zero(struct iov_iter *to, size_t length)
@@ -667,14 +678,17 @@ static loff_t file_lseek(struct file *file, loff_t offset, int whence)
 static vm_fault_t file_fault(struct vm_fault *vmf)
 {
 	struct page *page = alloc_page(GFP_MODEST);
-	int error;
+	struct iov_iter to;
+	struct kvec whole;
 
 	/* VM_FAULT_OOM would make the fault come back for ever. */
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	error = rust_fill_page(vmf->vma->vm_file->private_data,
-			       (u64)vmf->pgoff << PAGE_SHIFT, page_address(page));
-	if (error) {
+	whole.iov_base = page_address(page);
+	whole.iov_len = PAGE_SIZE;
+	iov_iter_kvec(&to, READ, &whole, 1, PAGE_SIZE);
+	if (rust_read(vmf->vma->vm_file->private_data, (loff_t)vmf->pgoff << PAGE_SHIFT,
+		      &to) != PAGE_SIZE) {
 		__free_page(page);
 		return VM_FAULT_SIGBUS;
 	}
@@ -738,22 +752,30 @@ void shim_proc_remove(struct proc_dir_entry *entry)
  * not there for this task, or the task is exiting and has no root directory any
  * more, the next open() does it.
  */
-void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size)
+void shim_proc_set_sizes(struct proc_dir_entry **entries, const loff_t *sizes)
 {
-	char name[] = "/proc/vmcoredd";
-	struct inode *inode;
-	struct path path;
+	struct path proc;
+	u32 file;
 
-	proc_set_size(entry, size);
-	if (!current->fs)
+	for (file = 0; file < SHIM_FILES; file++)
+		if (entries[file])
+			proc_set_size(entries[file], sizes[file]);
+	if (!current->fs || kern_path("/proc", 0, &proc))
 		return;
-	snprintf(name, sizeof(name), "/proc/%s", file_names[file]);
-	if (kern_path(name, 0, &path))
-		return;
-	inode = d_inode(path.dentry);
-	if (inode->i_sb->s_magic == PROC_SUPER_MAGIC)
-		grow(inode, size);
-	path_put(&path);
+	for (file = 0; file < SHIM_FILES; file++) {
+		struct qstr name = QSTR_INIT(file_names[file], strlen(file_names[file]));
+		struct dentry *dentry;
+
+		if (!entries[file] || proc.dentry->d_sb->s_magic != PROC_SUPER_MAGIC)
+			continue;
+		name.hash = full_name_hash(proc.dentry, name.name, name.len);
+		dentry = d_lookup(proc.dentry, &name);
+		/* Who looks for it from now on finds the size of the entry. */
+		if (dentry && d_really_is_positive(dentry))
+			grow(d_inode(dentry), sizes[file]);
+		dput(dentry);
+	}
+	path_put(&proc);
 }
 
 /*

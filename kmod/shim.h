@@ -52,6 +52,7 @@
 /* The files that are served. */
 #define SHIM_FILE_VMCORE	0U
 #define SHIM_FILE_VMCOREDD	1U
+#define SHIM_FILES		2U
 
 struct file;
 struct iov_iter;
@@ -112,6 +113,9 @@ void shim_pages_free(struct page *pages, u32 order);
 
 /** The page @index pages behind @pages. */
 struct page *shim_pages_at(struct page *pages, u32 index);
+
+/** Where pages of shim_pages_alloc() are in the kernel's own map of memory. */
+const void *shim_pages_address(struct page *pages);
 
 /**
  * Copies @length bytes, from byte @within of pages of shim_pages_alloc() on, to @to.
@@ -214,10 +218,10 @@ struct proc_dir_entry *shim_proc_create(u32 file);
 void shim_proc_remove(struct proc_dir_entry *entry);
 
 /**
- * Sets the size of the entry of SHIM_FILE_@file, in bytes, as stat() shows it.
- * Sleeps.
+ * Sets the sizes of the entries, in bytes, as stat() shows them: @entries and @sizes
+ * have one for each SHIM_FILE_, NULL where it is not there. Sleeps.
  */
-void shim_proc_set_size(struct proc_dir_entry *entry, u32 file, loff_t size);
+void shim_proc_set_sizes(struct proc_dir_entry **entries, const loff_t *sizes);
 
 /** Creates /dev/vmcoredd, mode 0600; 0 or a negative errno. Sleeps. */
 int shim_device_create(void);
@@ -301,12 +305,9 @@ ssize_t rust_read(const void *snapshot, loff_t offset, struct iov_iter *to);
 
 /**
  * Maps the old memory among @size bytes at @offset of the file to @vma; all
- * else is left to rust_fill_page(). 0 or a negative errno. Sleeps.
+ * else is left to rust_read(). 0 or a negative errno. Sleeps.
  */
 int rust_mmap(const void *snapshot, u64 offset, u64 size, struct vm_area_struct *vma);
-
-/** Fills the page @to with what stands at @offset. 0 or a negative errno. Sleeps. */
-int rust_fill_page(const void *snapshot, u64 offset, void *to);
 
 /**
  * The body of vmcore_add_device_dump(): @name is the field of 44 bytes in

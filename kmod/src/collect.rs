@@ -171,14 +171,7 @@ pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callb
 fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Shared<Job>) -> DumpWriter<KernelMemory> {
     // The writer itself remembers what did not fit.
     let _ = match Job::take_buffer(job) {
-        Some(buffer) => {
-            let size = buffer.size() as u64;
-            let mut reader = buffer.into_reader();
-            writer.write_with(size, |to| {
-                reader.read(to);
-                true
-            })
-        }
+        Some(buffer) => buffer.into_parts().try_for_each(|part| writer.write(&part)),
         None => job.buffer().map_or(Ok(()), |buffer| {
             let mut at = 0;
             writer.write_with(buffer.size() as u64, |to| {

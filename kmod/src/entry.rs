@@ -8,7 +8,6 @@ use core::ptr::null_mut;
 use core::slice;
 
 use devdump::Lent;
-use vmcore::PAGE_SIZE;
 use vmcore::device_dump::NAME_SIZE;
 use vmcore::manifest::Reason;
 
@@ -122,26 +121,6 @@ pub unsafe extern "C" fn rust_mmap(
         Some(mut mapping) => to_c(open.map(offset, size, &mut mapping)),
         None => EINVAL.0,
     }
-}
-
-/// Fills a page of a user mapping.
-///
-/// # Safety
-/// `snapshot` is of [`rust_open`] and not released; `to` is a page that nobody
-/// else uses.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rust_fill_page(
-    snapshot: *const c_void,
-    offset: u64,
-    to: *mut c_void,
-) -> c_int {
-    // SAFETY: the caller promises it.
-    let open: &Open = unsafe { Shared::borrow(snapshot) };
-    // SAFETY: any bytes are bytes, the page need not have been written before.
-    unsafe { to.write_bytes(0, PAGE_SIZE as usize) };
-    // SAFETY: the caller promises it.
-    let page = unsafe { &mut *to.cast::<[u8; PAGE_SIZE as usize]>() };
-    to_c(open.fill_page(offset, page))
 }
 
 /// The body of `vmcore_add_device_dump()`.

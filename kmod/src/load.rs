@@ -7,6 +7,7 @@
 use core::ffi::CStr;
 
 use devdump::{Buffer, CoreFile, List as _, Memory, NoMemory, OldMemory as _};
+use vmcore::bytes::copy;
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
@@ -225,7 +226,7 @@ fn read_physical(start: u64, size: u64) -> Result<Block, Doubt> {
         let page = Mapping::page(page_align_down(at)).map_err(Doubt::Unmapped)?;
         let bytes = page.get((at % PAGE_SIZE) as usize..).unwrap_or_default();
         let (now, later) = rest.split_at_mut(bytes.len().min(rest.len()));
-        now.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        copy(now, bytes);
         at = at.saturating_add(now.len() as u64);
         rest = later;
     }

@@ -203,12 +203,7 @@ impl Module {
         let Entries { vmcore, vmcoredd, .. } = &mut *entries;
         let served = self.vmcore.as_ref().map(|vmcore| &vmcore.served);
         let files = [(vmcore.as_mut(), served), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
-        for (entry, served) in files {
-            let size = served.and_then(|served| served.size(&state));
-            if let (Some(entry), Some(size)) = (entry, size) {
-                entry.set_size(size);
-            }
-        }
+        proc::set_sizes(files.map(|(entry, served)| Some((entry?, served?.size(&state)?))));
     }
 }
 

@@ -13,6 +13,7 @@ use crate::kernel::error::{EIO, ENOMEM, Errno};
 use crate::kernel::mapping::{Mapping, UserMapping};
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
+use crate::kernel::slot::Slot;
 
 /// Size and alignment of a window, in bytes: the parts of a segment that one
 /// window maps.
@@ -46,6 +47,8 @@ pub struct OldMemory {
     /// The file whose segments it is.
     file: Shared<CoreFile<KernelMemory>>,
     windows: Mutex<Windows>,
+    /// The window that was read last: most reads need no other, and no lock.
+    last: Slot<Window>,
 }
 
 impl OldMemory {
@@ -55,7 +58,8 @@ impl OldMemory {
     /// [`NoMemory`].
     pub fn new(file: Shared<CoreFile<KernelMemory>>) -> Result<Self, NoMemory> {
         let windows = Windows { kept: [const { None }; WINDOWS], next: 0 };
-        Ok(Self { file, windows: Mutex::new(Lock::Windows, windows)? })
+        let windows = Mutex::new(Lock::Windows, windows)?;
+        Ok(Self { file, windows, last: Slot::empty() })
     }
 
     /// The window that shows `physical`. Whoever has it may use it for as long
@@ -129,16 +133,19 @@ impl devdump::OldMemory for OldMemory {
         let mut done = 0;
         while done < length {
             let at = physical.saturating_add(done as u64);
-            let window = match self.window(at) {
+            let last = self.last.take().filter(|window| window.from(at).is_some());
+            let window = match last.map_or_else(|| self.window(at), Ok) {
                 Ok(window) => window,
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             };
             let bytes = window.from(at).unwrap_or_default();
             let bytes = bytes.get(..length - done).unwrap_or(bytes);
+            let wanted = bytes.len();
             let taken = sink.bytes(bytes);
+            self.last.put(window);
             done += taken;
-            if taken < bytes.len() || bytes.is_empty() {
+            if taken < wanted || wanted == 0 {
                 break;
             }
         }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A file as readers see it: `/proc/vmcore` or `/proc/vmcoredd`.
 
-use devdump::{Buffer, NoMemory, State};
-use vmcore::PAGE_SIZE;
+use devdump::{NoMemory, State};
 use vmcore::layout::{Load, Place};
 
 use crate::kernel::error::{EIO, Errno};
@@ -81,7 +80,7 @@ impl Open {
     }
 
     /// Maps the old memory among `size` bytes at `offset` to `mapping`; pages
-    /// of anything else come with [`Open::fill_page`].
+    /// of anything else come with [`Open::read`].
     ///
     /// # Errors
     /// An errno when it cannot be mapped.
@@ -101,14 +100,5 @@ impl Open {
             done += part;
         }
         Ok(())
-    }
-
-    /// Fills the page `to` with what stands at `offset`.
-    ///
-    /// # Errors
-    /// [`EIO`] when the file does not reach so far.
-    pub fn fill_page(&self, offset: u64, to: &mut [u8; PAGE_SIZE as usize]) -> Result<(), Errno> {
-        let filled = self.snapshot.read(offset, &mut Buffer::new(to), &self.served.old_memory)?;
-        if filled == to.len() { Ok(()) } else { Err(EIO) }
     }
 }

@@ -2,7 +2,9 @@
 //! The one buffer that mainline's API wants, page by page.
 
 use core::ffi::c_void;
+use core::ops::Deref;
 use core::ptr::NonNull;
+use core::slice;
 
 use devdump::{List as _, Memory as _, NoMemory};
 use vmcore::PAGE_SIZE;
@@ -106,13 +108,20 @@ impl PageBuffer {
         rest.fill(0);
     }
 
-    /// The buffer, to be read from its start on; it is no longer in one piece.
+    /// What is in the buffer, part by part from its start; it is no longer in one
+    /// piece.
     #[must_use]
-    pub fn into_reader(mut self) -> Reader {
+    pub fn into_parts(mut self) -> Parts {
         self.unmap();
+        let mut runs = core::mem::replace(&mut self.runs, KernelMemory.list());
         // The first run is taken first, from the end of the list.
-        self.runs.reverse();
-        Reader { buffer: self, within: 0 }
+        let mut rest = &mut *runs;
+        while let [first, between @ .., last] = rest {
+            core::mem::swap(first, last);
+            rest = between;
+        }
+        // INVARIANT: this value owned them, and has them no longer.
+        Parts { runs, left: self.size }
     }
 
     fn unmap(&mut self) {
@@ -133,27 +142,59 @@ impl Drop for PageBuffer {
     }
 }
 
-/// A buffer that is read from its start on, and frees what was read.
-pub struct Reader {
-    /// Its runs in reverse.
-    buffer: PageBuffer,
-    /// How much of the first run was read, in bytes.
-    within: usize,
+/// The parts of a buffer.
+///
+/// # Invariants
+/// `runs` are of `shim_pages_alloc` and owned by this value, in reverse.
+pub struct Parts {
+    runs: List<Run>,
+    /// How much of them was of the buffer, in bytes.
+    left: usize,
 }
 
-impl Reader {
-    /// Fills `to` with what follows, and zeros behind the end.
-    pub fn read(&mut self, to: &mut [u8]) {
-        let mut rest = to;
-        while let Some(run) = self.buffer.runs.last().filter(|_| !rest.is_empty()) {
-            let size = run.size();
-            (rest, self.within) = copy(*run, self.within, rest);
-            if self.within >= size {
-                self.within = 0;
-                self.buffer.runs.pop().into_iter().for_each(free);
-            }
+impl Iterator for Parts {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let run = self.runs.pop()?;
+        let length = run.size().min(self.left);
+        self.left -= length;
+        // INVARIANT: this value owned it, and has it no longer.
+        Some(Part { run, length })
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        while let Some(run) = self.runs.pop() {
+            free(run);
         }
-        rest.fill(0);
+    }
+}
+
+/// Bytes of a buffer, freed with this value.
+///
+/// # Invariants
+/// `run` is owned by this value, and has at least `length` bytes, initialised.
+pub struct Part {
+    run: Run,
+    length: usize,
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: by the invariant.
+        let start = unsafe { shim::shim_pages_address(self.run.first.as_ptr()) };
+        // SAFETY: by the invariant; the pages are in the kernel's own map of memory.
+        unsafe { slice::from_raw_parts(start.cast(), self.length) }
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        free(self.run);
     }
 }
 

@@ -19,4 +19,5 @@ pub mod mutex;
 pub mod parameters;
 pub mod proc;
 pub mod shim;
+pub mod slot;
 pub mod thread;

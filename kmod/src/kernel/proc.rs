@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Entries in `/proc`.
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 use devdump::NoMemory;
 
@@ -55,14 +55,21 @@ impl Entry {
         // INVARIANT: not null means created.
         Ok(Self { entry: NonNull::new(entry).ok_or(NoMemory)?, which })
     }
+}
 
-    /// Sets the size that `stat()` shows, in bytes. Sleeps.
-    pub fn set_size(&mut self, size: u64) {
-        // SAFETY: by the invariant.
-        unsafe {
-            shim::shim_proc_set_size(self.entry.as_ptr(), self.which.number(), size as i64);
+/// Sets the sizes that `stat()` shows, in bytes, of the entries that are there. Sleeps.
+pub fn set_sizes(files: [Option<(&mut Entry, u64)>; shim::SHIM_FILES as usize]) {
+    let mut entries = [null_mut(); shim::SHIM_FILES as usize];
+    let mut sizes = [0; shim::SHIM_FILES as usize];
+    for (entry, size) in files.into_iter().flatten() {
+        let file = entry.which.number() as usize;
+        if let (Some(place), Some(bytes)) = (entries.get_mut(file), sizes.get_mut(file)) {
+            *place = entry.entry.as_ptr();
+            *bytes = size as i64;
         }
     }
+    // SAFETY: both are as long as they must be, and each entry is there.
+    unsafe { shim::shim_proc_set_sizes(entries.as_mut_ptr(), sizes.as_ptr()) }
 }
 
 impl Drop for Entry {
