@@ -4,7 +4,7 @@
 use vmcore::Error;
 use vmcore::bytes::copy;
 use vmcore::elf::Encoding;
-use vmcore::layout::{Layout, Load, Place, Span, memory_at};
+use vmcore::layout::{Bounds, DumpTable as _, Layout, Load, Place, Span};
 use vmcore::original::{Original, write_notes_header};
 
 use crate::cache::Cache;
@@ -154,7 +154,7 @@ impl<H: Host> CoreFile<H> {
     /// be so large.
     #[must_use]
     pub fn size(&self, state: &State<H>) -> Option<u64> {
-        Some(self.layout(&self.dumps(state), state.manifest_size())?.size())
+        Some(self.bounds(state, state.manifest_size())?.size())
     }
 
     /// The dumps that stand in this file: those that are inline in the kernel's
@@ -164,13 +164,11 @@ impl<H: Host> CoreFile<H> {
         Notes { table: &state.table, all }
     }
 
-    fn layout<'a>(
-        &'a self,
-        dumps: &'a Notes<'a, H>,
-        manifest_size: u64,
-    ) -> Option<Layout<'a, Notes<'a, H>>> {
+    fn bounds(&self, state: &State<H>, manifest_size: u64) -> Option<Bounds> {
         let notes_size = self.notes.len() as u64;
-        Layout::new(self.header_size(), dumps, manifest_size, notes_size, &self.loads)
+        let dumps = self.dumps(state);
+        let header_size = self.header_size();
+        Some(Layout::new(header_size, &dumps, manifest_size, notes_size, &self.loads)?.bounds())
     }
 
     fn header_size(&self) -> u64 {
@@ -204,11 +202,8 @@ impl<H: Host> CoreFile<H> {
 pub struct Snapshot<H: Host> {
     file: H::Shared<CoreFile<H>>,
     state: State<H>,
-    manifest_size: u64,
     header: H::Block,
-    /// Where old memory starts, in bytes.
-    memory_start: u64,
-    size: u64,
+    bounds: Bounds,
     cache: Cache<H>,
 }
 
@@ -225,29 +220,21 @@ impl<H: Host> Snapshot<H> {
         let manifest_size = state.manifest_size();
         let added = file.dumps(&state).size().checked_add(manifest_size);
         let header = file.header_pages(host, added.ok_or(BuildError::NoRoom)?)?;
-        let (memory_start, size) = {
-            let dumps = file.dumps(&state);
-            let layout = file.layout(&dumps, manifest_size).ok_or(BuildError::NoRoom)?;
-            (layout.memory_start(), layout.size())
-        };
+        let bounds = file.bounds(&state, manifest_size).ok_or(BuildError::NoRoom)?;
         let cache = Cache::new(host)?;
-        Ok(Self { file, state, manifest_size, header, memory_start, size, cache })
+        Ok(Self { file, state, header, bounds, cache })
     }
 
     /// Size of the file, in bytes; a multiple of [`vmcore::PAGE_SIZE`].
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.bounds.size()
     }
 
     /// What stands at `offset`, and how far it reaches.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
-        // Most of what is read, and the shortest way to it.
-        if let Some(within) = offset.checked_sub(self.memory_start) {
-            return memory_at(&self.file.loads, within);
-        }
-        self.file.layout(&self.file.dumps(&self.state), self.manifest_size)?.at(offset)
+        Layout::of(self.bounds, &self.file.dumps(&self.state), &self.file.loads).at(offset)
     }
 
     /// Fills `sink` with the file's bytes from `offset` on, until it takes no

@@ -3,7 +3,7 @@
 
 use vmcore::device_dump::Name;
 use vmcore::elf::Endian;
-use vmcore::layout::partition_point;
+use vmcore::layout::Note;
 use vmcore::manifest::{self, Record};
 
 use crate::host::Host;
@@ -137,9 +137,9 @@ impl<H: Host> State<H> {
         };
         let ended = u64::from(self.table.ends().manifest);
         if within < ended {
-            let end = |index| self.table.manifest_end(index).unwrap_or(u64::MAX);
-            let index = partition_point(self.table.count(), |index| end(index) <= within);
-            let start = index.checked_sub(1).map_or(0, end);
+            let Some(Note { index, start, .. }) = self.table.find_record(within) else {
+                return 0;
+            };
             let text = self.table.get(index).map(|dump| dump.record().text());
             let text = text.unwrap_or_default();
             return sink.bytes(part(text.as_bytes(), within.saturating_sub(start), limit));

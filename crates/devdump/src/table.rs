@@ -8,7 +8,7 @@
 //! with it.
 
 use vmcore::device_dump::Name;
-use vmcore::layout::DumpTable;
+use vmcore::layout::{DumpTable, Note};
 
 use crate::dump::Dump;
 use crate::host::Host;
@@ -134,9 +134,28 @@ impl<H: Host> Table<H> {
         self.ends
     }
 
-    /// Where the record at `index` ends, in bytes from the start of the first one.
-    pub(crate) fn manifest_end(&self, index: usize) -> Option<u64> {
-        Some(self.entry(index)?.ends.manifest.into())
+    /// The record in the manifest that has the byte `offset` of all records.
+    pub(crate) fn find_record(&self, offset: u64) -> Option<Note> {
+        self.find(offset, |ends| ends.manifest.into())
+    }
+
+    /// The collection whose part that ends at `end` has the byte `offset` of all such
+    /// parts.
+    fn find(&self, offset: u64, end: impl Fn(&Ends) -> u64) -> Option<Note> {
+        let rows: &[_] = self.rows.as_ref()?;
+        let is_before = |entry: &Entry<H>| end(&entry.ends) <= offset;
+        let above = rows.partition_point(|row| row.last().is_some_and(is_before));
+        let row: &[_] = rows.get(above)?;
+        let left = row.partition_point(is_before);
+        let previous = match left.checked_sub(1) {
+            Some(previous) => row.get(previous),
+            None => above.checked_sub(1).and_then(|above| rows.get(above)?.last()),
+        };
+        Some(Note {
+            index: above.checked_mul(row_length::<H>())?.checked_add(left)?,
+            start: previous.map_or(0, |entry| end(&entry.ends)),
+            end: end(&row.get(left)?.ends),
+        })
     }
 }
 
@@ -151,24 +170,17 @@ pub(crate) struct Notes<'a, H: Host> {
     pub all: bool,
 }
 
-impl<H: Host> Notes<'_, H> {
-    fn of(&self, ends: Ends) -> u64 {
-        if self.all { ends.all } else { ends.inline }
-    }
-
-    /// Size of all notes, in bytes.
-    pub fn size(&self) -> u64 {
-        self.of(self.table.ends)
-    }
-}
-
 impl<H: Host> DumpTable for Notes<'_, H> {
-    fn count(&self) -> usize {
-        self.table.count
+    fn size(&self) -> u64 {
+        if self.all { self.table.ends.all } else { self.table.ends.inline }
     }
 
-    fn end(&self, index: usize) -> Option<u64> {
-        Some(self.of(self.table.entry(index)?.ends))
+    fn find(&self, offset: u64) -> Option<Note> {
+        if self.all {
+            self.table.find(offset, |ends| ends.all)
+        } else {
+            self.table.find(offset, |ends| ends.inline)
+        }
     }
 }
 

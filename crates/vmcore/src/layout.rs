@@ -67,23 +67,62 @@ pub struct Load {
     pub size: u64,
 }
 
-/// Where the notes of the device dumps end, dump by dump.
-pub trait DumpTable {
-    /// How many dumps there are.
-    fn count(&self) -> usize;
-    /// Where the note of dump `index` ends, in bytes from the start of the
-    /// first one; not smaller for a following dump. One that ends where it
-    /// starts is not in the file.
-    fn end(&self, index: usize) -> Option<u64>;
+/// The note of a device dump, among all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Which dump, in the order in which they were added.
+    pub index: usize,
+    /// Where the note starts, in bytes from the start of the first one.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
 }
 
+/// Where the notes of the device dumps stand, one behind the other.
+pub trait DumpTable {
+    /// Size of all notes, in bytes.
+    fn size(&self) -> u64;
+    /// The note that has the byte `offset`, below [`DumpTable::size`]. A note may be
+    /// empty: that dump is not in the file.
+    fn find(&self, offset: u64) -> Option<Note>;
+}
+
+/// Where each note ends, in bytes from the start of the first one.
 impl DumpTable for [u64] {
-    fn count(&self) -> usize {
-        self.len()
+    fn size(&self) -> u64 {
+        self.last().copied().unwrap_or_default()
     }
 
-    fn end(&self, index: usize) -> Option<u64> {
-        self.get(index).copied()
+    fn find(&self, offset: u64) -> Option<Note> {
+        let index = self.partition_point(|end| *end <= offset);
+        let start = index.checked_sub(1).and_then(|previous| self.get(previous));
+        let start = start.copied().unwrap_or_default();
+        Some(Note { index, start, end: *self.get(index)? })
+    }
+}
+
+/// Where the parts of a file end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    header_end: u64,
+    dumps_end: u64,
+    manifest_end: u64,
+    notes_end: u64,
+    memory_start: u64,
+    size: u64,
+}
+
+impl Bounds {
+    /// Size of the file, in bytes.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where old memory starts, in bytes; a multiple of [`PAGE_SIZE`].
+    #[must_use]
+    pub const fn memory_start(&self) -> u64 {
+        self.memory_start
     }
 }
 
@@ -96,12 +135,7 @@ impl DumpTable for [u64] {
 pub struct Layout<'a, D: ?Sized> {
     dumps: &'a D,
     loads: &'a [Load],
-    header_end: u64,
-    dumps_end: u64,
-    manifest_end: u64,
-    notes_end: u64,
-    memory_start: u64,
-    size: u64,
+    bounds: Bounds,
 }
 
 impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
@@ -123,11 +157,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         if !header_size.is_multiple_of(PAGE_SIZE) {
             return None;
         }
-        let dumps_size = match dumps.count().checked_sub(1) {
-            Some(last) => dumps.end(last)?,
-            None => 0,
-        };
-        let dumps_end = header_size.checked_add(dumps_size)?;
+        let dumps_end = header_size.checked_add(dumps.size())?;
         let manifest_end = dumps_end.checked_add(manifest_size)?;
         let notes_end = manifest_end.checked_add(notes_size)?;
         let memory_start = page_align_up(notes_end)?;
@@ -137,97 +167,73 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         };
         let size = memory_start.checked_add(memory_size)?;
         i64::try_from(size).ok()?;
-        Some(Self {
-            dumps,
-            loads,
-            header_end: header_size,
-            dumps_end,
-            manifest_end,
-            notes_end,
-            memory_start,
-            size,
-        })
+        let header_end = header_size;
+        let bounds = Bounds { header_end, dumps_end, manifest_end, notes_end, memory_start, size };
+        Some(Self::of(bounds, dumps, loads))
+    }
+
+    /// A layout of these very `dumps` and `loads` whose bounds are known already.
+    #[must_use]
+    pub const fn of(bounds: Bounds, dumps: &'a D, loads: &'a [Load]) -> Self {
+        Self { dumps, loads, bounds }
+    }
+
+    /// Where its parts end.
+    #[must_use]
+    pub const fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// Size of the file, in bytes.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.size
+        self.bounds.size
     }
 
     /// Where old memory starts, in bytes; a multiple of [`PAGE_SIZE`].
     #[must_use]
     pub const fn memory_start(&self) -> u64 {
-        self.memory_start
+        self.bounds.memory_start
     }
 
     /// What stands at `offset`, and how far it reaches; `None` at or behind the
     /// end of the file.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
-        if offset < self.header_end {
-            let place = Place::Header { within: offset };
-            return Some(Span { place, length: self.header_end - offset });
+        // Most of what is read, and the shortest way to it.
+        if let Some(within) = offset.checked_sub(self.bounds.memory_start) {
+            return self.memory_at(within);
         }
-        if offset < self.dumps_end {
-            return self.dump_at(offset - self.header_end);
-        }
-        if offset < self.manifest_end {
-            let place = Place::Manifest { within: offset - self.dumps_end };
-            return Some(Span { place, length: self.manifest_end - offset });
-        }
-        if offset < self.notes_end {
-            let place = Place::Notes { within: offset - self.manifest_end };
-            return Some(Span { place, length: self.notes_end - offset });
-        }
-        if offset < self.memory_start {
-            return Some(Span { place: Place::Zeros, length: self.memory_start - offset });
-        }
-        if offset < self.size {
-            return memory_at(self.loads, offset - self.memory_start);
-        }
-        None
+        self.note_at(offset)
     }
 
-    fn dump_at(&self, offset: u64) -> Option<Span> {
-        let index = partition_point(self.dumps.count(), |index| {
-            self.dumps.end(index).is_some_and(|end| end <= offset)
-        });
-        let start = match index.checked_sub(1) {
-            Some(previous) => self.dumps.end(previous)?,
-            None => 0,
-        };
-        let place = Place::Dump { index, within: offset.checked_sub(start)? };
-        Some(Span { place, length: self.dumps.end(index)?.checked_sub(offset)? })
-    }
-}
-
-/// What stands `offset` bytes behind the start of the old memory, which is that of
-/// `loads` as in [`Layout::new`], and how far it reaches; `None` behind its end.
-#[must_use]
-pub fn memory_at(loads: &[Load], offset: u64) -> Option<Span> {
-    let after = partition_point(loads.len(), |index| {
-        loads.get(index).is_some_and(|load| load.start <= offset)
-    });
-    let load = loads.get(after.checked_sub(1)?)?;
-    let within = offset.checked_sub(load.start)?;
-    let place = Place::Memory { physical: load.physical.checked_add(within)? };
-    let length = load.size.checked_sub(within).filter(|length| *length > 0)?;
-    Some(Span { place, length })
-}
-
-/// The first index of `0..count` for which `before` does not hold, where it
-/// holds for all indices up to some point and for none behind it.
-#[must_use]
-pub fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if before(middle) {
-            low = middle + 1;
+    fn note_at(&self, offset: u64) -> Option<Span> {
+        let Bounds { header_end, dumps_end, manifest_end, notes_end, memory_start, .. } =
+            self.bounds;
+        let (place, end) = if offset < header_end {
+            (Place::Header { within: offset }, header_end)
+        } else if offset < dumps_end {
+            let within = offset - header_end;
+            let Note { index, start, end } = self.dumps.find(within)?;
+            let within = within.checked_sub(start)?;
+            (Place::Dump { index, within }, header_end.checked_add(end)?)
+        } else if offset < manifest_end {
+            (Place::Manifest { within: offset - dumps_end }, manifest_end)
+        } else if offset < notes_end {
+            (Place::Notes { within: offset - manifest_end }, notes_end)
         } else {
-            high = middle;
-        }
+            (Place::Zeros, memory_start)
+        };
+        Some(Span { place, length: end.checked_sub(offset).filter(|length| *length > 0)? })
     }
-    low
+
+    /// What stands `offset` bytes behind the start of the old memory.
+    fn memory_at(&self, offset: u64) -> Option<Span> {
+        let behind = self.loads.partition_point(|load| load.start <= offset);
+        let load = self.loads.get(behind.checked_sub(1)?)?;
+        let within = offset.checked_sub(load.start)?;
+        let place = Place::Memory { physical: load.physical.checked_add(within)? };
+        let length = load.size.checked_sub(within).filter(|length| *length > 0)?;
+        Some(Span { place, length })
+    }
 }
