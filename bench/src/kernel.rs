@@ -41,7 +41,7 @@ pub enum Side {
 }
 
 /// Each figure's name, and its value in each run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Figures(BTreeMap<String, Vec<f64>>);
 
 impl Figures {
@@ -113,6 +113,38 @@ pub struct CodecFigure {
     pub decompress: f64,
 }
 
+/// What parts of a dump cost by themselves, as the module costs tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Costs {
+    /// The kernel's codecs.
+    pub codecs: Vec<CodecFigure>,
+    /// Bytes a second of which the kernel makes a CRC-32C without such an instruction.
+    pub checksum: f64,
+    /// Of a thread that is waiting, until it has answered, in nanoseconds.
+    pub thread: f64,
+    /// Of a line in the log, in nanoseconds.
+    pub log: f64,
+}
+
+impl Costs {
+    fn read(log: &str) -> Self {
+        let step = |name: &str| log.lines().find_map(|line| step_figure(line, name));
+        Self {
+            codecs: log.lines().filter_map(codec_figure).collect(),
+            checksum: log.lines().find_map(checksum_figure).unwrap_or(f64::NAN),
+            thread: step("thread").unwrap_or(f64::NAN),
+            log: step("log").unwrap_or(f64::NAN),
+        }
+    }
+
+    /// Bytes a second of the codec and the chunk size that the module uses, which are
+    /// compressed.
+    pub fn compressing(&self) -> f64 {
+        let used = |codec: &&CodecFigure| codec.codec == "lzo-rle" && codec.chunk == 32 << 10;
+        self.codecs.iter().find(used).map_or(f64::NAN, |codec| codec.compress)
+    }
+}
+
 /// How large the module is, without its debug information, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ModuleSize {
@@ -137,10 +169,10 @@ pub struct Measured {
     pub c_instructions: Figures,
     /// The same of ours.
     pub rust_instructions: Figures,
-    /// The kernel's codecs.
-    pub codecs: Vec<CodecFigure>,
-    /// Bytes a second of which the kernel makes a CRC-32C without such an instruction.
-    pub checksum: f64,
+    /// What parts of a dump cost by themselves.
+    pub costs: Costs,
+    /// The same in instructions.
+    pub cost_instructions: Costs,
     /// The module.
     pub module: ModuleSize,
 }
@@ -152,7 +184,7 @@ struct Subject {
     modules: Modules,
     adapters: PathBuf,
     plain: PathBuf,
-    codecs: PathBuf,
+    costs: PathBuf,
     guest: PathBuf,
 }
 
@@ -161,8 +193,8 @@ impl Subject {
         let modules = Modules::build(&kernel)?;
         let module = |name: &str| modules.test_module(name);
         let (adapters, plain) = (module("adapters")?, module("plain")?);
-        let (codecs, guest) = (module("codecs")?, vmtest::guest_program()?);
-        Ok(Self { side, kernel, modules, adapters, plain, codecs, guest })
+        let (costs, guest) = (module("costs")?, vmtest::guest_program()?);
+        Ok(Self { side, kernel, modules, adapters, plain, costs, guest })
     }
 
     fn machine(&self, what: &str) -> PanicCycle {
@@ -258,25 +290,35 @@ fn subjects(bar: &ProgressBar) -> Result<[Subject; 2], Error> {
 /// The figures of both, C's first, where each instruction takes a nanosecond.
 pub fn instructions() -> Result<[Figures; 2], Error> {
     let bar = progress(2);
-    let figures = counted(&subjects(&bar)?, &bar)?;
+    let counted = counted(&subjects(&bar)?, &bar)?;
     bar.finish_and_clear();
-    Ok(figures)
+    Ok(counted.figures)
 }
 
-fn counted(subjects: &[Subject; 2], bar: &ProgressBar) -> Result<[Figures; 2], Error> {
+/// What was counted where each instruction takes a nanosecond.
+struct Counted {
+    /// C's first.
+    figures: [Figures; 2],
+    costs: Costs,
+}
+
+fn counted(subjects: &[Subject; 2], bar: &ProgressBar) -> Result<Counted, Error> {
     let script = script(32, LARGE, COUNTS.get(..3).unwrap_or(&COUNTS), &SIZES, EACH_SIZE);
     let mut all = [Figures::default(), Figures::default()];
+    let mut costs = Costs::read("");
     for (subject, figures) in subjects.iter().zip(&mut all) {
         bar.set_message("instructions");
         // What every server has had for many years is an instruction for checksums;
         // emulated, it takes longer than a table.
         let machine = subject.machine("instructions").clock_of_instructions();
         let machine = machine.qemu_arg("-cpu").qemu_arg("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt");
+        let machine = machine.file(&subject.costs, "/modules/costs.ko");
         let run = machine.crash_script(&script).run()?;
         figures.read(run.port("figures"))?;
+        costs = Costs::read(run.dmesg());
         bar.inc(1);
     }
-    Ok(all)
+    Ok(Counted { figures: all, costs })
 }
 
 /// Measures both, so many pairs of machines.
@@ -290,8 +332,8 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
         rust: Figures::default(),
         c_instructions: Figures::default(),
         rust_instructions: Figures::default(),
-        codecs: Vec::new(),
-        checksum: f64::NAN,
+        costs: Costs::read(""),
+        cost_instructions: Costs::read(""),
         module: subjects[1].module_size()?,
     };
 
@@ -300,21 +342,21 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
         for subject in &subjects {
             bar.set_message(format!("pair {}", pair + 1));
             let mut machine = subject.machine("times").crash_script(&all);
-            let with_codecs = pair == 0 && subject.side == Side::Rust;
-            if with_codecs {
-                machine = machine.file(&subject.codecs, "/modules/codecs.ko");
+            let with_costs = pair == 0 && subject.side == Side::Rust;
+            if with_costs {
+                machine = machine.file(&subject.costs, "/modules/costs.ko");
             }
             let run = machine.run()?;
-            if with_codecs {
-                measured.codecs = run.dmesg().lines().filter_map(codec_figure).collect();
-                let checksum = run.dmesg().lines().find_map(checksum_figure);
-                measured.checksum = checksum.unwrap_or(f64::NAN);
+            if with_costs {
+                measured.costs = Costs::read(run.dmesg());
             }
             measured.side(subject.side).read(run.port("figures"))?;
             bar.inc(1);
         }
     }
-    [measured.c_instructions, measured.rust_instructions] = counted(&subjects, &bar)?;
+    let counted = counted(&subjects, &bar)?;
+    [measured.c_instructions, measured.rust_instructions] = counted.figures;
+    measured.cost_instructions = counted.costs;
     for subject in &subjects {
         bar.set_message("eight adapters of 32 MiB");
         let machine = subject.machine("eight").crashkernel_mib(256).port("vmcore");
@@ -343,19 +385,25 @@ impl Measured {
     }
 }
 
-/// What the module codecs says of checksums: `checksum CRC of ALL: NS ns`.
+/// What the module costs says of one step: `step NAME: NS ns`.
+fn step_figure(line: &str, name: &str) -> Option<f64> {
+    let (_, said) = line.split_once("costs: step ")?;
+    said.strip_prefix(name)?.strip_prefix(": ")?.strip_suffix(" ns")?.parse().ok()
+}
+
+/// What the module costs says of checksums: `checksum CRC of ALL: NS ns`.
 fn checksum_figure(line: &str) -> Option<f64> {
-    let (_, said) = line.split_once("codecs: checksum ")?;
+    let (_, said) = line.split_once("costs: checksum ")?;
     let (_, said) = said.split_once(" of ")?;
     let (all, rest) = said.split_once(": ")?;
     let ns: f64 = rest.strip_suffix(" ns")?.parse().ok()?;
     Some(all.parse::<f64>().ok()? / (ns / 1e9))
 }
 
-/// What the module codecs says of one: `codec NAME CHUNK: stored N of ALL, compress NS ns,
+/// What the module costs says of one: `codec NAME CHUNK: stored N of ALL, compress NS ns,
 /// decompress NS ns`.
 fn codec_figure(line: &str) -> Option<CodecFigure> {
-    let (_, said) = line.split_once("codecs: codec ")?;
+    let (_, said) = line.split_once("costs: codec ")?;
     let words: Vec<&str> = said.split_whitespace().collect();
     let [codec, chunk, _, stored, _, all, _, compress, _, _, decompress, _] = *words else {
         return None;
@@ -377,8 +425,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_module_codecs() {
-        let line = "[    3.1] codecs: codec lzo-rle 4096: stored 10 of 40, compress 20 ns, \
+    fn lines_of_the_module_costs() {
+        let line = "[    3.1] costs: codec lzo-rle 4096: stored 10 of 40, compress 20 ns, \
             decompress 10 ns";
         let expected = CodecFigure {
             codec: "lzo-rle".to_owned(),
@@ -388,9 +436,11 @@ mod tests {
             decompress: 4e9,
         };
         assert_eq!(codec_figure(line), Some(expected));
-        assert_eq!(codec_figure("[ 1.0] codecs: loading out-of-tree module"), None);
-        assert_eq!(checksum_figure("[ 1.0] codecs: checksum 0x1 of 8: 1000000000 ns"), Some(8.0));
+        assert_eq!(codec_figure("[ 1.0] costs: loading out-of-tree module"), None);
+        assert_eq!(checksum_figure("[ 1.0] costs: checksum 0x1 of 8: 1000000000 ns"), Some(8.0));
         assert_eq!(checksum_figure(line), None);
+        assert_eq!(step_figure("[ 1.0] costs: step thread: 7 ns", "thread"), Some(7.0));
+        assert_eq!(step_figure("[ 1.0] costs: step thread: 7 ns", "log"), None);
     }
 
     #[test]

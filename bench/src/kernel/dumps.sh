@@ -17,6 +17,6 @@ done
 for size in $SIZES; do
     add "size-$size" size="$size" name="of$size-" count=$((EACH_SIZE / size))
 done
-if [ -e /modules/codecs.ko ]; then
-    insmod /modules/codecs.ko
+if [ -e /modules/costs.ko ]; then
+    insmod /modules/costs.ko
 fi
