@@ -6,7 +6,7 @@
 
 use core::ffi::CStr;
 
-use devdump::{Buffer, CoreFile, List as _, Memory, NoMemory, OldMemory as _};
+use devdump::{Buffer, Clock as _, CoreFile, List as _, Memory, NoMemory, OldMemory as _};
 use vmcore::bytes::copy;
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
@@ -123,6 +123,9 @@ pub struct Plan {
     pub room: u64,
     /// How many bytes of notes that file has by itself.
     pub notes_size: u64,
+    /// How many pages of old memory were compared, and how long that took, in
+    /// milliseconds.
+    pub compared: (u64, u64),
 }
 
 /// Reads and checks the kernel's file, and says in the log why it is left
@@ -143,7 +146,13 @@ pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
             let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
             let notes = Shared::new(KernelMemory.block(0)?)?;
             let file = CoreFile::notes_only(&KernelMemory, encoding, EM_X86_64, notes);
-            Ok(Plan { vmcore: None, vmcoredd: Served::new(file)?, room: 0, notes_size: 0 })
+            Ok(Plan {
+                vmcore: None,
+                vmcoredd: Served::new(file)?,
+                room: 0,
+                notes_size: 0,
+                compared: (0, 0),
+            })
         }
     }
 }
@@ -168,9 +177,12 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
     let notes = Shared::new(read_notes(&file, &original)?)?;
     let vmcoredd = CoreFile::notes_only(&KernelMemory, encoding, machine, notes.clone());
     let vmcore = Served::new(CoreFile::vmcore(header, notes, loads)?)?;
-    compare(&file, memory_start, &vmcore, &counts)?;
+    let start = KernelMemory.milliseconds();
+    let pages = compare(&file, memory_start, &vmcore, &counts)?;
+    let compared = (pages, KernelMemory.milliseconds().saturating_sub(start));
     check_unused(&file)?;
-    Ok(Plan { vmcore: Some(vmcore), vmcoredd: Served::new(vmcoredd)?, room, notes_size })
+    let vmcoredd = Served::new(vmcoredd)?;
+    Ok(Plan { vmcore: Some(vmcore), vmcoredd, room, notes_size, compared })
 }
 
 fn read_block(file: &File, offset: u64, size: u64) -> Result<Block, Doubt> {
@@ -258,8 +270,10 @@ fn sample_counts(original: &Original<'_>, loads: &[Load]) -> Result<List<u64>, N
     Ok(counts)
 }
 
-/// Compares `counts` samples of every segment with what the kernel's file has there.
-fn compare(file: &File, memory_start: u64, served: &Served, counts: &[u64]) -> Result<(), Doubt> {
+/// Compares `counts` samples of every segment with what the kernel's file has there;
+/// gives how many pages that were.
+fn compare(file: &File, memory_start: u64, served: &Served, counts: &[u64]) -> Result<u64, Doubt> {
+    let mut pages = 0;
     let mut theirs = KernelMemory.block(PAGE_SIZE as usize)?;
     let mut ours = KernelMemory.block(PAGE_SIZE as usize)?;
     for (load, count) in served.loads().iter().zip(counts) {
@@ -269,9 +283,10 @@ fn compare(file: &File, memory_start: u64, served: &Served, counts: &[u64]) -> R
             if !agree(file, offset, &mut theirs, served, physical, &mut ours)? {
                 return Err(Doubt::Sample { offset });
             }
+            pages += 1;
         }
     }
-    Ok(())
+    Ok(pages)
 }
 
 /// Whether the page at `offset` of the kernel's file is ours at `physical`.

@@ -91,7 +91,7 @@ impl Module {
         if environment::panics_on_oops() {
             log!(Warning, "panic_on_oops is set: a collector that crashes ends this kernel");
         }
-        let Plan { vmcore, vmcoredd, room, notes_size } = load::plan(&command_line)?;
+        let Plan { vmcore, vmcoredd, room, notes_size, compared } = load::plan(&command_line)?;
         let parameters = Parameters::read();
         let crash_kernel = environment::is_crash_kernel();
         let switched_off = command_line.has_novmcoredd();
@@ -111,7 +111,7 @@ impl Module {
             store,
         })?;
         MODULE.set(module.clone());
-        if let Err(NoMemory) = module.create_entries() {
+        if let Err(NoMemory) = module.create_entries(compared) {
             Self::unload();
             return Err(NoMemory.into());
         }
@@ -123,8 +123,9 @@ impl Module {
         Ok(())
     }
 
-    /// Creates the entries in `/proc`; the kernel's own goes last of all.
-    fn create_entries(&self) -> Result<(), NoMemory> {
+    /// Creates the entries in `/proc`; the kernel's own goes last of all, after so many
+    /// pages were compared in so many milliseconds.
+    fn create_entries(&self, (pages, milliseconds): (u64, u64)) -> Result<(), NoMemory> {
         self.entries.lock().vmcoredd = Some(Entry::create(Which::Vmcoredd)?);
         self.update_sizes();
         if self.vmcore.is_none() {
@@ -137,7 +138,9 @@ impl Module {
             if let Ok(entry) = Entry::create(Which::Vmcore) {
                 self.entries.lock().vmcore = Some(entry);
                 self.update_sizes();
-                log!(Info, "/proc/vmcore takes device dumps");
+                let [ours, compared] =
+                    ["/proc/vmcore takes device dumps, ", " pages were compared in "];
+                log!(Info, ours, pages, compared, milliseconds, " ms");
                 return Ok(());
             }
             environment::sleep(PAUSE_MILLISECONDS);

@@ -255,6 +255,9 @@ pub fn names(path: &Path) -> Result<Vec<String>> {
     names.collect()
 }
 
+/// How the line begins with which the module says that `/proc/vmcore` is its own.
+pub const TAKES: &str = "/proc/vmcore takes device dumps, ";
+
 /// What the module itself said in a kernel log, line by line.
 #[must_use]
 pub fn module_log(dmesg: &str) -> Vec<&str> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use system_tests::{
-    Modules, OnEachKernel, Result, fault, make_adapter, module_log, names, outcome, payload,
+    Modules, OnEachKernel, Result, TAKES, fault, make_adapter, module_log, names, outcome, payload,
 };
 use vmtest::{Kernel, PanicCycle, Run, Series};
 
@@ -136,7 +136,7 @@ fn sizes_and_modes_are_right(series: Series) {
 fn the_log_says_what_was_done(series: Series) {
     let dmesg = saved(series).run.dmesg();
     let ours = module_log(dmesg);
-    assert_eq!(ours[0], "/proc/vmcore takes device dumps", "{dmesg}");
+    assert!(ours[0].starts_with(TAKES), "{dmesg}");
     let dumps: Vec<&str> = ours[1..].iter().map(|line| outcome(line)).collect();
     assert!(dumps[0].starts_with("edu_0000:00:"), "{dmesg}");
     assert!(dumps[0].ends_with(": complete, 160 bytes"), "{dmesg}");
