@@ -22,18 +22,22 @@ pub struct State<H: Host> {
     running: [Option<H::Shared<Record>>; RUNNING_MAX],
     /// How many have no record, for want of memory.
     pub(crate) unrecorded: u64,
+    /// Size of the manifest's text, in bytes; 0 as long as nothing was collected.
+    text_size: u64,
 }
 
 impl<H: Host> Clone for State<H> {
     fn clone(&self) -> Self {
         let running = self.running.each_ref().map(Option::clone);
-        Self { table: self.table.clone(), running, unrecorded: self.unrecorded }
+        let Self { unrecorded, text_size, .. } = *self;
+        Self { table: self.table.clone(), running, unrecorded, text_size }
     }
 }
 
 impl<H: Host> State<H> {
     pub(crate) const fn new() -> Self {
-        Self { table: Table::new(), running: [const { None }; RUNNING_MAX], unrecorded: 0 }
+        let running = [const { None }; RUNNING_MAX];
+        Self { table: Table::new(), running, unrecorded: 0, text_size: 0 }
     }
 
     /// The collections that have ended.
@@ -53,7 +57,9 @@ impl<H: Host> State<H> {
         match self.running.iter_mut().find(|place| place.is_none()) {
             Some(place) => {
                 *place = host.share(record).ok();
-                place.is_some()
+                let is_listed = place.is_some();
+                self.measure();
+                is_listed
             }
             None => false,
         }
@@ -69,7 +75,8 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// `name`, where `names` are those of the collections that have ended, or the first of `name#2`, `name#3` and so on that is free.
+    /// `name`, or the first of `name#2`, `name#3` and so on that is free; `names` are those
+    /// of the collections that have ended.
     pub(crate) fn unique(&self, name: &Name, names: &Names<H>) -> Name {
         let is_taken = |name: &Name| {
             names.may_have(name.hash()) && self.table.has_name(name)
@@ -90,20 +97,20 @@ impl<H: Host> State<H> {
         names.find(|name| !is_taken(name)).unwrap_or(*name)
     }
 
-    /// Size of the manifest's text, in bytes; 0 as long as nothing was collected.
-    fn text_size(&self) -> u64 {
+    /// Takes note of how long the manifest is now; to be called whenever it changed.
+    pub(crate) fn measure(&mut self) {
         let running: usize = self.running().map(|record| record.text().as_bytes().len()).sum();
         let records = u64::from(self.table.ends().manifest) + running as u64;
-        if records == 0 && self.unrecorded == 0 {
-            return 0;
-        }
-        manifest::head(self.unrecorded).as_bytes().len() as u64 + records
+        self.text_size = match (records, self.unrecorded) {
+            (0, 0) => 0,
+            _ => manifest::head(self.unrecorded).as_bytes().len() as u64 + records,
+        };
     }
 
     /// Size of the manifest's note, in bytes; 0 as long as nothing was collected,
     /// so that the file is what it was without us.
     pub(crate) fn manifest_size(&self) -> u64 {
-        match self.text_size() {
+        match self.text_size {
             0 => 0,
             size => manifest::note_size(size),
         }
@@ -118,7 +125,7 @@ impl<H: Host> State<H> {
         limit: usize,
         sink: &mut S,
     ) -> usize {
-        let text_size = self.text_size();
+        let text_size = self.text_size;
         let Some(header) = manifest::header(endian, text_size) else {
             return 0;
         };

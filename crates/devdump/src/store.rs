@@ -117,13 +117,17 @@ impl<H: Host> Store<H> {
             stored: 0,
             ..*dump.record()
         };
-        self.inner.with(|inner| match inner.append(&self.host, &self.limits, dump, is_listed) {
-            Ok(record) => record,
-            Err(reason) => {
-                inner.used = inner.used.saturating_sub(stored);
-                inner.state.unrecorded = inner.state.unrecorded.saturating_add(1);
-                Record { reason: Some(reason), ..lost }
-            }
+        self.inner.with(|inner| {
+            let record = match inner.append(&self.host, &self.limits, dump, is_listed) {
+                Ok(record) => record,
+                Err(reason) => {
+                    inner.used = inner.used.saturating_sub(stored);
+                    inner.state.unrecorded = inner.state.unrecorded.saturating_add(1);
+                    Record { reason: Some(reason), ..lost }
+                }
+            };
+            inner.state.measure();
+            record
         })
     }
 
