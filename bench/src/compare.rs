@@ -341,16 +341,14 @@ impl Told<'_> {
         for (what, timed, counted, size) in
             [(small, &many, &fewer, SMALL), (large, &one, &one, LARGE)]
         {
-            let size = f64::from(size);
-            let time = |costs: &Costs| size / costs.compressing() * 1e9;
-            let checksum = size / costs.checksum * 1e9;
+            let checksum = f64::from(size) / costs.checksum * 1e9;
             let [ns, ours] = [c, rust].map(|figures| without_driver(figures, timed));
-            let all = [ns, ours, time(costs), checksum, costs.thread, costs.log];
+            let all = [ns, ours, costs.compressing(size), checksum, costs.thread, costs.log];
             times.push([vec![what.clone()], all.map(micros).into()].concat());
 
             let [theirs, ours] =
                 [c_instructions, rust_instructions].map(|figures| without_driver(figures, counted));
-            let compressing = time(cost_instructions);
+            let compressing = cost_instructions.compressing(size);
             let Costs { thread, log, .. } = cost_instructions;
             let all = [theirs, ours, compressing, *thread, *log];
             counts.push([vec![what.clone()], all.map(thousands).into()].concat());
@@ -573,14 +571,15 @@ mod tests {
 
     fn goals(c: Figures, rust: Figures) -> (String, Vec<Vec<String>>) {
         let directory = tempfile::tempdir().expect("a folder");
-        let codec = CodecFigure {
+        let codec = |chunk| CodecFigure {
             codec: "lzo-rle".to_owned(),
-            chunk: 32 << 10,
+            chunk,
             stored: 0.2,
             compress: 1e18,
             decompress: 1e18,
         };
-        let costs = Costs { codecs: vec![codec], checksum: 1e18, thread: 1.0, log: 1.0 };
+        let codecs = vec![codec(1 << 10), codec(32 << 10)];
+        let costs = Costs { codecs, checksum: 1e18, thread: 1.0, log: 1.0 };
         let measured = Measured {
             releases: ["with".to_owned(), "without".to_owned()],
             c_instructions: c.clone(),

@@ -137,11 +137,14 @@ impl Costs {
         }
     }
 
-    /// Bytes a second of the codec and the chunk size that the module uses, which are
-    /// compressed.
-    pub fn compressing(&self) -> f64 {
-        let used = |codec: &&CodecFigure| codec.codec == "lzo-rle" && codec.chunk == 32 << 10;
-        self.codecs.iter().find(used).map_or(f64::NAN, |codec| codec.compress)
+    /// How long the codec that the module uses takes to compress `size` bytes, in
+    /// nanoseconds.
+    pub fn compressing(&self, size: u32) -> f64 {
+        // A dump that is no whole chunk is compressed alone.
+        let chunk = if size <= 1 << 10 { 1 << 10 } else { 32 << 10 };
+        let used = |codec: &&CodecFigure| codec.codec == "lzo-rle" && codec.chunk == chunk;
+        let rate = self.codecs.iter().find(used).map_or(f64::NAN, |codec| codec.compress);
+        f64::from(size) / rate * 1e9
     }
 }
 

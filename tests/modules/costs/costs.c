@@ -23,7 +23,7 @@
 #define ROUNDS	100
 
 static const char * const names[] = { "lzo", "lzo-rle", "lz4", "zstd" };
-static const u32 chunks[] = { 4096, 16384, 32768, 65536, 131072 };
+static const u32 chunks[] = { 1024, 4096, 16384, 32768, 65536, 131072 };
 
 static u64 next(u64 *state)
 {
