@@ -353,10 +353,6 @@ pub fn run(arguments: &Arguments) -> Result<Measured, Error> {
             if with_costs {
                 measured.costs = Costs::read(run.dmesg());
             }
-            if let Some([pages, ms]) = run.dmesg().lines().find_map(compared) {
-                measured.rust.add("load/compared_pages", pages);
-                measured.rust.add("load/compared_ms", ms);
-            }
             measured.side(subject.side).read(run.port("figures"))?;
             bar.inc(1);
         }
@@ -390,13 +386,6 @@ impl Measured {
             Side::Rust => &mut self.rust,
         }
     }
-}
-
-/// What ours says of its comparison: `… dumps, N pages were compared in M ms`.
-fn compared(line: &str) -> Option<[f64; 2]> {
-    let (_, said) = line.split_once("vmcoredd: /proc/vmcore takes device dumps, ")?;
-    let (pages, rest) = said.split_once(" pages were compared in ")?;
-    Some([pages.parse().ok()?, rest.strip_suffix(" ms")?.parse().ok()?])
 }
 
 /// What the module costs says of one step: `step NAME: NS ns`.
@@ -455,9 +444,6 @@ mod tests {
         assert_eq!(checksum_figure(line), None);
         assert_eq!(step_figure("[ 1.0] costs: step thread: 7 ns", "thread"), Some(7.0));
         assert_eq!(step_figure("[ 1.0] costs: step thread: 7 ns", "log"), None);
-        let line =
-            "[ 1.0] vmcoredd: /proc/vmcore takes device dumps, 7 pages were compared in 1 ms";
-        assert_eq!(compared(line), Some([7.0, 1.0]));
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn every_measurement_is_made() {
         "own/map",
         "load",
         "load/held",
+        "load/compared_pages",
         "memory/read-1048576",
         "memory/map",
         "memory/random",

@@ -48,5 +48,9 @@ if [ -e /modules/vmcoredd.ko ]; then
     before=$(available)
     vmtest-guest load --label load /modules/vmcoredd.ko >>$figures
     echo "load/held $(((before - $(available)) * 1024))" >>$figures
+    dmesg | sed -n 's/.* \([0-9]*\) pages were compared in \([0-9]*\) ms$/\1 \2/p' |
+        while read -r pages ms; do
+            printf 'load/compared_pages %s\nload/compared_ms %s\n' "$pages" "$ms" >>$figures
+        done
 fi
 speed --label memory --part memory --mib "$MEMORY_MIB" --map --random /proc/vmcore
