@@ -138,9 +138,14 @@ impl Module {
             if let Ok(entry) = Entry::create(Which::Vmcore) {
                 self.entries.lock().vmcore = Some(entry);
                 self.update_sizes();
-                let [ours, compared] =
-                    ["/proc/vmcore takes device dumps, ", " pages were compared in "];
-                log!(Info, ours, pages, compared, milliseconds, " ms");
+                log!(
+                    Info,
+                    "/proc/vmcore takes device dumps, ",
+                    pages,
+                    " pages were compared in ",
+                    milliseconds,
+                    " ms"
+                );
                 return Ok(());
             }
             environment::sleep(PAUSE_MILLISECONDS);

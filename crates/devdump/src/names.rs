@@ -29,7 +29,7 @@ impl<H: Host> Names<H> {
 
     /// Takes up a name with `hash`.
     pub fn add(&mut self, host: &H, hash: u32) {
-        if self.incomplete || self.may_have(hash) {
+        if self.may_have(hash) {
             return;
         }
         if self.count >= self.places.len() / 2 && self.grow(host) == Err(NoMemory) {

@@ -2,10 +2,9 @@
 //! What became of the collections so far, in the order in which they ended.
 //!
 //! Adding must not touch what a reader holds, and must stay cheap with
-//! thousands of dumps. So the table is a list of rows of up to as many entries
-//! as fit a page, every row shared: a table with one more entry has a new last row
-//! and a new list of rows where another table has them, too, and shares all else
-//! with it.
+//! thousands of dumps. So the table is a list of rows, each with as many entries as
+//! fit a page, and every row is shared. To put an entry behind the others takes a
+//! new last row and a new list of rows where another table has them, too.
 
 use vmcore::device_dump::Name;
 use vmcore::layout::{DumpTable, Note};
