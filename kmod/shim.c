@@ -36,11 +36,13 @@
 #include <linux/magic.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/pci.h>
+#include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -217,6 +219,24 @@ u32 shim_environment(void)
 u64 shim_memory_available(void)
 {
 	return (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
+}
+
+u64 shim_memory_cached(void)
+{
+	u64 pages = 0;
+	int node, index, cpu;
+
+	for_each_online_node(node) {
+		for (index = 0; index < MAX_NR_ZONES; index++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[index];
+
+			if (!populated_zone(zone))
+				continue;
+			for_each_online_cpu(cpu)
+				pages += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+		}
+	}
+	return pages << PAGE_SHIFT;
 }
 
 void *shim_alloc(size_t size)

@@ -94,6 +94,12 @@ u32 shim_environment(void);
 u64 shim_memory_available(void);
 
 /**
+ * How much free memory processors keep for themselves, in bytes. The kernel counts
+ * it as used, and takes it back before an allocation fails. Any context.
+ */
+u64 shim_memory_cached(void);
+
+/**
  * @size zero-filled bytes, or NULL. Reclaims what it can and fails then, instead
  * of invoking the OOM killer. May sleep. Freed with shim_free().
  */

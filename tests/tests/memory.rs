@@ -117,7 +117,8 @@ fn eight(series: Series, mib: u32, content: Content) -> Run {
     std::fs::create_dir_all(&whole).unwrap();
     rearranged(stream, &whole).unwrap();
     let expected: Vec<String> = (0..ADAPTERS).map(|number| format!("adapter{number}")).collect();
-    assert_eq!(names(run.port("vmcoredd")).unwrap(), expected);
+    let said = module_log(run.dmesg());
+    assert_eq!(names(run.port("vmcoredd")).unwrap(), expected, "{said:?}");
     run
 }
 

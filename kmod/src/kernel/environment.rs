@@ -47,6 +47,14 @@ pub fn memory_available() -> u64 {
     unsafe { shim::shim_memory_available() }
 }
 
+/// How much free memory processors keep for themselves, in bytes: up to an eighth
+/// of a small machine's. [`memory_available()`] does not count it.
+#[must_use]
+pub fn memory_cached() -> u64 {
+    // SAFETY: may be called at any time.
+    unsafe { shim::shim_memory_cached() }
+}
+
 /// Keeps this module loaded for good.
 pub fn pin_module() {
     // SAFETY: may be called while the module is loading or loaded.

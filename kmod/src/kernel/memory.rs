@@ -76,7 +76,9 @@ impl devdump::Memory for KernelMemory {
 
     fn affords(&self, bytes: u64) -> bool {
         let needed = LEFT_OVER.load(Ordering::Relaxed).saturating_add(bytes);
-        environment::memory_available() >= needed
+        let available = environment::memory_available();
+        // The processors are asked only where it is close.
+        available >= needed || available.saturating_add(environment::memory_cached()) >= needed
     }
 }
 
