@@ -16,8 +16,9 @@ use crate::workspace;
 use crate::{Error, Failure, Kernel, Result};
 
 /// Arguments for every kernel: a console, and nothing that is slow under emulation.
-pub(crate) const KERNEL_ARGS: &str =
-    "console=ttyS0,115200 nokaslr mitigations=off tsc=reliable printk.devkmsg=on panic=-1";
+/// One that hangs before its init dies, too; init allows it.
+pub(crate) const KERNEL_ARGS: &str = "console=ttyS0,115200 nokaslr mitigations=off tsc=reliable \
+     printk.devkmsg=on panic=-1 softlockup_panic=1";
 
 /// Ports of vmtest's own.
 const STATUS_PORT: &str = "status";
@@ -32,7 +33,7 @@ const CONSOLE_LINES_IN_ERROR: usize = 4;
 
 /// How often a machine is started again whose kernel died before its init. Nothing of
 /// ours has run by then: QEMU before 8.1 has a race in software emulation that lets
-/// one of some thousand kernels die while it rewrites its own code at boot.
+/// one of some thousand kernels die or hang while it rewrites its own code at boot.
 const MORE_STARTS: u32 = 2;
 
 /// A run in a virtual machine, to be configured and started; used as

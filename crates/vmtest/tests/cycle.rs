@@ -37,6 +37,9 @@ fn saves_a_vmcore(series: Series) -> Result<()> {
              vmtest-guest agree /proc/vmcore
              vmtest-guest refuse /proc/vmcore
              cat /proc/cmdline
+             # A kernel that hangs dies before its init, and not afterwards.
+             grep -q ' softlockup_panic=1' /proc/cmdline
+             [ $(cat /proc/sys/kernel/softlockup_panic) = 0 ]
              echo '<6>said by the script' >/dev/kmsg",
         )
         .crash_append("novmcoredd")
