@@ -91,6 +91,18 @@ impl Figures {
         [sorted.first(), sorted.last()].map(|end| end.copied().unwrap_or(f64::NAN))
     }
 
+    /// The most, which is the best of a rate.
+    #[must_use]
+    pub fn most(&self, name: &str) -> f64 {
+        self.spread(name)[1]
+    }
+
+    /// The least, which is the best of a time.
+    #[must_use]
+    pub fn least(&self, name: &str) -> f64 {
+        self.spread(name)[0]
+    }
+
     fn sorted(&self, name: &str) -> Vec<f64> {
         let mut all = self.0.get(name).cloned().unwrap_or_default();
         all.sort_by(f64::total_cmp);
@@ -464,6 +476,7 @@ mod tests {
         }
         assert_eq!(figures.median("a/b"), 2.0);
         assert_eq!(figures.spread("a/b"), [1.0, 3.0]);
+        assert_eq!([figures.least("a/b"), figures.most("a/b")], [1.0, 3.0]);
         assert!(figures.median("a/c").is_nan());
         fs::write(&path, "a/b\n").expect("written");
         assert!(figures.read(&path).is_err());
