@@ -52,8 +52,8 @@ impl Measured {
         self.seconds(self.samples.len() / 2)
     }
 
-    /// The quickest run, in seconds: what is judged, as whatever else the machine does
-    /// only takes time.
+    /// The quickest run, in seconds: what two programs are compared by, as whatever
+    /// else the machine does only takes time.
     pub fn fastest(&self) -> f64 {
         self.seconds(0)
     }

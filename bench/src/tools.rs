@@ -26,7 +26,8 @@ pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Res
     report.text("## The command beside its peers");
     report.text(&format!(
         "On the same files, in turns, {} times each. The ratios are those of the medians to the \
-         first line's; goals are judged by the fastest. What is mapped does not count as read.",
+         first line's; among the goals they are those of the fastest runs. What is mapped does \
+         not count as read.",
         arguments.rounds,
     ));
     let bench = Bench::new(arguments)?;

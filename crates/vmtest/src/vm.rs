@@ -16,7 +16,7 @@ use crate::workspace;
 use crate::{Error, Failure, Kernel, Result};
 
 /// Arguments for every kernel: a console, and nothing that is slow under emulation.
-/// One that hangs before its init dies, too; init allows it.
+/// One that hangs before its init dies of it; from there on init lets it hang.
 pub(crate) const KERNEL_ARGS: &str = "console=ttyS0,115200 nokaslr mitigations=off tsc=reliable \
      printk.devkmsg=on panic=-1 softlockup_panic=1";
 
