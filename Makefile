@@ -91,7 +91,7 @@ fuzz: deps ## Each fuzz target for a minute
 		echo "fuzzing $$target ($(FUZZ))"; \
 		if $(CARGO) fuzz run --sanitizer none $$target \
 			$(FUZZ_CORPUS)/$$target fuzz/corpus/$$target \
-			-- $(FUZZ) -timeout=10 -rss_limit_mb=512 \
+			-- $(FUZZ) -timeout=10 -rss_limit_mb=768 \
 			>$$log 2>&1; then grep ^Done $$log; \
 		else status=$$?; echo "$$target failed, see $$log:"; \
 			grep -aE -A 1 'panicked at|^error|ERROR: |^Base64|artifact_prefix' $$log | \

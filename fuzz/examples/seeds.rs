@@ -9,6 +9,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 
 use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, Note, Vmcore, Width};
 
@@ -27,9 +28,32 @@ fn main() -> io::Result<()> {
     more_headers()?;
     more_dumps()?;
     memory()?;
+    compressed()?;
     attach()?;
     manifests()?;
     notes()
+}
+
+/// A small vmcore, as each program compresses it.
+fn compressed() -> io::Result<()> {
+    let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());
+    let plain = up_to_notes(&made.note(Note::vmcoreinfo("OSRELEASE=6.12\n")));
+    let folder = std::env::temp_dir().join(format!("seeds-{}", std::process::id()));
+    fs::write(&folder, &plain)?;
+    let programs: [(&str, &[&str]); 7] = [
+        ("gzip", &["-9"]),
+        ("bzip2", &["-1"]),
+        ("xz", &["-0"]),
+        ("lz4", &["-q", "-B4"]),
+        ("lz4", &["-q", "-l"]),
+        ("zstd", &["-q"]),
+        ("pzstd", &["-q"]),
+    ];
+    for (program, options) in programs {
+        let command = Command::new(program).args(options).arg("-c").arg(&folder).output()?;
+        save("compressed", &format!("{program}{}", options.concat()), &command.stdout)?;
+    }
+    fs::remove_file(folder)
 }
 
 fn manifests() -> io::Result<()> {

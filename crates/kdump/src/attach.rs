@@ -89,7 +89,7 @@ impl Dump {
     /// kdump-compressed dump, and no stream of one.
     #[must_use]
     pub fn attaches_in_place(&self) -> bool {
-        matches!(self.layout, Layout::Compressed(_)) && !self.source.is_flattened()
+        matches!(self.layout, Layout::Compressed(_)) && self.source.is_plain_file()
     }
 
     /// Adds device dumps to `file`, which is what `self` was opened from, open for reading

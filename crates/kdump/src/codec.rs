@@ -2,10 +2,6 @@
 //! How pages of a kdump-compressed dump are compressed.
 
 use flate2::{Decompress, FlushDecompress, Status};
-use ruzstd::decoding::FrameDecoder;
-
-/// The most that a page's zstd frame may need to look back, in bytes.
-const ZSTD_WINDOW_MAX: u64 = 8 << 20;
 
 /// A way to compress a page (`DUMP_DH_COMPRESSED_*` of makedumpfile's
 /// `diskdump_mod.h`).
@@ -76,9 +72,9 @@ impl Codec {
                 snap::raw::Decoder::new().decompress(from, to).map_err(|error| error.to_string())?
             }
             Self::Zstd => {
-                let mut decoder = FrameDecoder::new();
-                decoder.set_max_window_size(ZSTD_WINDOW_MAX);
-                decoder.decode_all(from, to).map_err(|error| error.to_string())?
+                // A page is decompressed at once, without a window to look back in.
+                let decompressed = zstd::bulk::decompress_to_buffer(from, to);
+                decompressed.map_err(|error| error.to_string())?
             }
         };
         if length == wanted { Ok(()) } else { Err(format!("{length} bytes")) }

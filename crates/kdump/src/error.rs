@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::EscapedPath;
 
@@ -21,29 +22,53 @@ impl Error {
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         match &self.fault {
-            Fault::Open(_) | Fault::Spool(_) | Fault::NoMemory { .. } => None,
-            Fault::Read { offset, .. } | Fault::Page { offset, .. } => Some(*offset),
+            Fault::Open(_) | Fault::Spool { .. } | Fault::NoMemory { .. } => None,
+            Fault::Read { offset, .. }
+            | Fault::Page { offset, .. }
+            | Fault::Compressed { offset, .. } => Some(*offset),
             Fault::Content(error) => Some(error.offset),
         }
     }
 }
 
 /// What is wrong with a file.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// It cannot be opened.
     #[error("cannot open: {0}")]
-    Open(io::Error),
-    /// It is a pipe, and cannot be copied to a temporary file.
-    #[error("cannot copy it to a temporary file: {0}")]
-    Spool(io::Error),
+    Open(Arc<io::Error>),
+    /// It comes from a pipe or is compressed, and cannot be copied to a temporary file.
+    #[error("cannot copy it to a temporary file in {}: {error}", EscapedPath(directory))]
+    Spool {
+        /// Where the temporary file is, or should be.
+        directory: PathBuf,
+        /// What the system says.
+        error: Arc<io::Error>,
+    },
     /// It cannot be read.
     #[error("offset {offset:#x}: cannot read: {error}")]
     Read {
         /// Where reading failed, in bytes.
         offset: u64,
         /// What the system says.
-        error: io::Error,
+        error: Arc<io::Error>,
+    },
+    /// It is compressed, and does not decompress to its end.
+    #[error(
+        "offset {offset:#x}: {format}: expected {expected}, found {found}; \
+         {given} bytes came out before"
+    )]
+    Compressed {
+        /// How many bytes of the compressed file were used, in bytes.
+        offset: u64,
+        /// How it is compressed.
+        format: &'static str,
+        /// What must stand there, in words.
+        expected: &'static str,
+        /// What is wrong with it.
+        found: String,
+        /// How many bytes of the dump it gave.
+        given: u64,
     },
     /// A compressed page does not decompress.
     #[error("offset {offset:#x}: page: expected {expected} of {codec} data, found {found}")]

@@ -8,12 +8,10 @@
 //! −1. All numbers have 64 bits, most significant byte first.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::FileExt;
 
 use crate::Error;
 use crate::source::Source;
+use crate::stream::Spool;
 
 /// What a flattened stream starts with.
 pub(crate) const SIGNATURE: [u8; 16] = *b"makedumpfile\0\0\0\0";
@@ -136,7 +134,7 @@ impl Pieces {
         let length = source.stated_length();
         loop {
             let mut bytes = [0; RECORD as usize];
-            let there = source.read_file(at, &mut bytes)?;
+            let there = source.read_stream(at, &mut bytes)?;
             if there < bytes.len() {
                 return Ok((pieces, Some(no_end(at, there as u64))));
             }
@@ -149,9 +147,7 @@ impl Pieces {
             let left = length.saturating_sub(data);
             pieces.add(offset, Run { at: data, size: size.min(left), count: 1 });
             if size > left {
-                let expected = "data inside the stream";
-                let problem = vmcore::Error::new(at + 8, "buf_size", expected, size);
-                return Ok((pieces, Some(problem)));
+                return Ok((pieces, Some(cut(at, size))));
             }
             if pieces.runs.len() > RUNS_MAX {
                 let expected = "less scattered ones (makedumpfile -R makes a file of it)";
@@ -262,90 +258,56 @@ impl Pieces {
     }
 }
 
-/// What came out of a pipe.
-pub(crate) struct Spooled {
-    /// Its length, in bytes.
-    pub length: u64,
-    pub was_flattened: bool,
-    pub problem: Option<vmcore::Error>,
+/// Puts the records of the flattened stream in `spool` where they belong in the dump; what
+/// is wrong with it, other than what the stream itself knows.
+pub(crate) fn unflatten(spool: &mut Spool) -> Option<vmcore::Error> {
+    let problem = put_records(spool);
+    spool.grow();
+    spool.end();
+    // The stream's own fault says more.
+    problem.filter(|_| spool.fault().is_none())
 }
 
-/// Copies `from` to `to`; what was flattened is not any more.
-pub(crate) fn spool(from: impl Read, to: &File) -> io::Result<Spooled> {
-    let mut from = BufReader::with_capacity(BUFFER, from);
-    let mut start = vec![0; START as usize];
-    let filled = read_full(&mut from, &mut start)?;
-    let start = start.get(..filled).unwrap_or_default();
-    if !start.starts_with(&SIGNATURE) {
-        to.write_all_at(start, 0)?;
-        let length = copy(&mut from, to, filled as u64, u64::MAX)? + filled as u64;
-        to.set_len(length)?;
-        return Ok(Spooled { length, was_flattened: false, problem: None });
-    }
-    let mut at = START;
-    let mut end = 0;
-    let problem = loop {
+fn put_records(spool: &mut Spool) -> Option<vmcore::Error> {
+    let mut buffer = vec![0; BUFFER];
+    let start = buffer.get_mut(..START as usize).unwrap_or_default();
+    let mut at = spool.fill(start) as u64;
+    loop {
         let mut bytes = [0; RECORD as usize];
-        let there = read_full(&mut from, &mut bytes)?;
+        let there = spool.fill(&mut bytes);
         if there < bytes.len() {
-            break Some(no_end(at, there as u64));
+            return Some(no_end(at, there as u64));
         }
-        match Header::parse(bytes).next(at) {
-            Ok(Next::Data(offset, size)) => {
-                let copied = copy(&mut from, to, offset, size)?;
-                end = end.max(offset + copied);
-                if copied < size {
-                    break Some(vmcore::Error::new(
-                        at + 8,
-                        "buf_size",
-                        "data inside the stream",
-                        size,
-                    ));
-                }
-                at += RECORD + size;
+        let (offset, size) = match Header::parse(bytes).next(at) {
+            Ok(Next::Data(offset, size)) => (offset, size),
+            Ok(Next::End) => return None,
+            Err(problem) => return Some(problem),
+        };
+        let mut done = 0;
+        while done < size {
+            let wanted = (size - done).min(buffer.len() as u64) as usize;
+            let part = buffer.get_mut(..wanted).unwrap_or_default();
+            let filled = spool.fill(part);
+            spool.put(offset + done, part.get(..filled).unwrap_or_default());
+            if filled < wanted {
+                return Some(cut(at, size));
             }
-            Ok(Next::End) => break None,
-            Err(problem) => break Some(problem),
+            if spool.has_ended() {
+                return None;
+            }
+            done += wanted as u64;
         }
-    };
-    to.set_len(end)?;
-    Ok(Spooled { length: end, was_flattened: true, problem })
+        at += RECORD + size;
+    }
+}
+
+/// The data of the record whose header stands at `at` do not end in the stream.
+fn cut(at: u64, size: u64) -> vmcore::Error {
+    vmcore::Error::new(at + 8, "buf_size", "data inside the stream", size)
 }
 
 fn no_end(at: u64, found: u64) -> vmcore::Error {
     vmcore::Error::new(at, "record", "16 bytes, the last record being -1 and -1", found)
-}
-
-/// Copies `length` bytes, or as many as there are, to `offset` of `to`.
-fn copy(from: &mut impl Read, to: &File, offset: u64, length: u64) -> io::Result<u64> {
-    let mut buffer = vec![0; BUFFER.min(usize::try_from(length).unwrap_or(BUFFER))];
-    let mut done = 0;
-    while done < length {
-        let wanted = (length - done).min(buffer.len() as u64) as usize;
-        let part = buffer.get_mut(..wanted).unwrap_or_default();
-        let filled = read_full(from, part)?;
-        let part = part.get(..filled).unwrap_or_default();
-        to.write_all_at(part, offset + done)?;
-        done += filled as u64;
-        if filled < wanted {
-            break;
-        }
-    }
-    Ok(done)
-}
-
-/// Fills `to`, or as much of it as there is.
-fn read_full(from: &mut impl Read, to: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

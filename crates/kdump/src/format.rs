@@ -8,6 +8,7 @@ use vmcore::elf::{Class, Endian, FILE_HEADER_MAX};
 use crate::Error;
 use crate::codec::Codec;
 use crate::compressed::{self, Compressed};
+use crate::compression::Compression;
 use crate::elf::Elf;
 use crate::notes::NoteArea;
 use crate::source::Source;
@@ -30,6 +31,8 @@ pub struct Format {
     pub endian: Endian,
     /// It is a stream as `makedumpfile -F` writes it, whose parts must be put in order.
     pub flattened: bool,
+    /// How all of it is compressed, if it is.
+    pub compression: Option<Compression>,
 }
 
 /// How a dump is laid out.
@@ -66,7 +69,13 @@ impl fmt::Display for Format {
                 f.write_str(", one of a split set")?;
             }
         }
-        if self.flattened { f.write_str(", flattened") } else { Ok(()) }
+        if self.flattened {
+            f.write_str(", flattened")?;
+        }
+        match self.compression {
+            Some(compression) => write!(f, ", compressed by {}", compression.name()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -89,12 +98,12 @@ impl Layout {
     }
 
     pub fn format(&self, source: &Source) -> Format {
-        let flattened = source.is_flattened();
+        let (flattened, compression) = (source.is_flattened(), source.compression());
         match self {
             Self::Elf(elf) => {
                 let encoding = elf.header.encoding;
                 let bits = if encoding.class == Class::Elf32 { 32 } else { 64 };
-                Format { kind: Kind::Elf, bits, endian: encoding.endian, flattened }
+                Format { kind: Kind::Elf, bits, endian: encoding.endian, flattened, compression }
             }
             Self::Compressed(compressed) => {
                 let header = &compressed.header;
@@ -103,7 +112,7 @@ impl Layout {
                     codec: header.codec,
                     split: header.split.is_some(),
                 };
-                Format { kind, bits: header.bits(), endian: header.endian, flattened }
+                Format { kind, bits: header.bits(), endian: header.endian, flattened, compression }
             }
         }
     }

@@ -42,6 +42,7 @@
 mod attach;
 mod codec;
 mod compressed;
+mod compression;
 mod device_dump;
 mod elf;
 mod error;
@@ -53,10 +54,12 @@ mod memory;
 mod notes;
 mod source;
 mod sparse;
+mod stream;
 mod vmcoreinfo;
 
 pub use attach::{AttachError, Attached, NewDump, NewPayload};
 pub use codec::Codec;
+pub use compression::Compression;
 pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
 pub use error::{Error, Fault};
 pub use escaped::{Escaped, EscapedPath};
@@ -101,13 +104,26 @@ impl Dump {
         Self::of_source(Source::open(path.as_ref())?)
     }
 
-    /// Copies the dump that comes out of `from` to a temporary file in `TMPDIR`, and
-    /// opens that; errors call it `name`.
+    /// Opens the dump in `file`, from its start on; errors call it `name`.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and when it cannot be copied.
-    pub fn from_reader(name: impl AsRef<Path>, from: impl Read) -> Result<Self, Error> {
-        Self::of_source(Source::spool(name.as_ref(), from)?)
+    /// As [`open`](Self::open).
+    pub fn from_file(name: impl AsRef<Path>, file: File) -> Result<Self, Error> {
+        Self::of_source(Source::of_file(name.as_ref(), file)?)
+    }
+
+    /// Opens the dump that comes out of `from`, compressed or not; errors call it `name`.
+    ///
+    /// As much as is asked for is copied to a temporary file in `TMPDIR`; the rest is
+    /// not read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and when no temporary file can be made.
+    pub fn from_reader(
+        name: impl AsRef<Path>,
+        from: impl Read + Send + 'static,
+    ) -> Result<Self, Error> {
+        Self::of_source(Source::spool(name.as_ref(), Box::new(from))?)
     }
 
     /// Opens the files of a split set (`makedumpfile --split`), in any order: notes are
@@ -131,7 +147,11 @@ impl Dump {
     }
 
     fn of_source(source: Source) -> Result<Self, Error> {
-        let (layout, notes) = Layout::open(&source)?;
+        let (layout, notes) = Layout::open(&source).map_err(|error| {
+            // Why a stream gave no dump says more than what it gave.
+            source.look_ahead();
+            source.end_fault().unwrap_or(error)
+        })?;
         Ok(Self { source, layout, notes, others: Vec::new() })
     }
 

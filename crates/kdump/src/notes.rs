@@ -96,6 +96,8 @@ pub struct Notes<'a> {
     /// The error behind a damaged note.
     pending: Option<vmcore::Error>,
     problems: [&'a [vmcore::Error]; 2],
+    /// The end was reported, or what there is to say of it.
+    has_ended: bool,
 }
 
 /// What stands at a place of a segment.
@@ -115,6 +117,7 @@ impl<'a> Notes<'a> {
             within: 0,
             pending: None,
             problems: [&area.problems, &source.problems],
+            has_ended: false,
         }
     }
 
@@ -184,6 +187,28 @@ impl<'a> Notes<'a> {
         Err(self.source.wrong(at, "p_filesz of PT_NOTE", expected, segment.size))
     }
 
+    /// The cause of `damage`: where a stream ends too early, or has wrong bytes before that,
+    /// its own error says more.
+    fn cause(&mut self, damage: Error) -> Error {
+        self.source.look_ahead();
+        match self.source.end_fault() {
+            Some(fault) if !self.has_ended => {
+                self.has_ended = true;
+                fault
+            }
+            _ => damage,
+        }
+    }
+
+    /// What is wrong with the end of the dump.
+    fn end_of_dump(&mut self) -> Option<Error> {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return None;
+        }
+        self.source.look_ahead();
+        self.source.end_fault()
+    }
+
     fn skip_segment(&mut self) {
         self.segments = self.segments.get(1..).unwrap_or_default();
         self.within = 0;
@@ -211,7 +236,8 @@ impl Iterator for Notes<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(error) = self.problem().or_else(|| self.pending.take()) {
-            return Some(Err(self.source.error(Fault::Content(error))));
+            let error = self.source.error(Fault::Content(error));
+            return Some(Err(self.cause(error)));
         }
         while let Some(segment) = self.segments.first() {
             match self.read(segment) {
@@ -227,10 +253,10 @@ impl Iterator for Notes<'_> {
                 Ok(Found::End) => self.skip_segment(),
                 Err(error) => {
                     self.skip_segment();
-                    return Some(Err(error));
+                    return Some(Err(self.cause(error)));
                 }
             }
         }
-        None
+        self.end_of_dump().map(Err)
     }
 }

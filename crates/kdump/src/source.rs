@@ -1,66 +1,121 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a dump is read from: a file, read here and there.
+//! What a dump is read from: a file, read here and there, or a stream, of which as much
+//! is read as the questions asked need.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{SeekFrom, seek};
+use rustix::fs::{PROC_SUPER_MAGIC, SeekFrom, fstatfs, seek};
 use rustix::io::Errno;
 
+use crate::compression::{Compression, Decompressor};
 use crate::flattened::{self, Pieces};
+use crate::stream::{Spool, Stream};
 use crate::{Error, Fault};
+
+/// So many bytes more than a question needs are read of a stream, at most, to learn
+/// whether it ends as it should: a second's work at most.
+const LOOK_AHEAD: u64 = 64 << 20;
 
 /// The bytes of a dump.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
-    file: File,
-    /// Where the bytes stand in `file`, if that is a flattened stream.
-    pieces: Option<Pieces>,
-    /// Whether it was one, although `file` is none.
-    unflattened: bool,
-    /// How long it was said to be when it was opened, in bytes.
-    stated_length: u64,
-    /// What is wrong with the stream.
+    bytes: Bytes,
+    /// What is wrong with a flattened stream.
     pub problems: Vec<vmcore::Error>,
 }
 
+/// Where the bytes of a dump stand.
+#[derive(Debug)]
+enum Bytes {
+    /// In a file.
+    File { file: File, length: Length },
+    /// In a flattened stream in a file.
+    Flattened { file: File, pieces: Pieces },
+    /// In a stream, and in a temporary file as far as it was read.
+    Stream { spool: Box<RefCell<Spool>>, was_flattened: bool },
+}
+
+/// How long a file is, in bytes.
+#[derive(Debug, Clone, Copy)]
+enum Length {
+    /// That of a regular file or a block device.
+    Known(u64),
+    /// What a pseudo file says, such as `/proc/vmcore`, whose size lags behind its device
+    /// dumps; a character device says 0.
+    Stated(u64),
+}
+
 impl Source {
-    /// Opens a file; a pipe is copied to a temporary file.
+    /// Opens a file; of a pipe and of what is compressed, as much as is needed is copied
+    /// to a temporary file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |error| Error { path: path.to_owned(), fault: Fault::Open(error) };
-        let file = File::open(path).map_err(failed)?;
+        let file = File::open(path);
+        let failed =
+            |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
+        Self::of_file(path, file.map_err(failed)?)
+    }
+
+    /// The dump in `file`, from its start on; `path` is what messages call it.
+    pub fn of_file(path: &Path, file: File) -> Result<Self, Error> {
+        let failed =
+            |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
         let metadata = file.metadata().map_err(failed)?;
-        if metadata.file_type().is_fifo() || metadata.file_type().is_socket() {
-            return Self::spool(path, file);
+        let kind = metadata.file_type();
+        if kind.is_fifo() || kind.is_socket() {
+            return Self::spool(path, Box::new(file));
         }
-        let mut source = Self::plain(path, file, metadata.len());
+        let length = if kind.is_dir() {
+            return Err(failed(ErrorKind::IsADirectory.into()));
+        } else if kind.is_block_device() {
+            // Its inode has no size.
+            Length::Known(seek(&file, SeekFrom::End(0)).map_err(|error| failed(error.into()))?)
+        } else if kind.is_file() && !is_pseudo(&file) {
+            Length::Known(metadata.len())
+        } else {
+            Length::Stated(metadata.len())
+        };
+        let mut source = Self {
+            path: path.to_owned(),
+            bytes: Bytes::File { file, length },
+            problems: Vec::new(),
+        };
         let mut start = [0; flattened::SIGNATURE.len()];
-        if source.read(0, &mut start)? == flattened::SIGNATURE {
+        let start = source.read(0, &mut start)?;
+        if start == flattened::SIGNATURE {
             let (pieces, problem) = Pieces::find(&source)?;
-            source.stated_length = pieces.end();
             source.problems.extend(problem);
-            source.pieces = Some(pieces);
+            source.bytes = source.bytes.flattened(pieces);
+        } else if let Some(compression) = Compression::of(start) {
+            let Bytes::File { file, .. } = source.bytes else { return Ok(source) };
+            let from = FromStart { file, at: 0 };
+            let decompressor = Decompressor::new(compression, Box::new(from));
+            return Self::of_stream(path, Stream::compressed(decompressor));
         }
         Ok(source)
     }
 
-    /// Reads `from` to its end; `path` is what messages call it.
-    pub fn spool(path: &Path, from: impl Read) -> Result<Self, Error> {
-        let failed = |error| Error { path: path.to_owned(), fault: Fault::Spool(error) };
-        let file = tempfile::tempfile().map_err(failed)?;
-        let spooled = flattened::spool(from, &file).map_err(failed)?;
-        let mut source = Self::plain(path, file, spooled.length);
-        source.unflattened = spooled.was_flattened;
-        source.problems.extend(spooled.problem);
-        Ok(source)
+    /// The dump that comes out of `from`, compressed or not; `path` is what messages call
+    /// it.
+    pub fn spool(path: &Path, from: Box<dyn Read + Send>) -> Result<Self, Error> {
+        Self::of_stream(path, Stream::new(from))
     }
 
-    fn plain(path: &Path, file: File, stated_length: u64) -> Self {
-        let path = path.to_owned();
-        Self { path, file, pieces: None, unflattened: false, stated_length, problems: Vec::new() }
+    fn of_stream(path: &Path, mut stream: Stream) -> Result<Self, Error> {
+        let was_flattened = stream.peek(flattened::SIGNATURE.len()) == flattened::SIGNATURE;
+        let failed = |fault| Error { path: path.to_owned(), fault };
+        let mut spool = Spool::new(stream).map_err(failed)?;
+        let mut problems = Vec::new();
+        if was_flattened {
+            // Any record may be the one that is asked for.
+            problems.extend(flattened::unflatten(&mut spool));
+        }
+        let bytes = Bytes::Stream { spool: Box::new(RefCell::new(spool)), was_flattened };
+        Ok(Self { path: path.to_owned(), bytes, problems })
     }
 
     pub fn path(&self) -> &Path {
@@ -69,7 +124,25 @@ impl Source {
 
     /// Whether it is a flattened stream.
     pub fn is_flattened(&self) -> bool {
-        self.pieces.is_some() || self.unflattened
+        match &self.bytes {
+            Bytes::File { .. } => false,
+            Bytes::Flattened { .. } => true,
+            Bytes::Stream { was_flattened, .. } => *was_flattened,
+        }
+    }
+
+    /// Whether the dump is a file as it is: neither flattened, nor compressed, nor from a
+    /// pipe.
+    pub fn is_plain_file(&self) -> bool {
+        matches!(self.bytes, Bytes::File { .. })
+    }
+
+    /// How all of it is compressed.
+    pub fn compression(&self) -> Option<Compression> {
+        match &self.bytes {
+            Bytes::File { .. } | Bytes::Flattened { .. } => None,
+            Bytes::Stream { spool, .. } => spool.borrow().compression(),
+        }
     }
 
     pub fn error(&self, fault: Fault) -> Error {
@@ -89,10 +162,20 @@ impl Source {
 
     /// The bytes at `offset`: as many as fit into `to`, or fewer where the dump ends.
     pub fn read<'b>(&self, offset: u64, to: &'b mut [u8]) -> Result<&'b [u8], Error> {
-        match &self.pieces {
-            Some(pieces) => pieces.read(offset, to, |at, to| self.read_file(at, to)),
-            None => {
-                let length = self.read_file(offset, to)?;
+        match &self.bytes {
+            Bytes::File { file, .. } => {
+                let length = self.read_file(file, offset, to)?;
+                Ok(to.get(..length).unwrap_or_default())
+            }
+            Bytes::Flattened { file, pieces } => {
+                pieces.read(offset, to, |at, to| self.read_file(file, at, to))
+            }
+            Bytes::Stream { spool, .. } => {
+                let mut spool = spool.borrow_mut();
+                let there = spool.advance(offset.saturating_add(to.len() as u64));
+                let length = there.saturating_sub(offset).min(to.len() as u64) as usize;
+                let to = to.get_mut(..length).unwrap_or_default();
+                let length = self.read_file(spool.file(), offset, to)?;
                 Ok(to.get(..length).unwrap_or_default())
             }
         }
@@ -105,41 +188,83 @@ impl Source {
             return Ok(());
         }
         let left = (to.len() - length) as u64;
-        Err(self.wrong(offset.saturating_add(length as u64), field, "more bytes", left))
+        let missing =
+            || self.wrong(offset.saturating_add(length as u64), field, "more bytes", left);
+        // Why a stream ended says more than that it did.
+        Err(self.end_fault().unwrap_or_else(missing))
     }
 
-    /// Reads the file itself; how many bytes there were.
-    pub fn read_file(&self, offset: u64, to: &mut [u8]) -> Result<usize, Error> {
+    /// Reads `file`; how many bytes there were.
+    fn read_file(&self, file: &File, offset: u64, to: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
         while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(filled as u64);
-            match read_once(&self.file, at, rest) {
+            match read_once(file, at, rest) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(Fault::Read { offset: at, error })),
+                Err(error) => {
+                    let error = error.into();
+                    return Err(self.error(Fault::Read { offset: at, error }));
+                }
             }
         }
         Ok(filled)
     }
 
-    /// How long the dump is said to be, in bytes.
+    /// How long the dump is said to be, in bytes; a stream is read to its end for that.
     pub fn stated_length(&self) -> u64 {
-        self.stated_length
+        match &self.bytes {
+            Bytes::File { length: Length::Known(length) | Length::Stated(length), .. } => *length,
+            Bytes::Flattened { pieces, .. } => pieces.end(),
+            Bytes::Stream { spool, .. } => spool.borrow_mut().advance(u64::MAX),
+        }
+    }
+
+    /// How long the dump is, in bytes, where that is known: not of a pseudo file, nor of
+    /// a stream that was not read to its end.
+    pub fn known_length(&self) -> Option<u64> {
+        match &self.bytes {
+            Bytes::File { length: Length::Known(length), .. } => Some(*length),
+            Bytes::File { length: Length::Stated(_), .. } => None,
+            Bytes::Flattened { pieces, .. } => Some(pieces.end()),
+            Bytes::Stream { spool, .. } => spool.borrow().known_length(),
+        }
+    }
+
+    /// Reads a stream a little further: a small one to its end, once, so that it is
+    /// known whether it ends as it should.
+    pub fn look_ahead(&self) {
+        if let Bytes::Stream { spool, .. } = &self.bytes {
+            spool.borrow_mut().look_ahead(LOOK_AHEAD);
+        }
+    }
+
+    /// Why a stream ended, as far as it was read, before its end.
+    pub fn end_fault(&self) -> Option<Error> {
+        match &self.bytes {
+            Bytes::File { .. } | Bytes::Flattened { .. } => None,
+            Bytes::Stream { spool, .. } => {
+                spool.borrow().fault().map(|fault| self.error(fault.clone()))
+            }
+        }
     }
 
     /// Whether the dump has all bytes before `end`.
     ///
-    /// A device has no stated length, and that of `/proc/vmcore` lags behind
-    /// its device dumps: beyond it only reading tells.
+    /// A pseudo file may have more than it states, a file may have grown: beyond what was
+    /// stated only reading tells.
     pub fn reaches(&self, end: u64) -> Result<bool, Error> {
         let Some(last) = end.checked_sub(1) else {
             return Ok(true);
         };
-        if end <= self.stated_length {
-            return Ok(true);
+        match &self.bytes {
+            Bytes::File { length: Length::Known(length) | Length::Stated(length), .. } => {
+                Ok(end <= *length || !self.read(last, &mut [0])?.is_empty())
+            }
+            Bytes::Flattened { pieces, .. } => Ok(end <= pieces.end()),
+            Bytes::Stream { spool, .. } => Ok(end <= spool.borrow_mut().advance(end)),
         }
-        Ok(!self.read(last, &mut [0])?.is_empty())
     }
 
     /// How many of the `length` bytes from `start` on the dump has.
@@ -148,7 +273,8 @@ impl Source {
         if self.reaches(end)? {
             return Ok(length);
         }
-        let (mut there, mut missing) = (start.max(self.stated_length).min(end), end);
+        let least = self.known_length().unwrap_or_default();
+        let (mut there, mut missing) = (start.max(least).min(end), end);
         while there < missing {
             let middle = there + (missing - there).div_ceil(2);
             if self.reaches(middle)? {
@@ -160,33 +286,93 @@ impl Source {
         Ok(if self.reaches(there)? { there - start } else { 0 })
     }
 
-    /// Where the first byte at or behind `offset` stands that may not be zero; `end` at
+    /// Where the first byte at or after `offset` stands that may not be zero; `end` at
     /// most. Where the file system does not tell, `offset`.
     pub fn next_data(&self, offset: u64, end: u64) -> u64 {
-        let next = match &self.pieces {
-            Some(pieces) => pieces.next(offset),
-            None => match seek(&self.file, SeekFrom::Data(offset)) {
-                Ok(next) => Some(next),
-                Err(Errno::NXIO) => None,
-                Err(_) => return offset.min(end),
+        let next = match &self.bytes {
+            Bytes::Flattened { pieces, .. } => pieces.next(offset),
+            Bytes::File { file, .. } => match next_data(file, offset) {
+                Some(next) => next,
+                None => return offset.min(end),
             },
+            Bytes::Stream { spool, .. } => {
+                let mut spool = spool.borrow_mut();
+                // Where holes are is known of what was read.
+                spool.advance(offset.saturating_add(1));
+                match next_data(spool.file(), offset) {
+                    Some(next) => Some(next.unwrap_or(spool.length())),
+                    None => return offset.min(end),
+                }
+            }
         };
         next.map_or(end, |next| next.max(offset).min(end))
     }
 
     /// Where the data that begin at `offset` end, and a hole starts; `end` at most.
     pub fn next_hole(&self, offset: u64, end: u64) -> u64 {
-        if self.pieces.is_some() {
-            return end;
+        match &self.bytes {
+            Bytes::File { file, .. } => {
+                seek(file, SeekFrom::Hole(offset)).map_or(end, |hole| hole.max(offset).min(end))
+            }
+            Bytes::Flattened { .. } | Bytes::Stream { .. } => end,
         }
-        seek(&self.file, SeekFrom::Hole(offset)).map_or(end, |hole| hole.max(offset).min(end))
+    }
+
+    /// Reads the file that a flattened stream stands in.
+    pub fn read_stream(&self, offset: u64, to: &mut [u8]) -> Result<usize, Error> {
+        match &self.bytes {
+            Bytes::File { file, .. } | Bytes::Flattened { file, .. } => {
+                self.read_file(file, offset, to)
+            }
+            Bytes::Stream { .. } => Ok(self.read(offset, to)?.len()),
+        }
+    }
+}
+
+impl Bytes {
+    fn flattened(self, pieces: Pieces) -> Self {
+        match self {
+            Self::File { file, .. } | Self::Flattened { file, .. } => {
+                Self::Flattened { file, pieces }
+            }
+            stream @ Self::Stream { .. } => stream,
+        }
+    }
+}
+
+/// A file from its start on, wherever others who have it open are.
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(to, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+/// The first byte of data at or after `offset`, if there is one; `None` where the file
+/// system does not tell.
+fn next_data(file: &File, offset: u64) -> Option<Option<u64>> {
+    match seek(file, SeekFrom::Data(offset)) {
+        Ok(next) => Some(Some(next)),
+        Err(Errno::NXIO) => Some(None),
+        Err(_) => None,
     }
 }
 
 fn read_once(file: &File, offset: u64, to: &mut [u8]) -> io::Result<usize> {
-    // Offsets of files are signed; behind the largest there is no byte.
+    // Offsets of files are signed; after the largest there is no byte.
     match i64::try_from(offset) {
         Ok(_) => file.read_at(to, offset),
         Err(_) => Ok(0),
     }
+}
+
+/// Whether `file` is one of `/proc`, such as `/proc/vmcore`.
+fn is_pseudo(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|status| status.f_type == PROC_SUPER_MAGIC)
 }

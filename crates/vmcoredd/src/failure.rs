@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kdump::{Escaped, EscapedPath};
+use kdump::{Escaped, EscapedPath, Fault};
 use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
@@ -143,6 +143,8 @@ impl Failure {
             Self::OutputIsInput(_) | Self::Name(_) | Self::WhichOne { .. } | Self::Usage(_) => {
                 Status::Usage
             }
+            // Damaged, as a dump is that ends too early.
+            Self::Input(kdump::Error { fault: Fault::Compressed { .. }, .. }) => Status::Negative,
             Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
             Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => Status::Output,
         }

@@ -3,14 +3,13 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Manifest};
-use ruzstd::decoding::StreamingDecoder;
+use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Fault, Manifest};
+use rustix::fs::tell;
 
 use crate::failure::{Failure, Status, complain};
 use crate::names::is_named;
@@ -23,64 +22,21 @@ const ERRORS_MAX: usize = 100;
 /// How many names are told where the one asked for is not there.
 const NAMES_SHOWN: usize = 20;
 
-/// How a file or a stream is compressed.
-#[derive(Debug, Clone, Copy)]
-enum Compression {
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    /// How many bytes of the start tell it.
-    const START: usize = 4;
-
-    /// That of what starts so (RFC 1952, RFC 8878).
-    fn of(start: &[u8]) -> Option<Self> {
-        match start {
-            [0x1f, 0x8b, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-}
-
-/// Opens the file at `path`; `-` is standard input. What gzip or zstd compressed is
-/// decompressed, to a temporary file, as what comes from a pipe is copied to one.
+/// Opens the file at `path`; `-` is standard input. What is compressed is decompressed, as
+/// far as it is asked for, to a temporary file, as what comes from a pipe is copied to one.
 pub fn open(path: &Path) -> Result<Dump, Error> {
-    if path == Path::new("-") {
-        return decompressed("standard input".as_ref(), io::stdin().lock());
+    if path != Path::new("-") {
+        return Dump::open(path);
     }
-    match File::open(path) {
-        Ok(file) if is_compressed(&file) => decompressed(path, BufReader::new(file)),
-        // Why it cannot be opened is told there.
-        _ => Dump::open(path),
-    }
-}
-
-fn is_compressed(file: &File) -> bool {
-    let mut start = [0; Compression::START];
-    // Of a pipe nothing is to be read twice.
-    file.metadata().is_ok_and(|metadata| metadata.is_file())
-        && file.read_exact_at(&mut start, 0).is_ok()
-        && Compression::of(&start).is_some()
-}
-
-fn decompressed(name: &Path, mut from: impl Read) -> Result<Dump, Error> {
-    let mut start = Vec::new();
-    // An error comes again where the rest is read.
-    let _ = from.by_ref().take(Compression::START as u64).read_to_end(&mut start);
-    let compression = Compression::of(&start);
-    let whole = Cursor::new(start).chain(from);
-    match compression {
-        Some(Compression::Gzip) => Dump::from_reader(name, MultiGzDecoder::new(whole)),
-        Some(Compression::Zstd) => {
-            let decoder = StreamingDecoder::new(whole).map_err(|error| Error {
-                path: name.to_owned(),
-                fault: kdump::Fault::Read { offset: 0, error: io::Error::other(error) },
-            })?;
-            Dump::from_reader(name, decoder)
-        }
-        None => Dump::from_reader(name, whole),
+    let name = Path::new("standard input");
+    let stdin = io::stdin();
+    let failed =
+        |error: io::Error| Error { path: name.to_owned(), fault: Fault::Open(error.into()) };
+    let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+    match tell(&file) {
+        // A file from its start on can be read here and there.
+        Ok(0) => Dump::from_file(name, file),
+        _ => Dump::from_reader(name, file),
     }
 }
 
@@ -148,7 +104,11 @@ impl<'a> Contents<'a> {
                 "{path}: more than {DUMPS_MAX} device dumps; these are the first"
             ));
         }
-        if self.errors.iter().any(|error| matches!(error.fault, kdump::Fault::Read { .. })) {
+        if self
+            .errors
+            .iter()
+            .any(|error| matches!(error.fault, Fault::Read { .. } | Fault::Spool { .. }))
+        {
             Status::Input
         } else if self.is_whole() {
             Status::Done

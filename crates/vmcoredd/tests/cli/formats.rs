@@ -2,11 +2,8 @@
 //! Every format, with none, one and many device dumps.
 
 use std::fs;
-use std::io::Write;
 use std::process::Stdio;
 
-use flate2::write::GzEncoder;
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use synth::{Class, Compression, Endian, Image, Kdump, Note, Vmcore, Width};
 
 use crate::run::{Folder, Outcome};
@@ -116,30 +113,5 @@ fn from_a_pipe() {
         let outcome = Outcome::from(output.expect("runs"));
         cat.wait().expect("ends");
         assert_eq!((outcome.status, outcome.stdout), (Some(0), payload(64)), "{title}");
-    }
-}
-
-/// As the packages save /proc/vmcoredd, and kdump-tools the vmcore where it is told to.
-#[test]
-fn compressed_files_and_pipes() {
-    let plain = elf(Class::Elf64, Endian::Little, 65).image().to_vec();
-    let zstd = compress_to_vec(&plain[..], CompressionLevel::Fastest);
-    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(&plain).expect("compressed");
-    for compressed in [zstd, gzip.finish().expect("compressed")] {
-        let folder = Folder::new();
-        fs::write(folder.path("dump"), &compressed).expect("written");
-        check("compressed", &folder, 65);
-        let mut command = folder.command();
-        let stdin = fs::File::open(folder.path("dump")).expect("there");
-        let piped = Outcome::from(command.args(["list", "-"]).stdin(stdin).output().expect("runs"));
-        assert_eq!(piped, folder.run(["list", "dump"]));
-        // What is cut is no dump of which something is silently missing.
-        for length in [3, 4, 10, compressed.len() / 2, compressed.len() - 1] {
-            fs::write(folder.path("cut"), &compressed[..length]).expect("written");
-            let listed = folder.run(["list", "cut"]);
-            assert_eq!(listed.status, Some(3), "{length}: {listed:?}");
-            assert!(listed.stderr.starts_with("vmcoredd: cut: "), "{listed:?}");
-        }
     }
 }

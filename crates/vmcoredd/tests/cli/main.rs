@@ -2,6 +2,7 @@
 //! The command, run as its users run it.
 
 mod attach;
+mod compressed;
 mod damage;
 mod diff;
 mod doctor;
