@@ -155,7 +155,7 @@ fn check_kernel(saved: &Saved, dump: &Dump) {
     let raw = Dump::open(saved.raw()).unwrap();
     assert_eq!(dump.vmcoreinfo().unwrap(), raw.vmcoreinfo().unwrap());
     assert_eq!(dump.release().unwrap(), raw.release().unwrap());
-    assert_eq!(dump.machine(), &b"x86_64"[..]);
+    assert_eq!(dump.machine().as_deref(), Some(&b"x86_64"[..]));
 }
 
 /// Flattened, as they come out of the crash kernel, and then as files; and from a pipe.

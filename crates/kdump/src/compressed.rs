@@ -13,6 +13,7 @@ use std::cell::OnceCell;
 use vmcore::elf::Endian;
 
 use crate::codec::Codec;
+use crate::machine;
 use crate::notes::{NoteArea, NoteSegment};
 use crate::source::Source;
 use crate::{Error, Fault};
@@ -23,6 +24,13 @@ pub(crate) const SIGNATURE: [u8; 8] = *b"KDUMP   ";
 const FILE_HEADER: usize = 464;
 /// How many bytes of the sub header are read: those of version 6.
 const SUB_HEADER: usize = 104;
+/// Where `utsname` belongs in the file header, in bytes.
+const UTSNAME: usize = 12;
+/// Where it may stand.
+const UTSNAME_PLACES: [usize; 3] = [UTSNAME, UTSNAME - 4, UTSNAME + 4];
+/// Size of each of its six fields, in bytes: `sysname`, `nodename`, `release`, `version`,
+/// `machine` and `domainname`.
+const UTSNAME_FIELD: usize = 65;
 /// Size of a `page_desc`, in bytes.
 const PAGE_DESC: u64 = 24;
 /// Page sizes that there are, in bytes.
@@ -51,8 +59,10 @@ pub(crate) struct Header {
     pub version: u32,
     /// Size of a page and of a block, in bytes.
     pub block_size: u64,
-    /// `sysname`, `nodename`, `release`, `version`, `machine`, `domainname`.
-    utsname: [Vec<u8>; 6],
+    /// The dead kernel's release and its machine's instruction set, as far as `utsname`
+    /// makes sense.
+    release: Option<Vec<u8>>,
+    machine: Option<Vec<u8>>,
     /// When the dump was written, in seconds since 1970; 0 where it does not say.
     pub written: u64,
     /// How pages are compressed.
@@ -219,10 +229,7 @@ impl Header {
         }
         let block_size = start.block_size();
         let status = numbers.int(start.behind_time());
-        let utsname = [12, 77, 142, 207, 272, 337].map(|at| {
-            let text = buffer.get(at..at + 65).unwrap_or_default();
-            vmcore::note::until_zero(text).to_vec()
-        });
+        let (release, machine) = utsname(&buffer);
 
         let mut sub = [0; SUB_HEADER];
         source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
@@ -254,7 +261,8 @@ impl Header {
             layout,
             version,
             block_size,
-            utsname,
+            release: release.map(<[u8]>::to_vec),
+            machine: machine.map(<[u8]>::to_vec),
             written: numbers.long(*timestamp),
             codec: Codec::of_flags(status),
             incomplete: status & 0x8 != 0,
@@ -291,15 +299,13 @@ impl Header {
     }
 
     /// The dead kernel's release (`uname -r`).
-    pub fn release(&self) -> &[u8] {
-        let [_, _, release, ..] = &self.utsname;
-        release
+    pub fn release(&self) -> Option<&[u8]> {
+        self.release.as_deref()
     }
 
     /// The machine's instruction set (`uname -m`).
-    pub fn machine(&self) -> &[u8] {
-        let [_, _, _, _, machine, _] = &self.utsname;
-        machine
+    pub fn machine(&self) -> Option<&[u8]> {
+        self.machine.as_deref()
     }
 
     /// Where the second bitmap starts, and its size, in bytes. Where there is one
@@ -319,9 +325,35 @@ impl Header {
     }
 }
 
+/// `release` and `machine` of the `utsname` in the file header, where they make sense.
+///
+/// Old versions of makedumpfile write it four bytes from where it belongs. There, or where
+/// one of the two makes no sense, what is read may be the end of a longer text.
+fn utsname(header: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let field = |at: usize, number: usize| {
+        let start = at + number * UTSNAME_FIELD;
+        let text = header.get(start..start + UTSNAME_FIELD).unwrap_or_default();
+        vmcore::note::until_zero(text)
+    };
+    let makes_sense = |(release, machine): &(&[u8], &[u8])| {
+        machine::is_release(release) && machine::is_known(machine)
+    };
+    let mut places = UTSNAME_PLACES.iter().map(|at| (field(*at, 2), field(*at, 4)));
+    if let Some((release, machine)) = places.find(makes_sense) {
+        return (Some(release), Some(machine));
+    }
+    // QEMU writes the machine alone.
+    match (field(UTSNAME, 2), field(UTSNAME, 4)) {
+        (b"", machine) if machine::is_known(machine) => (None, Some(machine)),
+        (release, b"") if machine::is_release(release) => (Some(release), None),
+        _ => (None, None),
+    }
+}
+
 /// How the numbers of the header in `bytes` are written: the way that makes sense.
 fn find_layout<'a>(source: &Source, bytes: &'a [u8]) -> Result<Start<'a>, Error> {
-    let machine = vmcore::note::until_zero(bytes.get(272..337).unwrap_or_default());
+    let (_, machine) = utsname(bytes);
+    let machine = machine.unwrap_or_default();
     let is_x86 = machine.starts_with(b"i") && machine.ends_with(b"86") || machine == b"x86_64";
     let bits32 = if is_x86 { Layout::Bits32 } else { Layout::Bits32Aligned };
     let start = |endian, layout: Layout| Start {

@@ -49,6 +49,7 @@ mod error;
 mod escaped;
 mod flattened;
 mod format;
+mod machine;
 mod manifest;
 mod memory;
 mod notes;
@@ -200,30 +201,49 @@ impl Dump {
     }
 
     /// The dead machine's instruction set, as `uname -m` gives it, or as ELF numbers it
-    /// where that has no name here.
+    /// where that has no name here; `None` where a kdump-compressed dump does not tell it
+    /// in a way that makes sense. Of 32-bit Arm in an ELF vmcore, `arm` without a version.
     #[must_use]
-    pub fn machine(&self) -> Cow<'_, [u8]> {
-        match &self.layout {
-            Layout::Elf(elf) => match machine_name(elf.header.machine) {
-                Some(name) => Cow::Borrowed(name.as_bytes()),
-                None => Cow::Owned(format!("ELF machine {}", elf.header.machine).into_bytes()),
-            },
-            Layout::Compressed(compressed) => Cow::Borrowed(compressed.header.machine()),
+    pub fn machine(&self) -> Option<Cow<'static, [u8]>> {
+        let compressed = match &self.layout {
+            Layout::Elf(elf) => {
+                let number = elf.header.machine;
+                return Some(match machine::of_elf(number, elf.header.encoding) {
+                    Some(name) => Cow::Borrowed(name.as_bytes()),
+                    None => Cow::Owned(format!("ELF machine {number}").into_bytes()),
+                });
+            }
+            Layout::Compressed(compressed) => compressed,
+        };
+        // That it cannot be read is told by who asks for it.
+        let info = self.vmcoreinfo().ok().flatten();
+        let told = info.and_then(|info| machine::of_vmcoreinfo(&info, compressed.header.endian));
+        match told {
+            Some(name) => Some(Cow::Borrowed(name.as_bytes())),
+            None => compressed.header.machine().map(|name| Cow::Owned(name.to_vec())),
         }
     }
 
     /// The dead kernel's release (`uname -r`): as VMCOREINFO has it, or a kdump-compressed
-    /// dump's header.
+    /// dump's header where that makes sense.
     ///
     /// # Errors
-    /// Those of [`vmcoreinfo`](Self::vmcoreinfo).
+    /// Those of [`vmcoreinfo`](Self::vmcoreinfo), where the header does not tell either.
     pub fn release(&self) -> Result<Option<Vec<u8>>, Error> {
-        if let Layout::Compressed(compressed) = &self.layout
-            && !compressed.header.release().is_empty()
+        let info = self.vmcoreinfo();
+        if let Ok(Some(info)) = &info
+            && let Some(release) = info.get("OSRELEASE")
         {
-            return Ok(Some(compressed.header.release().to_vec()));
+            return Ok(Some(release.to_vec()));
         }
-        Ok(self.vmcoreinfo()?.and_then(|info| info.get("OSRELEASE").map(<[u8]>::to_vec)))
+        let of_header = match &self.layout {
+            Layout::Compressed(compressed) => compressed.header.release(),
+            Layout::Elf(_) => None,
+        };
+        match (of_header, info) {
+            (None, Err(error)) => Err(error),
+            (of_header, _) => Ok(of_header.map(<[u8]>::to_vec)),
+        }
     }
 
     /// When the kernel crashed, in seconds since 1970: as VMCOREINFO has it, or as a
@@ -299,23 +319,4 @@ impl Dump {
     pub fn memory(&self) -> Memory<'_> {
         Memory::new(self, &self.others)
     }
-}
-
-/// The name of an ELF `e_machine` (`include/uapi/linux/elf-em.h`), as `uname -m` has it.
-fn machine_name(machine: u16) -> Option<&'static str> {
-    Some(match machine {
-        3 => "i686",
-        8 => "mips",
-        20 => "ppc",
-        21 => "ppc64",
-        22 => "s390x",
-        40 => "arm",
-        43 => "sparc64",
-        50 => "ia64",
-        62 => "x86_64",
-        183 => "aarch64",
-        243 => "riscv64",
-        258 => "loongarch64",
-        _ => return None,
-    })
 }

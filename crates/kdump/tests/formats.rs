@@ -104,10 +104,61 @@ fn every_version_layout_and_codec() {
                 assert_eq!(dump.dump_level(), Some(31));
                 let machine = dump.machine();
                 let expected = ["i686", "armv7l", "x86_64"];
-                assert!(expected.iter().any(|name| machine == name.as_bytes()));
+                assert!(expected.iter().any(|name| machine.as_deref() == Some(name.as_bytes())));
             }
         }
     }
+}
+
+/// `image` with `utsname` at byte `at` of its header, wherever it stood.
+fn with_utsname(image: Image, at: u64, release: &str, machine: &str) -> Image {
+    let image = image.overwritten(12, &[0; 390]);
+    let fields = ["Linux", "host", release, "#1 SMP", machine, "(none)"];
+    (0..).zip(fields).fold(image, |image, (number, text)| {
+        // The version of the header covers what stands there of it.
+        let covered = 12_u64.saturating_sub(at + number * 65) as usize;
+        let text = text.as_bytes().get(covered..).unwrap_or_default();
+        image.overwritten(at + number * 65 + covered as u64, text)
+    })
+}
+
+/// What a kdump-compressed dump says of the machine and of the release.
+fn said(image: &Image) -> (Option<String>, Option<String>) {
+    let file = on_disk(image);
+    let dump = Dump::open(&file.path).expect("a good file");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let release = dump.release().expect("readable");
+    (dump.machine().map(|machine| text(&machine)), release.map(|release| text(&release)))
+}
+
+#[test]
+fn vmcoreinfo_is_believed_before_utsname() {
+    let made = |info: &str| {
+        let made = Kdump::new(Width::Bits64, Endian::Little, 6).page(1, &page(1, 4096));
+        with_utsname(made.vmcoreinfo(info).image(), 12, "5.0", "i686")
+    };
+    let some = |machine: &str, release: &str| (Some(machine.into()), Some(release.into()));
+    assert_eq!(said(&made("PAGESIZE=4096\n")), some("i686", "5.0"));
+    let info = "OSRELEASE=6.12.0\nSYMBOL(init_top_pgt)=ffffffff82a10000\n";
+    assert_eq!(said(&made(info)), some("x86_64", "6.12.0"));
+}
+
+/// makedumpfile wrote it four bytes from where it belongs.
+#[test]
+fn utsname_is_believed_where_it_makes_sense() {
+    let made = |at, release, machine| {
+        let made = Kdump::new(Width::Bits64, Endian::Little, 6).page(1, &page(1, 4096));
+        said(&with_utsname(made.image(), at, release, machine))
+    };
+    let whole = (Some("x86_64".to_owned()), Some("6.12.0-amd64".to_owned()));
+    for at in [8, 12, 16] {
+        assert_eq!(made(at, "6.12.0-amd64", "x86_64"), whole, "at {at}");
+    }
+    assert_eq!(made(10, "6.12.0-amd64", "x86_64"), (None, None));
+    assert_eq!(made(12, "", "x86_64"), (Some("x86_64".to_owned()), None));
+    assert_eq!(made(12, "\u{1b}[2J", "PDP-11"), (None, None));
+    // "64" is no machine, and 6.1 may be the end of 16.1.
+    assert_eq!(made(8, "16.1", "PDP-11"), (None, None));
 }
 
 /// Where `utsname` does not tell how numbers are aligned, the offsets do.

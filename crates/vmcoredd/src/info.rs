@@ -42,8 +42,10 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         ("File", EscapedPath(dump.path()).to_string()),
         ("Size", size(dump.size())),
         ("Format", dump.format().to_string()),
-        ("Machine", Escaped(&dump.machine()).to_string()),
     ];
+    if let Some(machine) = dump.machine() {
+        lines.push(("Machine", Escaped(&machine).to_string()));
+    }
     let mut tell = |key, value: Result<Option<String>, Error>| match value {
         Ok(Some(value)) => lines.push((key, value)),
         Ok(None) => {}

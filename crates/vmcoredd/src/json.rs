@@ -129,7 +129,7 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
             Endian::Little => "little",
             Endian::Big => "big",
         }),
-        machine: Some(Escaped(&dump.machine()).to_string()),
+        machine: dump.machine().map(|machine| Escaped(&machine).to_string()),
         dumps: entries.collect(),
         lost: lost(&matched.others),
         unrecorded: contents.manifest.unrecorded().unwrap_or_default(),
