@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::EscapedPath;
+use crate::{EscapedPath, Foreign};
 
 /// Why a dump cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +18,15 @@ pub struct Error {
 }
 
 impl Error {
-    /// Where in the file, in bytes; `None` when it could not be opened.
+    /// Where in the file, in bytes; `None` when it could not be opened, or is another kind
+    /// of file.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         match &self.fault {
-            Fault::Open(_) | Fault::Spool { .. } | Fault::NoMemory { .. } => None,
+            Fault::Open(_)
+            | Fault::Spool { .. }
+            | Fault::NoMemory { .. }
+            | Fault::Foreign(_) => None,
             Fault::Read { offset, .. }
             | Fault::Page { offset, .. }
             | Fault::Compressed { offset, .. } => Some(*offset),
@@ -37,6 +41,9 @@ pub enum Fault {
     /// It cannot be opened.
     #[error("cannot open: {0}")]
     Open(Arc<io::Error>),
+    /// It is no vmcore but something else that is known here.
+    #[error("{0}")]
+    Foreign(Foreign),
     /// It comes from a pipe or is compressed, and cannot be copied to a temporary file.
     #[error("cannot copy it to a temporary file in {}: {error}", EscapedPath(directory))]
     Spool {

@@ -3,15 +3,19 @@
 
 use std::fmt;
 
-use vmcore::elf::{Class, Endian, FILE_HEADER_MAX};
+use vmcore::elf::{Class, Endian, FILE_HEADER_MAX, FileHeader};
 
 use crate::Error;
 use crate::codec::Codec;
 use crate::compressed::{self, Compressed};
 use crate::compression::Compression;
 use crate::elf::Elf;
+use crate::foreign;
 use crate::notes::NoteArea;
 use crate::source::Source;
+
+/// What an ELF vmcore starts with.
+const ELF: &[u8] = b"\x7fELF";
 
 /// What is read differently.
 #[derive(Debug)]
@@ -88,10 +92,17 @@ impl Layout {
             let (compressed, notes) = Compressed::open(source)?;
             return Ok((Self::Compressed(Box::new(compressed)), notes));
         }
-        if let Some(first) = start.first_chunk::<4>().filter(|first| *first != b"\x7fELF") {
-            let expected = "the start of an ELF, a kdump-compressed or a flattened dump";
-            let found = u32::from_be_bytes(*first).into();
-            return Err(source.wrong(0, "file format", expected, found));
+        if !start.starts_with(ELF) {
+            return Err(not_a_dump(source, start)?);
+        }
+        if let Ok(header) = FileHeader::parse(start) {
+            let foreign = match foreign::of_elf_type(header.file_type) {
+                None => foreign::of_sections(source, &header, start)?,
+                foreign => foreign,
+            };
+            if let Some(foreign) = foreign {
+                return Err(foreign::error(source, foreign));
+            }
         }
         let (elf, notes) = Elf::open(source, start)?;
         Ok((Self::Elf(elf), notes))
@@ -116,4 +127,14 @@ impl Layout {
             }
         }
     }
+}
+
+/// What is wrong with a file that starts with `start`, which is no dump.
+fn not_a_dump(source: &Source, start: &[u8]) -> Result<Error, Error> {
+    if let Some(foreign) = foreign::of_start(source)? {
+        return Ok(foreign::error(source, foreign));
+    }
+    let expected = "the start of an ELF, a kdump-compressed or a flattened dump";
+    let found = start.iter().take(4).fold(0, |found, byte| found << 8 | u64::from(*byte));
+    Ok(source.wrong(0, "file format", expected, found))
 }

@@ -48,6 +48,7 @@ mod elf;
 mod error;
 mod escaped;
 mod flattened;
+mod foreign;
 mod format;
 mod machine;
 mod manifest;
@@ -64,6 +65,7 @@ pub use compression::Compression;
 pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
 pub use error::{Error, Fault};
 pub use escaped::{Escaped, EscapedPath};
+pub use foreign::Foreign;
 pub use format::{Format, Kind};
 pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};
 pub use memory::Memory;
@@ -153,7 +155,14 @@ impl Dump {
             source.look_ahead();
             source.end_fault().unwrap_or(error)
         })?;
-        Ok(Self { source, layout, notes, others: Vec::new() })
+        let dump = Self { source, layout, notes, others: Vec::new() };
+        match dump.layout {
+            Layout::Elf(_) => match foreign::of_notes(dump.notes()) {
+                Some(foreign) => Err(foreign::error(&dump.source, foreign)),
+                None => Ok(dump),
+            },
+            Layout::Compressed(_) => Ok(dump),
+        }
     }
 
     fn check_same_set(&self, first: &Self) -> Result<(), Error> {

@@ -217,21 +217,25 @@ fn descs_are_not_read_unless_asked_for() {
 }
 
 #[test]
-fn what_is_not_what_is_not_read() {
+fn what_is_no_dump_is_not_read() {
     let cases: [(&[u8], &str); 5] = [
         (b"KDUMP   \x06\0\0\0", "offset 0xc: disk_dump_header: expected 464 bytes, found 0xc"),
         (
-            b"DISKDUMP\x06\0\0\0",
-            "offset 0x0: file format: expected the start of an ELF, a kdump-compressed or \
-             a flattened dump, found 0x4449534b",
+            b"makedumpfile\0\0\0\0",
+            "expected a vmcore, found a flattened stream without data; \
+             what was to save it wrote nothing",
         ),
-        (b"makedumpfile\0\0\0\0", "offset 0x0: ELF identification: expected 16 bytes, found 0x0"),
         (
-            b"GIF89a..........",
+            b"GIF89a\x80.........",
             "offset 0x0: file format: expected the start of an ELF, a kdump-compressed or \
              a flattened dump, found 0x47494638",
         ),
-        (b"", "offset 0x0: ELF identification: expected 16 bytes, found 0x0"),
+        (
+            b"\x7fE\0",
+            "offset 0x0: file format: expected the start of an ELF, a kdump-compressed or \
+             a flattened dump, found 0x7f4500",
+        ),
+        (b"\x7fELF", "offset 0x4: ELF identification: expected 16 bytes, found 0x4"),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("dump");
@@ -254,8 +258,8 @@ fn errors_name_offset_and_field() {
     let note_segment = 64_u64;
     let cases = [
         (
-            image.clone().overwritten(16, &[2]),
-            "offset 0x10: e_type: expected 4 (ET_CORE), found 0x2",
+            image.clone().overwritten(16, &[5]),
+            "offset 0x10: e_type: expected 4 (ET_CORE), found 0x5",
         ),
         (
             image.clone().truncated(64 + 56 + 10),

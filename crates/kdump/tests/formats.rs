@@ -276,7 +276,7 @@ fn what_is_not_flattened_comes_out_of_a_pipe_too() {
     let empty = Dump::from_reader("pipe", Cursor::new([])).expect_err("no file");
     assert_eq!(
         empty.to_string(),
-        "pipe: offset 0x0: ELF identification: expected 16 bytes, found 0x0"
+        "pipe: expected a vmcore, found an empty file; what was to save it wrote nothing"
     );
 }
 
