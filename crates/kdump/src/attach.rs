@@ -21,7 +21,7 @@ use vmcore::note;
 
 use crate::format::Layout;
 use crate::notes::NoteSegment;
-use crate::{CopyError, DeviceDump, Dump, Error, Record, sparse};
+use crate::{CopyError, DeviceDump, Dump, Error, Reason, Record, sparse};
 
 /// How many bytes are copied at a time.
 const BUFFER: usize = 1 << 18;
@@ -63,7 +63,7 @@ pub enum AttachError {
     #[error(transparent)]
     Read(#[from] Error),
     /// The payload of this dump cannot be read.
-    #[error("{name}: cannot read: {error}")]
+    #[error("{name}: cannot read: {}", Reason(error))]
     Payload {
         /// The dump.
         name: Name,
@@ -71,7 +71,7 @@ pub enum AttachError {
         error: io::Error,
     },
     /// The file cannot be written.
-    #[error("cannot write: {0}")]
+    #[error("cannot write: {}", Reason(.0))]
     Write(io::Error),
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{EscapedPath, Foreign};
+use crate::{EscapedPath, Foreign, Reason};
 
 /// Why a dump cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +39,17 @@ impl Error {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// It cannot be opened.
-    #[error("cannot open: {0}")]
+    #[error("cannot open: {}", Reason(.0))]
     Open(Arc<io::Error>),
     /// It is no vmcore but something else that is known here.
     #[error("{0}")]
     Foreign(Foreign),
     /// It comes from a pipe or is compressed, and cannot be copied to a temporary file.
-    #[error("cannot copy it to a temporary file in {}: {error}", EscapedPath(directory))]
+    #[error(
+        "cannot copy it to a temporary file in {}: {}",
+        EscapedPath(directory),
+        Reason(error)
+    )]
     Spool {
         /// Where the temporary file is, or should be.
         directory: PathBuf,
@@ -53,7 +57,7 @@ pub enum Fault {
         error: Arc<io::Error>,
     },
     /// It cannot be read.
-    #[error("offset {offset:#x}: cannot read: {error}")]
+    #[error("offset {offset:#x}: cannot read: {}", Reason(error))]
     Read {
         /// Where reading failed, in bytes.
         offset: u64,

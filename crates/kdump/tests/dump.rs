@@ -243,11 +243,8 @@ fn what_is_no_dump_is_not_read() {
         fs::write(&path, start).expect("written");
         assert_eq!(message(&path), expected);
     }
-    assert_eq!(
-        message(&folder.path().join("none")),
-        "cannot open: No such file or directory (os error 2)"
-    );
-    assert_eq!(message(folder.path()), "cannot open: is a directory");
+    assert_eq!(message(&folder.path().join("none")), "cannot open: No such file or directory");
+    assert_eq!(message(folder.path()), "cannot open: Is a directory");
 }
 
 #[test]
@@ -379,5 +376,5 @@ fn names_are_escaped_so_that_they_stay_apart() {
     assert_eq!(escaped(b"\x1b[2J\n\xff\x7f"), r"\x1b[2J\x0a\xff\x7f");
     assert_eq!(escaped(br"\x1b"), r"\\x1b");
     let path = Path::new("/tmp/\x1b[2J\nvmcore-ü");
-    assert_eq!(EscapedPath(path).to_string(), r"/tmp/\u{1b}[2J\nvmcore-ü");
+    assert_eq!(EscapedPath(path).to_string(), r"/tmp/\x1b[2J\x0avmcore-ü");
 }

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use kdump::Escaped;
+use kdump::{Escaped, Reason};
 use vmcoredd_producer::{NAME_MAX, Outcome, Producer};
 
 use crate::failure::{Failure, Status};
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => {
                 // The failure to read is what there is to tell.
-                let _ = dump.end(failed(&error), Some(error.to_string()));
+                let _ = dump.end(failed(&error), Some(Reason(&error).to_string()));
                 return Err(Failure::Stdin(error));
             }
         };
@@ -101,12 +101,12 @@ impl Dump {
         let Self { producer, name, length, cut } = self;
         let committed = producer.commit(outcome);
         let reason = match (cut, committed) {
-            (Some(cut), _) => Some(cut.to_string()),
+            (Some(cut), _) => Some(Reason(&cut).to_string()),
             (None, Err(error)) if length == 0 && error.kind() == ErrorKind::InvalidInput => {
                 Some("nothing was written".to_owned())
             }
             // Its last bytes may not have fitted.
-            (None, Err(error)) => Some(error.to_string()),
+            (None, Err(error)) => Some(Reason(&error).to_string()),
             (None, Ok(())) => reason,
         };
         match reason {

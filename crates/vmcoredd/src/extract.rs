@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use kdump::{CopyError, DeviceDump, Dump, Escaped};
+use kdump::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
 use crate::names::{FileNames, file_name};
@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "OUT", conflicts_with = "directory")]
     output: Option<PathBuf>,
     /// Write to files in DIR that are called as the device dumps are, as far as that is
-    /// safe; prints their names. DIR is the current one if neither this nor -o is given.
+    /// safe; prints their paths, with bytes that cannot be printed as \xNN. DIR is the current one if neither this nor -o is given.
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
             let directory = arguments.directory.as_deref().unwrap_or(Path::new("."));
             let path = directory.join(file_name(device_dump.name()));
             to_file(&dump, &device_dump, &path)?;
-            writeln!(io::stdout(), "{}", path.display())?;
+            writeln!(io::stdout(), "{}", EscapedPath(&path))?;
         }
     }
     check_whole(&dump, &device_dump)?;
@@ -74,7 +74,7 @@ fn extract_all(
     for device_dump in &contents.device_dumps {
         let path = directory.join(names.next(device_dump.name()));
         let done = to_file(dump, device_dump, &path).and_then(|()| {
-            writeln!(stdout, "{}", path.display())?;
+            writeln!(stdout, "{}", EscapedPath(&path))?;
             stdout.flush()?;
             check_whole(dump, device_dump)
         });

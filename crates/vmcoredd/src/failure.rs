@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kdump::{Escaped, EscapedPath, Fault};
+use kdump::{Escaped, EscapedPath, Fault, Reason};
 use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
@@ -74,15 +74,15 @@ pub enum Failure {
     #[error(transparent)]
     Input(#[from] kdump::Error),
     /// The output cannot be written.
-    #[error("{}: cannot write: {error}", EscapedPath(path))]
+    #[error("{}: cannot write: {}", EscapedPath(path), Reason(error))]
     Output {
         /// The output.
         path: PathBuf,
         /// What the system says.
         error: io::Error,
     },
-    /// A file that is to be added cannot be read.
-    #[error("{}: cannot read: {error}", EscapedPath(path))]
+    /// A file that is to be added, or a directory, cannot be opened.
+    #[error("{}: cannot open: {}", EscapedPath(path), Reason(error))]
     Blob {
         /// The file.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum Failure {
     #[error(transparent)]
     Payload(kdump::AttachError),
     /// Standard input cannot be read.
-    #[error("standard input: cannot read: {0}")]
+    #[error("standard input: cannot read: {}", Reason(.0))]
     Stdin(io::Error),
     /// Nothing can be added to the vmcore.
     #[error("{DEVICE}: {}", device_error(.0))]
@@ -112,16 +112,17 @@ pub enum Failure {
         length: u64,
     },
     /// Standard output cannot be written.
-    #[error("standard output: cannot write: {0}")]
+    #[error("standard output: cannot write: {}", Reason(.0))]
     Stdout(#[from] io::Error),
 }
 
 /// Why the device does not take a dump, and what to do.
 fn device_error(error: &io::Error) -> String {
+    let reason = Reason(error);
     match error.kind() {
-        ErrorKind::NotFound => format!("{error}: is vmcoredd.ko loaded?"),
-        ErrorKind::InvalidInput => format!("{error}: the kernel's log says why"),
-        _ => error.to_string(),
+        ErrorKind::NotFound => format!("{reason}: is vmcoredd.ko loaded?"),
+        ErrorKind::InvalidInput => format!("{reason}: the kernel's log says why"),
+        _ => reason.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use kdump::{Dump, Endian, Error, Escaped, Kind, Record};
+use kdump::{Dump, Endian, Error, Escaped, EscapedPath, Kind, Record};
 use serde::Serialize;
 
 use crate::list;
@@ -118,7 +118,7 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
     });
     let file = File {
         version: VERSION,
-        file: dump.path().to_string_lossy().into_owned(),
+        file: EscapedPath(dump.path()).to_string(),
         format: Some(match format.kind {
             Kind::Elf => "elf",
             Kind::Compressed { .. } => "kdump-compressed",
@@ -142,7 +142,7 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
 pub fn print_unreadable(to: &mut impl Write, path: &Path, error: &Error) -> Result<(), Failure> {
     let file = File {
         version: VERSION,
-        file: path.to_string_lossy().into_owned(),
+        file: EscapedPath(path).to_string(),
         format: None,
         flattened: false,
         bits: None,

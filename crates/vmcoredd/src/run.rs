@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kdump::Reason;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use vmcoredd_producer::Outcome;
@@ -73,7 +74,7 @@ pub fn add_output(
     let (mut output, mut child) = match start(command, stderr) {
         Ok(started) => started,
         Err(error) => {
-            let reason = format!("its command cannot be started: {error}");
+            let reason = format!("its command cannot be started: {}", Reason(&error));
             return dump.end(failed(&error), Some(reason));
         }
     };
@@ -87,7 +88,7 @@ pub fn add_output(
         }
         Err(error) => {
             kill(&mut child);
-            (failed(&error), Some(format!("its output cannot be read: {error}")))
+            (failed(&error), Some(format!("its output cannot be read: {}", Reason(&error))))
         }
     };
     dump.end(outcome, reason)

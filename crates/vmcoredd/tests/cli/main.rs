@@ -6,6 +6,7 @@ mod compressed;
 mod damage;
 mod diff;
 mod doctor;
+mod errors;
 mod extract;
 mod formats;
 mod help;
