@@ -262,10 +262,16 @@ impl Dump {
     /// Those of [`vmcoreinfo`](Self::vmcoreinfo).
     pub fn time(&self) -> Result<Option<u64>, Error> {
         let crashed = self.vmcoreinfo()?.and_then(|info| info.number("CRASHTIME"));
-        Ok(crashed.or(match &self.layout {
+        Ok(crashed.or(self.written()))
+    }
+
+    /// When a kdump-compressed dump was written, in seconds since 1970, as its header says.
+    #[must_use]
+    pub fn written(&self) -> Option<u64> {
+        match &self.layout {
             Layout::Compressed(compressed) => Some(compressed.header.written).filter(|at| *at > 0),
             Layout::Elf(_) => None,
-        }))
+        }
     }
 
     /// What was left out of a kdump-compressed dump, as makedumpfile's `-d` has it: 1

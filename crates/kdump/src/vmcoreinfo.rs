@@ -34,6 +34,22 @@ impl VmcoreInfo {
         str::from_utf8(self.get(key)?).ok()?.parse().ok()
     }
 
+    /// The value of `key` as a decimal number, which may be negative.
+    #[must_use]
+    pub fn signed(&self, key: &str) -> Option<i64> {
+        str::from_utf8(self.get(key)?).ok()?.parse().ok()
+    }
+
+    /// The value of `key` as a hexadecimal number without `0x`, as that of a symbol or
+    /// `KERNELOFFSET`.
+    #[must_use]
+    pub fn hexadecimal(&self, key: &str) -> Option<u64> {
+        let digits = str::from_utf8(self.get(key)?).ok()?;
+        // A sign is taken by the library's function.
+        let is_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digits.then(|| u64::from_str_radix(digits, 16).ok())?
+    }
+
     /// Each key with its value.
     pub fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.text.split(|byte| *byte == b'\n').filter_map(|line| {

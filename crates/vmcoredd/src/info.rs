@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
-use kdump::{Dump, Error, Escaped, EscapedPath, Kind};
+use kdump::{Dump, Error, Escaped, EscapedPath, VmcoreInfo};
+use serde::Serialize;
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Status, complain};
+use crate::json::{self, ErrorEntry};
 use crate::read::{self, Contents};
 use crate::table::{Align, Column, Table};
 
@@ -25,66 +27,200 @@ const COLUMNS: [Column; 4] = [
     ("BYTES", Align::Right),
 ];
 
-/// Show what a dump is: format, kernel, memory, notes
+/// Show what dumps are: format, kernel, memory, notes
+///
+/// Kernel, build ID, page size, offset (KASLR) and phys_base are as the dead kernel gave
+/// them in VMCOREINFO: the vmlinux with this build ID is that of the dump. Of a
+/// kdump-compressed dump without it, machine and kernel are those of its header.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// The dump; - is standard input
-    file: PathBuf,
+    /// The dumps; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print a JSON object for each file, on a line of its own
+    #[arg(long)]
+    json: bool,
 }
 
-/// Shows all that there is to say.
+/// Shows every file; one that cannot be read does not stop the others.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let dump = read::open(&arguments.file)?;
-    let contents = Contents::read(&dump);
     let mut stdout = io::stdout().lock();
-    let mut more = Vec::new();
-    let mut lines = vec![
-        ("File", EscapedPath(dump.path()).to_string()),
-        ("Size", size(dump.size())),
-        ("Format", dump.format().to_string()),
-    ];
-    if let Some(machine) = dump.machine() {
-        lines.push(("Machine", Escaped(&machine).to_string()));
-    }
-    let mut tell = |key, value: Result<Option<String>, Error>| match value {
-        Ok(Some(value)) => lines.push((key, value)),
-        Ok(None) => {}
-        Err(error) => more.push(error),
-    };
-    let shown = |text: Vec<u8>| Escaped(&text).to_string();
-    tell("Kernel", dump.release().map(|release| release.map(shown)));
-    let time = dump.time().map(|time| time.map(utc));
-    tell(if matches!(dump.format().kind, Kind::Elf) { "Crashed" } else { "Time" }, time);
-    if let Some(level) = dump.dump_level() {
-        tell("Left out", Ok(Some(left_out(level))));
-    }
-    let memory = dump.memory();
-    tell(
-        "Memory",
-        memory
-            .size()
-            .and_then(|there| Ok(Some(format!("{}, below {:#x}", size(there), memory.end()?)))),
-    );
-    tell("Device dumps", Ok(Some(contents.device_dumps.len().to_string())));
-    for (key, value) in lines {
-        writeln!(stdout, "{:<14}{value}", format!("{key}:"))?;
-    }
-    let notes = notes(&dump);
-    if !notes.is_empty() {
-        writeln!(stdout)?;
-        let table = Table { columns: &COLUMNS, always: COLUMNS.len() };
-        table.print(&mut stdout, || notes.iter().cloned(), |_, _| Style::new())?;
-    }
-    stdout.flush()?;
-    let mut status = contents.complain(dump.path());
-    for error in more {
-        // What the walk over the notes has told is not told twice.
-        if !contents.errors.iter().any(|told| told.to_string() == error.to_string()) {
-            crate::failure::complain(&error);
+    let mut status = Status::Done;
+    let mut has_printed = false;
+    for path in &arguments.files {
+        let dump = match read::open(path) {
+            Ok(dump) => dump,
+            Err(error) => {
+                if arguments.json {
+                    json::line(&mut stdout, &About::of_unreadable(path, &error))?;
+                    stdout.flush()?;
+                }
+                status = status.max(Failure::Input(error).report());
+                continue;
+            }
+        };
+        let contents = Contents::read(&dump);
+        let (about, more) = About::new(&dump, &contents);
+        if arguments.json {
+            json::line(&mut stdout, &about)?;
+        } else {
+            if has_printed {
+                writeln!(stdout)?;
+            }
+            about.print(&dump, &mut stdout)?;
+            has_printed = true;
         }
-        status = status.max(Status::Negative);
+        // Where both go to one place, the errors stand after what is told of the file.
+        stdout.flush()?;
+        status = status.max(contents.complain(dump.path()));
+        more.iter().for_each(complain);
+        if !more.is_empty() {
+            status = status.max(Status::Negative);
+        }
     }
     Ok(status)
+}
+
+/// All that there is to say of a file.
+#[derive(Debug, Default, Serialize)]
+struct About {
+    version: u32,
+    file: String,
+    size: Option<u64>,
+    format: Option<&'static str>,
+    flattened: bool,
+    bits: Option<u32>,
+    byte_order: Option<&'static str>,
+    machine: Option<String>,
+    kernel: Option<String>,
+    build_id: Option<String>,
+    page_size: Option<u64>,
+    kernel_offset: Option<u64>,
+    phys_base: Option<i64>,
+    crashed: Option<u64>,
+    written: Option<u64>,
+    dump_level: Option<u32>,
+    memory: Option<u64>,
+    memory_end: Option<u64>,
+    device_dumps: usize,
+    notes: Vec<NoteEntry>,
+    errors: Vec<ErrorEntry>,
+}
+
+/// Notes of one owner and type.
+#[derive(Debug, Serialize)]
+struct NoteEntry {
+    owner: Option<String>,
+    #[serde(rename = "type")]
+    note_type: Option<u32>,
+    count: u64,
+    bytes: u64,
+    #[serde(skip)]
+    type_name: String,
+}
+
+impl About {
+    /// What there is to say, and what is wrong besides what the walk over the notes found.
+    fn new(dump: &Dump, contents: &Contents<'_>) -> (Self, Vec<Error>) {
+        let mut more = Vec::new();
+        let info = found(dump.vmcoreinfo(), &mut more).flatten();
+        let info = info.as_ref();
+        let text = |key| info.and_then(|info: &VmcoreInfo| info.get(key)).map(escaped);
+        let release = found(dump.release(), &mut more).flatten();
+        let memory = found(dump.memory().size(), &mut more);
+        let memory_end = found(dump.memory().end(), &mut more);
+        // What was found twice is told once.
+        let mut told: Vec<_> = contents.errors.iter().map(Error::to_string).collect();
+        more.retain(|error| {
+            let error = error.to_string();
+            let is_new = !told.contains(&error);
+            told.push(error);
+            is_new
+        });
+        let mut errors = json::errors(contents);
+        errors.extend(more.iter().map(ErrorEntry::new));
+        let format = dump.format();
+        let about = Self {
+            version: json::VERSION,
+            file: EscapedPath(dump.path()).to_string(),
+            size: Some(dump.size()),
+            format: Some(json::format_name(format)),
+            flattened: format.flattened,
+            bits: Some(format.bits),
+            byte_order: Some(json::byte_order(format)),
+            machine: dump.machine().map(|machine| escaped(&machine)),
+            kernel: release.as_deref().map(escaped),
+            build_id: text("BUILD-ID"),
+            page_size: info.and_then(|info| info.number("PAGESIZE")),
+            kernel_offset: info.and_then(|info| info.hexadecimal("KERNELOFFSET")),
+            phys_base: info.and_then(|info| info.signed("NUMBER(phys_base)")),
+            crashed: info.and_then(|info| info.number("CRASHTIME")),
+            written: dump.written(),
+            dump_level: dump.dump_level(),
+            memory,
+            memory_end,
+            device_dumps: contents.device_dumps.len(),
+            notes: notes(dump),
+            errors,
+        };
+        (about, more)
+    }
+
+    /// That nothing of the file at `path` can be read.
+    fn of_unreadable(path: &Path, error: &Error) -> Self {
+        let file = EscapedPath(path).to_string();
+        let errors = vec![ErrorEntry::new(error)];
+        Self { version: json::VERSION, file, errors, ..Self::default() }
+    }
+
+    /// Prints it for people.
+    fn print(&self, dump: &Dump, to: &mut impl Write) -> io::Result<()> {
+        let memory = self.memory.zip(self.memory_end);
+        let number = |number: u64| format!("{number:#x}");
+        let lines = [
+            ("File", Some(self.file.clone())),
+            ("Size", self.size.map(size)),
+            ("Format", Some(dump.format().to_string())),
+            ("Machine", self.machine.clone()),
+            ("Kernel", self.kernel.clone()),
+            ("Build ID", self.build_id.clone()),
+            ("Page size", self.page_size.map(|bytes| format!("{bytes} bytes"))),
+            ("Kernel offset", self.kernel_offset.map(number)),
+            ("phys_base", self.phys_base.map(signed)),
+            ("Crashed", self.crashed.map(utc)),
+            ("Written", self.written.map(utc)),
+            ("Left out", self.dump_level.map(left_out)),
+            ("Memory", memory.map(|(there, end)| format!("{}, below {end:#x}", size(there)))),
+            ("Device dumps", Some(self.device_dumps.to_string())),
+        ];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                writeln!(to, "{:<15}{value}", format!("{key}:"))?;
+            }
+        }
+        if self.notes.is_empty() {
+            return Ok(());
+        }
+        writeln!(to)?;
+        let table = Table { columns: &COLUMNS, always: COLUMNS.len() };
+        table.print(to, || self.notes.iter().map(NoteEntry::row), |_, _| Style::new())
+    }
+}
+
+/// What could be read; what is wrong otherwise joins `errors`.
+fn found<T>(result: Result<T, Error>, errors: &mut Vec<Error>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn escaped(text: &[u8]) -> String {
+    Escaped(text).to_string()
+}
+
+/// A number in hexadecimal, with its sign.
+fn signed(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{:#x}", number.unsigned_abs())
 }
 
 /// A number of bytes, exactly and as people say it.
@@ -119,7 +255,7 @@ fn utc(seconds: u64) -> String {
 }
 
 /// Owner and type of notes, how many there are, and how many bytes their descs have.
-fn notes(dump: &Dump) -> Vec<[String; 4]> {
+fn notes(dump: &Dump) -> Vec<NoteEntry> {
     let mut kinds = BTreeMap::<(Vec<u8>, u32), (u64, u64)>::new();
     let mut others = (0, 0_u64);
     for note in dump.notes().flatten() {
@@ -133,19 +269,31 @@ fn notes(dump: &Dump) -> Vec<[String; 4]> {
         *count += 1;
         *bytes = bytes.saturating_add(note.header.desc_size.into());
     }
-    let row = |owner: String, note_type: String, (count, bytes): (u64, u64)| {
-        [owner, note_type, count.to_string(), bytes.to_string()]
+    let entry = |((owner, note_type), (count, bytes)): ((Vec<u8>, u32), _)| NoteEntry {
+        type_name: type_name(&owner, note_type),
+        owner: Some(escaped(&owner)),
+        note_type: Some(note_type),
+        count,
+        bytes,
     };
-    let mut rows: Vec<_> = kinds
-        .into_iter()
-        .map(|((owner, note_type), found)| {
-            row(Escaped(&owner).to_string(), type_name(&owner, note_type), found)
-        })
-        .collect();
-    if others.0 > 0 {
-        rows.push(row("others".to_owned(), String::new(), others));
+    let mut entries: Vec<_> = kinds.into_iter().map(entry).collect();
+    if let (count @ 1.., bytes) = others {
+        entries.push(NoteEntry {
+            owner: None,
+            note_type: None,
+            count,
+            bytes,
+            type_name: String::new(),
+        });
     }
-    rows
+    entries
+}
+
+impl NoteEntry {
+    fn row(&self) -> [String; COLUMNS.len()] {
+        let owner = self.owner.as_deref().unwrap_or("others").to_owned();
+        [owner, self.type_name.clone(), self.count.to_string(), self.bytes.to_string()]
+    }
 }
 
 fn type_name(owner: &[u8], note_type: u32) -> String {

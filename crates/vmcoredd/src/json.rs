@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What `list --json` prints: see docs/json.md.
+//! What `--json` prints: see docs/json.md.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use kdump::{Dump, Endian, Error, Escaped, EscapedPath, Kind, Record};
+use kdump::{Dump, Endian, Error, Escaped, EscapedPath, Format, Kind, Record};
 use serde::Serialize;
 
 use crate::list;
@@ -12,7 +12,7 @@ use crate::read::{Contents, DUMPS_MAX};
 use crate::{account, failure::Failure};
 
 /// Version of the schema.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize)]
 struct File {
@@ -63,8 +63,9 @@ struct OfRecord {
     exit: Option<u8>,
 }
 
+/// What is wrong with a file.
 #[derive(Debug, Serialize)]
-struct ErrorEntry {
+pub struct ErrorEntry {
     offset: Option<u64>,
     message: String,
 }
@@ -83,7 +84,7 @@ impl OfRecord {
 }
 
 impl ErrorEntry {
-    fn new(error: &Error) -> Self {
+    pub fn new(error: &Error) -> Self {
         Self { offset: error.offset(), message: error.fault.to_string() }
     }
 
@@ -92,10 +93,8 @@ impl ErrorEntry {
     }
 }
 
-/// Prints what a file has.
-pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Result<(), Failure> {
-    let format = dump.format();
-    let matched = contents.manifest.matched(&contents.device_dumps);
+/// All that is wrong with a file.
+pub fn errors(contents: &Contents<'_>) -> Vec<ErrorEntry> {
     let mut errors: Vec<_> = contents.errors.iter().map(ErrorEntry::new).collect();
     if contents.more_errors > 0 {
         errors.push(ErrorEntry::told(format!("{} more errors", contents.more_errors)));
@@ -103,6 +102,29 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
     if contents.has_more {
         errors.push(ErrorEntry::told(format!("more than {DUMPS_MAX} device dumps")));
     }
+    errors
+}
+
+/// The name of a format.
+pub fn format_name(format: Format) -> &'static str {
+    match format.kind {
+        Kind::Elf => "elf",
+        Kind::Compressed { .. } => "kdump-compressed",
+    }
+}
+
+/// The name of its byte order.
+pub fn byte_order(format: Format) -> &'static str {
+    match format.endian {
+        Endian::Little => "little",
+        Endian::Big => "big",
+    }
+}
+
+/// Prints what a file has.
+pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Result<(), Failure> {
+    let format = dump.format();
+    let matched = contents.manifest.matched(&contents.device_dumps);
     let entries = contents.device_dumps.iter().zip(&matched.of_dumps).map(|(dump, record)| {
         let record = record.as_ref();
         DumpEntry {
@@ -119,21 +141,15 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
     let file = File {
         version: VERSION,
         file: EscapedPath(dump.path()).to_string(),
-        format: Some(match format.kind {
-            Kind::Elf => "elf",
-            Kind::Compressed { .. } => "kdump-compressed",
-        }),
+        format: Some(format_name(format)),
         flattened: format.flattened,
         bits: Some(format.bits),
-        byte_order: Some(match format.endian {
-            Endian::Little => "little",
-            Endian::Big => "big",
-        }),
+        byte_order: Some(byte_order(format)),
         machine: dump.machine().map(|machine| Escaped(&machine).to_string()),
         dumps: entries.collect(),
         lost: lost(&matched.others),
         unrecorded: contents.manifest.unrecorded().unwrap_or_default(),
-        errors,
+        errors: errors(contents),
     };
     line(to, &file)
 }
@@ -167,7 +183,8 @@ fn lost(others: &[Record<'_>]) -> Vec<LostEntry> {
     others.iter().map(entry).collect()
 }
 
-fn line(to: &mut impl Write, file: &File) -> Result<(), Failure> {
-    serde_json::to_writer(&mut *to, file).map_err(io::Error::from)?;
+/// Prints one object on a line of its own.
+pub fn line(to: &mut impl Write, object: &impl Serialize) -> Result<(), Failure> {
+    serde_json::to_writer(&mut *to, object).map_err(io::Error::from)?;
     Ok(to.write_all(b"\n")?)
 }

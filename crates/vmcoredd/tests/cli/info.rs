@@ -8,7 +8,8 @@ use crate::run::{Folder, small};
 
 #[test]
 fn every_format() {
-    let info = "OSRELEASE=6.12.117+deb12-cloud-amd64\nPAGESIZE=4096\nCRASHTIME=1764066752\n";
+    let info = "OSRELEASE=6.12.117+deb12-cloud-amd64\nBUILD-ID=0123456789abcdef\n\
+        PAGESIZE=4096\nKERNELOFFSET=1e00000\nNUMBER(phys_base)=-4194304\nCRASHTIME=1764066752\n";
     let elf = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", vec![1; 5])
         .dump("nic1", vec![1; 5000])
@@ -37,4 +38,16 @@ fn every_format() {
     for file in ["elf", "old", "flattened", "kdump", "split", "incomplete", "cut"] {
         assert_snapshot!(file, folder.run(["info", file]).shown());
     }
+}
+
+/// The exit status is that of the worst.
+#[test]
+fn several_files() {
+    let elf = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", vec![1; 5]);
+    let folder = Folder::new()
+        .with("elf", &elf.image())
+        .with("cut", &small().image().truncated(5000))
+        .with("powerpc", &Vmcore::new(Class::Elf64, Endian::Little).machine(21).image());
+    assert_snapshot!("several", folder.run(["info", "elf", "cut", "missing", "powerpc"]).shown());
+    assert_eq!(folder.run(["info", "elf", "cut"]).status, Some(1));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `vmcoredd list --json`: see docs/json.md.
+//! `vmcoredd list --json` and `info --json`: see docs/json.md.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -53,16 +53,13 @@ fn damaged_foreign_and_missing_files() {
     assert_snapshot!(shown(&outcome));
 }
 
-/// The keys that docs/json.md has are those that are printed.
-#[test]
-fn the_documentation_has_every_key() {
+/// The keys that docs/json.md has for `command` are those that are printed.
+fn check_keys(command: &str, next: &str, printed: &[Value]) {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
     let page = std::fs::read_to_string(page).expect("there");
-    let (page, _) = page.split_once("# What `vmcoredd doctor --json`").expect("two parts");
-    let made = small().note(Note::manifest(TOLD)).image();
-    let folder =
-        Folder::new().with("vmcore", &made).with("foreign", &small().image().overwritten(0, b"x"));
-    let outcome = folder.run(["list", "--json", "vmcore", "foreign"]);
+    let heading = |command| format!("# What `vmcoredd {command} --json`");
+    let (_, page) = page.split_once(&heading(command)).expect("a part of its own");
+    let (page, _) = page.split_once(&heading(next)).expect("another one after it");
     fn keys(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(object) => {
@@ -75,16 +72,50 @@ fn the_documentation_has_every_key() {
             _ => {}
         }
     }
-    let mut printed = Vec::new();
-    files(&outcome).iter().for_each(|file| keys(file, &mut printed));
-    printed.sort();
-    printed.dedup();
-    let mut documented: Vec<_> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+    let mut found = Vec::new();
+    printed.iter().for_each(|file| keys(file, &mut found));
+    found.sort();
+    found.dedup();
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    // Several keys may stand in a row: `a`, `b`
+    let mut documented: Vec<_> = cells
+        .flat_map(|cell| cell.trim_end_matches('`').split("`, `"))
         .map(str::to_owned)
         .collect();
     documented.sort();
     documented.dedup();
-    assert_eq!(printed, documented);
+    assert_eq!(found, documented);
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let made = small().note(Note::manifest(TOLD)).image();
+    let folder =
+        Folder::new().with("vmcore", &made).with("foreign", &small().image().overwritten(0, b"x"));
+    let outcome = folder.run(["list", "--json", "vmcore", "foreign"]);
+    check_keys("list", "info", &files(&outcome));
+    let outcome = folder.run(["info", "--json", "vmcore", "foreign"]);
+    check_keys("info", "doctor", &files(&outcome));
+}
+
+#[test]
+fn info_of_good_damaged_and_missing_files() {
+    let info = "OSRELEASE=6.12.0-amd64\nBUILD-ID=0123456789abcdef\nPAGESIZE=4096\n\
+        SYMBOL(init_top_pgt)=ffffffff82a10000\nKERNELOFFSET=1e00000\n\
+        NUMBER(phys_base)=-4194304\nCRASHTIME=1764066752\n";
+    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
+        .machine("none")
+        .dump("nic0", vec![1; 5])
+        .note(Note::vmcoreinfo(info))
+        .page(300, &[1; 4096]);
+    let made = small();
+    let folder = Folder::new()
+        .with("kdump", &kdump.image())
+        .with("cut", &made.image().truncated(made.payload_offset(1) + 600))
+        .with("old", &Vmcore::new(Class::Elf32, Endian::Big).machine(999).image());
+    let outcome = folder.run(["info", "--json", "kdump", "cut", "old", "missing"]);
+    assert_eq!(outcome.status, Some(3));
+    assert_eq!(outcome.stderr.lines().count(), 2, "{}", outcome.stderr);
+    assert_eq!(files(&outcome).len(), 4);
+    assert_snapshot!(shown(&outcome));
 }
