@@ -11,6 +11,7 @@ mod doctor;
 mod extract;
 mod failure;
 mod generate;
+mod help;
 mod info;
 mod json;
 mod list;
@@ -25,7 +26,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Reads the device dumps of crashed kernels, and adds some
 ///
@@ -36,7 +37,7 @@ use clap::{Parser, Subcommand};
 /// vmcoredd.ko is loaded, `add`, `run` and `collect` add what a process knows; `attach`
 /// adds to a file. `doctor` tells whether this machine's next panic will be captured.
 #[derive(Debug, Parser)]
-#[command(version, verbatim_doc_comment, after_help = AFTER_HELP)]
+#[command(version, verbatim_doc_comment)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -59,27 +60,10 @@ enum Command {
     Generate(generate::Arguments),
 }
 
-const AFTER_HELP: &str = "\
-Examples:
-  vmcoredd list /var/crash/*/dump.*
-  vmcoredd list --json /var/crash/vmcore | jq .dumps
-  vmcoredd verify /var/crash/vmcore
-  vmcoredd extract /var/crash/vmcore cxgb4_0000:02:00.4 -o cxgb4.bin
-  vmcoredd extract /var/crash/vmcore --all -C dumps/
-  vmcoredd show /var/crash/vmcore e1000e_0000:00:02.0 --at 0x5400 -n 8
-  vmcoredd diff healthy:e1000e_0000:00:02.0 /var/crash/vmcore
-  vmcoredd attach dump.202611251032 --from vmcoredd --in-place
-  vmcoredd run lspci -- lspci -xxxx -vvv
-
-Exit status:
-  0  done
-  1  the answer is no: not there, damaged, not complete, different
-  2  wrong usage
-  3  a file cannot be read, or is no dump
-  4  the output, or /dev/vmcoredd, cannot be written";
-
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let matches = help::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match arguments.command {
         Command::List(arguments) => list::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

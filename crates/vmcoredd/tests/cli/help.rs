@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What the command says of itself.
 
+use std::process::Command;
+
 use insta::assert_snapshot;
 
 use crate::run::Folder;
@@ -14,6 +16,54 @@ fn help_of_everything() {
         "doctor",
     ] {
         assert_snapshot!(format!("help_{command}"), folder.run([command, "--help"]).shown());
+    }
+}
+
+/// What `generate` makes for a package.
+fn generated() -> Folder {
+    let folder = Folder::new();
+    let outcome = folder.run(["generate", "."]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    folder
+}
+
+#[test]
+fn man_pages() {
+    let folder = generated();
+    let version = concat!("vmcoredd ", env!("CARGO_PKG_VERSION"));
+    for name in ["vmcoredd", "vmcoredd-attach", "vmcoredd-extract", "vmcoredd-run"] {
+        let page = std::fs::read_to_string(folder.path(&format!("{name}.1"))).expect("there");
+        assert_snapshot!(format!("man_{name}"), page.replace(version, "vmcoredd VERSION"));
+    }
+    let pages = folder.files().into_iter().filter(|name| name.ends_with(".1")).count();
+    assert_eq!(pages, 12, "one for the command, and one for each subcommand");
+}
+
+/// Where there is man, each page is one that it understands, with these sections.
+#[test]
+fn man_pages_can_be_read() {
+    let folder = generated();
+    for page in folder.files().into_iter().filter(|name| name.ends_with(".1")) {
+        let page = folder.path(&page);
+        let shown = Command::new("man").args(["--warnings", "--local-file"]).arg(&page).output();
+        let Ok(shown) = shown else {
+            return;
+        };
+        assert_eq!(String::from_utf8_lossy(&shown.stderr), "", "{}", page.display());
+        let text = String::from_utf8_lossy(&shown.stdout);
+        for section in ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES"] {
+            assert!(text.lines().any(|line| line == section), "{section}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_hidden_is_not_completed() {
+    let folder = generated();
+    for file in ["vmcoredd.bash", "_vmcoredd", "vmcoredd.fish"] {
+        let script = std::fs::read_to_string(folder.path(file)).expect("there");
+        assert!(script.contains("extract") && script.contains("doctor"), "{file}");
+        assert!(!script.contains("generate"), "{file}");
     }
 }
 
