@@ -23,10 +23,9 @@ impl Error {
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         match &self.fault {
-            Fault::Open(_)
-            | Fault::Spool { .. }
-            | Fault::NoMemory { .. }
-            | Fault::Foreign(_) => None,
+            Fault::Open(_) | Fault::Spool { .. } | Fault::NoMemory { .. } | Fault::Foreign(_) => {
+                None
+            }
             Fault::Read { offset, .. }
             | Fault::Page { offset, .. }
             | Fault::Compressed { offset, .. } => Some(*offset),
@@ -45,11 +44,7 @@ pub enum Fault {
     #[error("{0}")]
     Foreign(Foreign),
     /// It comes from a pipe or is compressed, and cannot be copied to a temporary file.
-    #[error(
-        "cannot copy it to a temporary file in {}: {}",
-        EscapedPath(directory),
-        Reason(error)
-    )]
+    #[error("cannot copy it to a temporary file in {}: {}", EscapedPath(directory), Reason(error))]
     Spool {
         /// Where the temporary file is, or should be.
         directory: PathBuf,

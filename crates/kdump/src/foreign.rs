@@ -58,11 +58,10 @@ const fn magic(
 }
 
 const CRASH: &str = "crash reads it";
-const DECOMPRESS: &str = "decompress it";
 const UNPACK: &str = "take the vmcore out of it";
 
 /// With the file in which each is defined.
-const MAGICS: [Magic; 34] = [
+const MAGICS: [Magic; 29] = [
     // libvirt: src/qemu/qemu_saveimage.h
     magic(
         0,
@@ -168,13 +167,8 @@ const MAGICS: [Magic; 34] = [
     // Linux: Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst
     magic(0x202, &[b"HdrS"], "a kernel to boot", "give the vmcore, not the kernel that it is of"),
     magic(56, &[b"ARM\x64"], "a kernel to boot", "give the vmcore, not the kernel that it is of"),
-    // RFC 1952, RFC 8878, and the formats' own descriptions
-    magic(0, &[b"\x1f\x8b"], "a file compressed by gzip", DECOMPRESS),
-    magic(0, &[b"\x28\xb5\x2f\xfd"], "a file compressed by zstd", DECOMPRESS),
-    magic(0, &[b"\xfd7zXZ\0"], "a file compressed by xz", DECOMPRESS),
-    magic(0, &[b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"], "a file compressed by lz4", DECOMPRESS),
-    magic(0, &[b"BZh"], "a file compressed by bzip2", DECOMPRESS),
-    magic(0, &[b"\x89LZO\0\r\n\x1a\n"], "a file compressed by lzop", DECOMPRESS),
+    // The formats' own descriptions
+    magic(0, &[b"\x89LZO\0\r\n\x1a\n"], "a file compressed by lzop", "decompress it"),
     magic(0, &[b"7z\xbc\xaf\x27\x1c"], "a 7-Zip archive", UNPACK),
     magic(0, &[b"PK\x03\x04"], "a ZIP archive", UNPACK),
     magic(0, &[b"070701", b"070702", b"070707"], "a cpio archive", UNPACK),

@@ -57,7 +57,7 @@ fn formats_that_are_confused_with_it() {
         (0, b"DISKDUMP\x01\0\0\0", "a diskdump"),
         (0, b"QFI\xfb\0\0\0\x03", "a disk image (qcow2)"),
         (16, b"KDUMP   \x06\0\0\0", "a flattened stream without its first 4,096 bytes"),
-        (0, b"BZh91AY&SY", "a file compressed by bzip2"),
+        (0, b"\x89LZO\0\r\n\x1a\n", "a file compressed by lzop"),
         (257, b"ustar  \0", "a tar archive"),
     ] {
         assert_eq!(what(&around(at, bytes)), Some(expected));
