@@ -213,6 +213,21 @@ impl Pieces {
         self.runs.range(offset..).next().map(|(at, _)| *at)
     }
 
+    /// Where the bytes from `offset` on that are in the stream end.
+    pub fn next_hole(&self, offset: u64) -> u64 {
+        let Some((start, run)) = self.runs.range(..=offset).next_back() else {
+            return offset;
+        };
+        let mut end = offset.max(start + run.length());
+        for (start, run) in self.runs.range(end..) {
+            if *start > end {
+                break;
+            }
+            end = start + run.length();
+        }
+        end
+    }
+
     /// The bytes at `offset` of the dump, read with `read`; what no record has is zero.
     pub fn read<'b>(
         &self,
@@ -330,6 +345,12 @@ mod tests {
         }
         assert_eq!(runs(&pieces), [(100, run(1000, 50, 10))]);
         assert_eq!((pieces.end(), pieces.next(0), pieces.next(600)), (600, Some(100), None));
+        pieces.add(600, run(9000, 7, 1));
+        pieces.add(700, run(9100, 7, 1));
+        assert_eq!(
+            [0, 99, 100, 599, 600, 607].map(|at| pieces.next_hole(at)),
+            [0, 99, 607, 607, 607, 607]
+        );
         assert_eq!(pieces.part(149, 10), (Some(1049), 1));
         assert_eq!(pieces.part(150, 10), (Some(1066), 10));
         assert_eq!(pieces.part(90, 100), (None, 10));

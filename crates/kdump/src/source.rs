@@ -310,11 +310,17 @@ impl Source {
 
     /// Where the data that begin at `offset` end, and a hole starts; `end` at most.
     pub fn next_hole(&self, offset: u64, end: u64) -> u64 {
+        let next_hole = |file: &File| {
+            seek(file, SeekFrom::Hole(offset)).map_or(end, |hole| hole.max(offset).min(end))
+        };
         match &self.bytes {
-            Bytes::File { file, .. } => {
-                seek(file, SeekFrom::Hole(offset)).map_or(end, |hole| hole.max(offset).min(end))
+            Bytes::File { file, .. } => next_hole(file),
+            Bytes::Flattened { pieces, .. } => pieces.next_hole(offset).min(end),
+            Bytes::Stream { spool, .. } => {
+                let spool = spool.borrow();
+                // After what was read so far there is no hole, only nothing yet.
+                if spool.known_length().is_some() { next_hole(spool.file()) } else { end }
             }
-            Bytes::Flattened { .. } | Bytes::Stream { .. } => end,
         }
     }
 
