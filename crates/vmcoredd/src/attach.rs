@@ -67,8 +67,10 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         new.push(NewDump { name, payload: NewPayload::File(file) });
     }
 
+    let inputs = [&arguments.file].into_iter().chain(&arguments.from);
+    let inputs: Vec<_> = inputs.map(PathBuf::as_path).collect();
     let attached = match &arguments.output {
-        Some(output) => output::write(output, dump.path(), |to, target| {
+        Some(output) => output::write(output, &inputs, |to, target| {
             if target == Target::Stream {
                 let message = format!("{}: expected a file", EscapedPath(output));
                 return Err(Failure::Usage(message));

@@ -17,8 +17,9 @@ use crate::read::{self, Contents};
 /// Write the payloads of device dumps to files
 ///
 /// If a file is there already, it is replaced once the payload is written whole; where
-/// there are zeros it has holes. Of a damaged device dump, what FILE has is written,
-/// and the exit status is 1.
+/// there are zeros it has holes. Nobody may read it who may not read FILE; where that is
+/// a pipe, its owner alone may. Of a damaged device dump, what FILE has is written, and
+/// the exit status is 1.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -30,13 +31,22 @@ pub struct Arguments {
     /// Extract all of them, into a directory
     #[arg(short, long, conflicts_with_all = ["name", "output"])]
     all: bool,
-    /// Where to write the payload to; - is standard output
+    /// Where to write the payload to; - is standard output. A device or a pipe is written,
+    /// and where it is a link, what that leads to is replaced.
     #[arg(short, long, value_name = "OUT", conflicts_with = "directory")]
     output: Option<PathBuf>,
     /// Write to files in DIR that are called as the device dumps are, as far as that is
-    /// safe; prints their paths, with bytes that cannot be printed as \xNN. DIR is the current one if neither this nor -o is given.
+    /// safe; prints their paths, with bytes that cannot be printed as \xNN. Files and links
+    /// that are there are replaced, anything else is refused. DIR is the current one if
+    /// neither this nor -o is given.
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn directory(&self) -> &Path {
+        self.directory.as_deref().unwrap_or(Path::new("."))
+    }
 }
 
 /// Extracts the device dumps asked for.
@@ -44,17 +54,22 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let dump = read::open(&arguments.file)?;
     let contents = Contents::read(&dump);
     if arguments.all {
-        return extract_all(&dump, &contents, arguments.directory.as_deref());
+        return extract_all(&dump, &contents, arguments);
     }
     let device_dump = contents.find(&dump, arguments.name.as_deref())?;
     match &arguments.output {
-        Some(output) if output == Path::new("-") => to_stdout(&device_dump)?,
-        Some(output) => to_file(&dump, &device_dump, output)?,
+        Some(output) if output == Path::new("-") => {
+            output::check_stdout_is_not(&arguments.file)?;
+            to_stdout(&device_dump)?;
+        }
+        Some(output) => output::write(output, &[&arguments.file], |to, target| match target {
+            Target::NewFile => to_file(&device_dump, to, output),
+            Target::Stream => copied(device_dump.copy_to(to), output),
+        })?,
         None => {
-            let directory = arguments.directory.as_deref().unwrap_or(Path::new("."));
-            let path = directory.join(file_name(device_dump.name()));
-            to_file(&dump, &device_dump, &path)?;
-            writeln!(io::stdout(), "{}", EscapedPath(&path))?;
+            let path = arguments.directory().join(file_name(device_dump.name()));
+            output::write_new(&path, &[&arguments.file], |to| to_file(&device_dump, to, &path))?;
+            writeln!(io::stdout().lock(), "{}", EscapedPath(&path))?;
         }
     }
     check_whole(&dump, &device_dump)?;
@@ -65,15 +80,16 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
 fn extract_all(
     dump: &Dump,
     contents: &Contents<'_>,
-    directory: Option<&Path>,
+    arguments: &Arguments,
 ) -> Result<Status, Failure> {
-    let directory = directory.unwrap_or(Path::new("."));
     let mut stdout = io::stdout().lock();
     let mut names = FileNames::default();
     let mut status = Status::Done;
     for device_dump in &contents.device_dumps {
-        let path = directory.join(names.next(device_dump.name()));
-        let done = to_file(dump, device_dump, &path).and_then(|()| {
+        let path = arguments.directory().join(names.next(device_dump.name()));
+        let written =
+            output::write_new(&path, &[&arguments.file], |to| to_file(device_dump, to, &path));
+        let done = written.and_then(|()| {
             writeln!(stdout, "{}", EscapedPath(&path))?;
             stdout.flush()?;
             check_whole(dump, device_dump)
@@ -109,27 +125,16 @@ fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// Writes the payload to `output`, unless that is the file that it comes from.
-fn to_file(dump: &Dump, device_dump: &DeviceDump<'_>, output: &Path) -> Result<(), Failure> {
-    output::write(output, dump.path(), |to, target| copy(device_dump, to, target, output))
+/// Writes the payload to the new file `to`, which will be `output`.
+fn to_file(device_dump: &DeviceDump<'_>, to: &File, output: &Path) -> Result<(), Failure> {
+    let bar = progress::bar(device_dump.available(), "extracting");
+    let done = device_dump.copy_to_file(to, |done| bar.set_position(done));
+    bar.finish_and_clear();
+    copied(done, output)
 }
 
-fn copy(
-    device_dump: &DeviceDump<'_>,
-    to: &mut File,
-    target: Target,
-    output: &Path,
-) -> Result<(), Failure> {
-    let copied = match target {
-        Target::NewFile => {
-            let bar = progress::bar(device_dump.available(), "extracting");
-            let copied = device_dump.copy_to_file(to, |done| bar.set_position(done));
-            bar.finish_and_clear();
-            copied
-        }
-        Target::Stream => device_dump.copy_to(to),
-    };
-    copied.map_err(|error| match error {
+fn copied(done: Result<(), CopyError>, output: &Path) -> Result<(), Failure> {
+    done.map_err(|error| match error {
         CopyError::Read(error) => Failure::Input(error),
         CopyError::Write(error) => Failure::output(output, error),
     })

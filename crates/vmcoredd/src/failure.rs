@@ -70,6 +70,14 @@ pub enum Failure {
     /// The output would take the vmcore's place.
     #[error("{}: is the vmcore itself, expected another output", EscapedPath(.0))]
     OutputIsInput(PathBuf),
+    /// There is something that is not replaced.
+    #[error("{}: is {found}, expected a file, or nothing", EscapedPath(path))]
+    NoFile {
+        /// The output.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A file cannot be read.
     #[error(transparent)]
     Input(#[from] kdump::Error),
@@ -147,7 +155,9 @@ impl Failure {
             // Damaged, as a dump is that ends too early.
             Self::Input(kdump::Error { fault: Fault::Compressed { .. }, .. }) => Status::Negative,
             Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
-            Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => Status::Output,
+            Self::NoFile { .. } | Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => {
+                Status::Output
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod read;
 mod run;
 mod show;
 mod table;
+mod temporary;
 mod verify;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    output::catch_limit();
     let matches = help::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match arguments.command {

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Files that are written: whole, or not at all.
+//! Files that are written: whole, or not at all; and read by nobody who may not read what
+//! they were made from.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rustix::fs::{Mode, XattrFlags, fremovexattr, fsetxattr, getxattr, listxattr};
+use rustix::process::umask;
+use signal_hook::consts::signal::SIGXFSZ;
+use signal_hook::flag;
 
 use crate::failure::Failure;
+use crate::temporary::Temporary;
 
-/// Has `fill` write to `output`: to a new file that takes its place once it is whole,
-/// or, where that is a device or a pipe, to it. `input`, if it is a file, must not be
-/// the same.
-pub fn write<T>(
-    output: &Path,
-    input: &Path,
-    fill: impl FnOnce(&mut File, Target) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let failed = |error| Failure::output(output, error);
-    let Ok(existing) = fs::metadata(output) else {
-        return put_at(output, output, None, |to| fill(to, Target::NewFile));
-    };
-    let is_input = |input: Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
-    if fs::metadata(input).is_ok_and(is_input) {
-        return Err(Failure::OutputIsInput(output.to_owned()));
-    }
-    if existing.is_file() {
-        return replace(output, |to| fill(to, Target::NewFile));
-    }
-    // A device or a pipe cannot be replaced, only written.
-    let mut file = OpenOptions::new().write(true).open(output).map_err(failed)?;
-    fill(&mut file, Target::Stream)
+/// Where Linux has the access control list of a file.
+const ACL: &str = "system.posix_acl_access";
+/// The most bytes of an extended attribute, and of the names of all (`XATTR_SIZE_MAX`,
+/// `XATTR_LIST_MAX`).
+const ATTRIBUTE_MAX: usize = 1 << 16;
+
+/// Has what exceeds the limit of the size of files (`ulimit -f`) fail, as on a full disk,
+/// so that what was written is undone. By default the signal for it ends the command.
+pub fn catch_limit() {
+    // Without it, all else works.
+    let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 /// What is written to.
@@ -40,8 +40,64 @@ pub enum Target {
     Stream,
 }
 
+/// Has `fill` write to `output`, as its user named it: to a new file that takes its place
+/// once it is whole, or, where that is a device or a pipe, to it. A link stays a link.
+///
+/// `inputs` are the files with kernel memory that `fill` reads, `-` being standard input:
+/// none may be the output, and what of their permissions is not common to all, the new
+/// file does not have.
+pub fn write<T>(
+    output: &Path,
+    inputs: &[&Path],
+    fill: impl FnOnce(&mut File, Target) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failed = |error| Failure::output(output, error);
+    let inputs = Inputs::new(inputs);
+    let Ok(existing) = fs::metadata(output) else {
+        let access = Access::Copy { inputs, existing: None };
+        return put_at(output, output, &access, |to| fill(to, Target::NewFile));
+    };
+    inputs.check_has_not(&existing, output)?;
+    if existing.is_file() {
+        let target = output.canonicalize().map_err(failed)?;
+        let access = Access::Copy { inputs, existing: Some(existing) };
+        return put_at_for_good(&target, output, &access, |to| fill(to, Target::NewFile));
+    }
+    // A device or a pipe cannot be replaced, only written.
+    let mut file = OpenOptions::new().write(true).open(output).map_err(failed)?;
+    fill(&mut file, Target::Stream)
+}
+
+/// As [`write`], to a path that its user did not name, as a device dump's name is part of
+/// it: a file or a link is replaced, anything else is refused, and nothing is opened.
+pub fn write_new<T>(
+    output: &Path,
+    inputs: &[&Path],
+    fill: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let inputs = Inputs::new(inputs);
+    let existing = match fs::symlink_metadata(output) {
+        Ok(existing) => existing,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return put_at(output, output, &Access::Copy { inputs, existing: None }, fill);
+        }
+        Err(error) => return Err(Failure::output(output, error)),
+    };
+    inputs.check_has_not(&existing, output)?;
+    let existing = if existing.is_file() {
+        Some(existing)
+    } else if existing.is_symlink() {
+        None
+    } else {
+        let found = if existing.is_dir() { "a directory" } else { "a device, pipe or socket" };
+        return Err(Failure::NoFile { path: output.to_owned(), found });
+    };
+    put_at(output, output, &Access::Copy { inputs, existing }, fill)
+}
+
 /// Has `fill` write to a new file that takes the place of `output` once it is whole, with
-/// its owner and permissions. A link stays a link: what it leads to is replaced.
+/// its owner, permissions and attributes. A link stays a link: what it leads to is
+/// replaced.
 pub fn replace<T>(
     output: &Path,
     fill: impl FnOnce(&mut File) -> Result<T, Failure>,
@@ -49,34 +105,171 @@ pub fn replace<T>(
     let failed = |error| Failure::output(output, error);
     let existing = fs::metadata(output).map_err(failed)?;
     let target = output.canonicalize().map_err(failed)?;
-    put_at(&target, output, Some(&existing), fill)
+    put_at_for_good(&target, output, &Access::InPlace { existing, path: &target }, fill)
 }
 
-/// Puts a file in the place of `target`, where `existing` is; errors call it `output`.
+/// That `>>` adds to the file at `input`, from which it is to come, is refused.
+pub fn check_stdout_is_not(input: &Path) -> Result<(), Failure> {
+    match of_descriptor(io::stdout()) {
+        Some(stdout) if stdout.is_file() => {
+            Inputs::new(&[input]).check_has_not(&stdout, "standard output".as_ref())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn of_descriptor(descriptor: impl AsFd) -> Option<Metadata> {
+    File::from(descriptor.as_fd().try_clone_to_owned().ok()?).metadata().ok()
+}
+
+/// The files that are read, as far as they are there.
+struct Inputs(Vec<Metadata>);
+
+impl Inputs {
+    fn new(paths: &[&Path]) -> Self {
+        let metadata = |path: &&Path| match *path == Path::new("-") {
+            true => of_descriptor(io::stdin()),
+            false => fs::metadata(path).ok(),
+        };
+        Self(paths.iter().filter_map(metadata).collect())
+    }
+
+    /// Refuses to write what is read.
+    fn check_has_not(&self, existing: &Metadata, output: &Path) -> Result<(), Failure> {
+        let existing = (existing.dev(), existing.ino());
+        match self.0.iter().any(|input| (input.dev(), input.ino()) == existing) {
+            true => Err(Failure::OutputIsInput(output.to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// What they allow for `file`, which is made of them.
+    fn allow(&self, file: &Metadata) -> u32 {
+        self.0.iter().fold(0o666, |mode, input| {
+            let has_mode = input.is_file() || input.file_type().is_block_device();
+            // What comes out of a pipe may have been anybody's.
+            mode & if has_mode { allowed(input, file) } else { 0o600 }
+        })
+    }
+}
+
+/// Who may read what is written.
+enum Access<'a> {
+    /// It is made of these, and takes the place of that file.
+    Copy { inputs: Inputs, existing: Option<Metadata> },
+    /// It is that file, changed.
+    InPlace { existing: Metadata, path: &'a Path },
+}
+
+impl Access<'_> {
+    /// Whether the new file replaces another one.
+    fn takes_a_place(&self) -> bool {
+        !matches!(self, Self::Copy { existing: None, .. })
+    }
+
+    /// Gives `file`, which is its owner's alone so far, to whom it is for.
+    fn give(&self, file: &File) -> io::Result<()> {
+        // It may have come from the folder, and is for files that all may read.
+        let _ = fremovexattr(file, ACL);
+        let mode = match self {
+            Self::Copy { inputs, existing: None } => {
+                let mask = umask(Mode::empty());
+                umask(mask);
+                inputs.allow(&file.metadata()?) & !mask.bits()
+            }
+            Self::Copy { inputs, existing: Some(existing) } => {
+                let file = file.metadata()?;
+                inputs.allow(&file) & allowed(existing, &file)
+            }
+            Self::InPlace { existing, path } => {
+                // Whoever may write here need not be allowed to give files away, unless
+                // to a group of theirs.
+                if fchown(file, Some(existing.uid()), Some(existing.gid())).is_err() {
+                    let _ = fchown(file, None, Some(existing.gid()));
+                }
+                let has_acl = copy_attributes(path, file);
+                let mode = allowed(existing, &file.metadata()?);
+                if has_acl { mode } else { without_group(mode) }
+            }
+        };
+        file.set_permissions(Permissions::from_mode(mode))
+    }
+}
+
+/// What `this` allows for a copy of it, `file`. What the group of another file may do is
+/// not for another group.
+fn allowed(this: &Metadata, file: &Metadata) -> u32 {
+    let mode = this.mode() & 0o777;
+    if this.gid() == file.gid() { mode } else { without_group(mode) }
+}
+
+/// That `mode` where its group may do no more than all.
+fn without_group(mode: u32) -> u32 {
+    mode & (0o707 | (mode & 0o007) << 3)
+}
+
+/// Copies the access control list, the label and the user's attributes of the file at
+/// `path` as far as that is allowed; whether `to` has the list now, if there is one.
+/// Without it, the mode's middle digit, which is its mask, would be the group's.
+fn copy_attributes(path: &Path, to: &File) -> bool {
+    let mut names = vec![0; ATTRIBUTE_MAX];
+    let length = listxattr(path, &mut names[..]).unwrap_or_default();
+    let mut value = vec![0; ATTRIBUTE_MAX];
+    let mut has_acl = true;
+    for name in names.get(..length).unwrap_or_default().split(|byte| *byte == 0) {
+        if name != ACL.as_bytes() && name != b"security.selinux" && !name.starts_with(b"user.") {
+            continue;
+        }
+        let copied = getxattr(path, name, &mut value[..]).and_then(|length| {
+            let value = value.get(..length).unwrap_or_default();
+            fsetxattr(to, name, value, XattrFlags::empty())
+        });
+        has_acl &= copied.is_ok() || name != ACL.as_bytes();
+    }
+    has_acl
+}
+
+/// Puts a file in the place of `target`; errors call it `output`.
 fn put_at<T>(
     target: &Path,
     output: &Path,
-    existing: Option<&Metadata>,
+    access: &Access<'_>,
     fill: impl FnOnce(&mut File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let failed = |error| Failure::output(output, error);
-    let folder = match target.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".vmcoredd-")
-        // As for any file that is created, the umask says who may read it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        // The error itself names the temporary file, which nobody asked for.
-        .map_err(|error| failed(error.kind().into()))?;
-    let filled = fill(temporary.as_file_mut())?;
-    if let Some(existing) = existing {
-        // Whoever may write here need not be allowed to give files away.
-        let _ = fchown(temporary.as_file(), Some(existing.uid()), Some(existing.gid()));
-        temporary.as_file().set_permissions(existing.permissions()).map_err(failed)?;
+    let mut temporary = Temporary::new(folder_of(target)).map_err(failed)?;
+    let filled = fill(temporary.file())?;
+    access.give(temporary.file()).map_err(failed)?;
+    if access.takes_a_place() {
+        // What was there is gone once its name is the new file's, even if all of that is
+        // still in memory. Of thousands that are new, each would wait for the disk.
+        temporary.file().sync_all().map_err(failed)?;
     }
-    temporary.persist(target).map_err(|error| failed(error.error))?;
+    temporary.keep(target).map_err(failed)?;
     Ok(filled)
+}
+
+/// As [`put_at`]; when this is done, the name leads to the new file on disk, too.
+fn put_at_for_good<T>(
+    target: &Path,
+    output: &Path,
+    access: &Access<'_>,
+    fill: impl FnOnce(&mut File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let filled = put_at(target, output, access, fill)?;
+    // Whoever may write there need not be allowed to list what there is.
+    if let Ok(folder) = File::open(folder_of(target)) {
+        match folder.sync_all() {
+            // Not all file systems can do that.
+            Err(error) if error.kind() != ErrorKind::InvalidInput => {
+                return Err(Failure::output(output, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(filled)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }

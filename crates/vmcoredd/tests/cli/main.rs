@@ -14,6 +14,7 @@ mod info;
 mod json;
 mod list;
 mod manifest;
+mod output;
 mod readelf;
 mod run;
 mod show;
