@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         None if dump.attaches_in_place() => in_place(&dump, new)?,
         None => output::replace(dump.path(), |to| to_copy(&dump, to, new, dump.path()))?,
     };
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     for Attached { name, length, was_there } in attached {
         let what = if was_there { "was there" } else { "added" };
         writeln!(stdout, "{name}: {what}, {length} bytes")?;

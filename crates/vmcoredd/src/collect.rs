@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let Arguments { directory, deadline, total } = arguments;
     let end = Instant::now().checked_add(*total);
     let mut status = Status::Done;
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     for collector in find(directory)? {
         let name = Escaped(collector.name()).to_string();
         if let Some(why) = collector.problem {

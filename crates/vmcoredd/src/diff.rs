@@ -2,7 +2,7 @@
 //! `vmcoredd diff`.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let (b_path, b_name) = file_and_name(&arguments.b, Path::exists);
     let (a, b) = (read::open(a_path)?, read::open(b_path)?);
     let (a_contents, b_contents) = (Contents::read(&a), Contents::read(&b));
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     let how = How { all: arguments.all, brief: arguments.brief };
 
     let mut same = true;

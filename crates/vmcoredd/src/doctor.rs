@@ -124,7 +124,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let verdict = checks.iter().map(|check| check.status).max().unwrap_or(Health::Ok);
     let report = Report { version: 1, verdict, checks, rehearsal };
     if arguments.json {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = crate::stdout::lock();
         let text = serde_json::to_string(&report).map_err(io::Error::from)?;
         writeln!(stdout, "{text}")?;
     } else {
@@ -492,7 +492,7 @@ fn rehearse(
 }
 
 fn print(report: &Report) -> io::Result<()> {
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
     let width = report.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
     for Check { name, status, message, mend } in &report.checks {
         let (word, style) = shown(*status);

@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         None => {
             let path = arguments.directory().join(file_name(device_dump.name()));
             output::write_new(&path, &[&arguments.file], |to| to_file(&device_dump, to, &path))?;
-            writeln!(io::stdout().lock(), "{}", EscapedPath(&path))?;
+            writeln!(crate::stdout::lock(), "{}", EscapedPath(&path))?;
         }
     }
     check_whole(&dump, &device_dump)?;
@@ -82,7 +82,7 @@ fn extract_all(
     contents: &Contents<'_>,
     arguments: &Arguments,
 ) -> Result<Status, Failure> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     let mut names = FileNames::default();
     let mut status = Status::Done;
     for device_dump in &contents.device_dumps {
@@ -116,13 +116,17 @@ fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure>
     })
 }
 
+/// Writes the payload to standard output, or as much of it as is read there.
 fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    device_dump.copy_to(&mut stdout).map_err(|error| match error {
+    let copied = device_dump.copy_to(&mut stdout).map_err(|error| match error {
         CopyError::Read(error) => Failure::Input(error),
         CopyError::Write(error) => Failure::Stdout(error),
-    })?;
-    Ok(stdout.flush()?)
+    });
+    match copied.and_then(|()| Ok(stdout.flush()?)) {
+        Err(failure) if failure.is_broken_pipe() => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes the payload to the new file `to`, which will be `output`.

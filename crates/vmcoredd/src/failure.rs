@@ -142,9 +142,6 @@ impl Failure {
 
     /// Says on standard error what is wrong, and gives the status for it.
     pub fn report(&self) -> Status {
-        if self.is_broken_pipe() {
-            return Status::Done;
-        }
         complain(self);
         match self {
             Self::NotFound { status, .. } => Status::Negative.max(*status),
@@ -162,7 +159,7 @@ impl Failure {
     }
 
     /// Whether the reader of standard output has seen enough.
-    fn is_broken_pipe(&self) -> bool {
+    pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Stdout(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 }

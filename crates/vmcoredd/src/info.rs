@@ -45,7 +45,7 @@ pub struct Arguments {
 
 /// Shows every file; one that cannot be read does not stop the others.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     let mut status = Status::Done;
     let mut has_printed = false;
     for path in &arguments.files {

@@ -37,7 +37,7 @@ pub struct Arguments {
 /// Lists every file; one that cannot be read does not stop the others.
 pub fn run(arguments: &Arguments) -> Result<failure::Status, Failure> {
     let heading = arguments.files.len() > 1;
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
     let mut status = failure::Status::Done;
     let mut has_printed = false;
     for path in &arguments.files {

@@ -21,6 +21,7 @@ mod progress;
 mod read;
 mod run;
 mod show;
+mod stdout;
 mod table;
 mod temporary;
 mod verify;

@@ -61,7 +61,10 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         None => hexdump(part, arguments.at, !arguments.no_folding, io::stdout().lock()),
     };
     pager.wait();
-    shown?;
+    match shown {
+        Err(failure) if !failure.is_broken_pipe() => return Err(failure),
+        _ => {}
+    }
     if device_dump.is_whole() {
         return Ok(Status::Done);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd verify`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use kdump::{DeviceDump, Dump, Escaped, EscapedPath, Record};
@@ -36,7 +36,7 @@ enum Found {
 
 /// Checks every file; one that cannot be read does not stop the others.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = crate::stdout::lock();
     let mut status = Status::Done;
     for path in &arguments.files {
         match read::open(path) {

@@ -18,4 +18,5 @@ mod output;
 mod readelf;
 mod run;
 mod show;
+mod stdout;
 mod verify;
