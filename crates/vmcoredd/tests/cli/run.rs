@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rustix::fs::{Mode, OFlags};
 use synth::{Class, Endian, Image, Load, Note, Vmcore};
 use tempfile::TempDir;
 
@@ -27,6 +28,11 @@ impl Folder {
 
     pub fn root(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Whether files here can do without a name (`O_TMPFILE`).
+    pub fn has_nameless_files(&self) -> bool {
+        rustix::fs::open(self.root(), OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR).is_ok()
     }
 
     /// The names of all files, in order.
