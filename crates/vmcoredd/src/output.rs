@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rustix::fs::{Mode, XattrFlags, fremovexattr, fsetxattr, getxattr, listxattr};
+use rustix::fs::{Mode, XattrFlags, fgetxattr, fremovexattr, fsetxattr, getxattr, listxattr};
 use rustix::process::umask;
 use signal_hook::consts::signal::SIGXFSZ;
 use signal_hook::flag;
@@ -53,12 +53,12 @@ pub fn write<T>(
 ) -> Result<T, Failure> {
     let failed = |error| Failure::output(output, error);
     let inputs = Inputs::new(inputs);
-    let Ok(existing) = fs::metadata(output) else {
+    let Ok(existing) = Known::of(output) else {
         let access = Access::Copy { inputs, existing: None };
         return put_at(output, output, &access, |to| fill(to, Target::NewFile));
     };
-    inputs.check_has_not(&existing, output)?;
-    if existing.is_file() {
+    inputs.check_has_not(&existing.metadata, output)?;
+    if existing.metadata.is_file() {
         let target = output.canonicalize().map_err(failed)?;
         let access = Access::Copy { inputs, existing: Some(existing) };
         return put_at_for_good(&target, output, &access, |to| fill(to, Target::NewFile));
@@ -85,7 +85,7 @@ pub fn write_new<T>(
     };
     inputs.check_has_not(&existing, output)?;
     let existing = if existing.is_file() {
-        Some(existing)
+        Some(Known::of(output).map_err(|error| Failure::output(output, error))?)
     } else if existing.is_symlink() {
         None
     } else {
@@ -122,41 +122,71 @@ fn of_descriptor(descriptor: impl AsFd) -> Option<Metadata> {
     File::from(descriptor.as_fd().try_clone_to_owned().ok()?).metadata().ok()
 }
 
-/// The files that are read, as far as they are there.
-struct Inputs(Vec<Metadata>);
+/// What is known of who may read a file.
+struct Known {
+    metadata: Metadata,
+    /// It has an access control list, whose mask is in the mode where that of the group
+    /// is otherwise.
+    has_acl: bool,
+}
+
+impl Known {
+    fn of(path: &Path) -> io::Result<Self> {
+        let has_acl = getxattr(path, ACL, &mut [0; 0][..]).is_ok();
+        Ok(Self { metadata: fs::metadata(path)?, has_acl })
+    }
+
+    fn of_stdin() -> Option<Self> {
+        let has_acl = fgetxattr(io::stdin(), ACL, &mut [0; 0][..]).is_ok();
+        Some(Self { metadata: of_descriptor(io::stdin())?, has_acl })
+    }
+
+    /// What this allows for a copy of it, `file`. What the group of another file may do is
+    /// not for another group.
+    fn allow(&self, file: &Metadata) -> u32 {
+        let mode = self.metadata.mode() & 0o777;
+        let is_of_group = self.metadata.gid() == file.gid() && !self.has_acl;
+        if is_of_group { mode } else { without_group(mode) }
+    }
+}
+
+/// The files that are read; `None` for one of which nothing is known any more.
+struct Inputs(Vec<Option<Known>>);
 
 impl Inputs {
     fn new(paths: &[&Path]) -> Self {
-        let metadata = |path: &&Path| match *path == Path::new("-") {
-            true => of_descriptor(io::stdin()),
-            false => fs::metadata(path).ok(),
+        let known = |path: &&Path| match *path == Path::new("-") {
+            true => Known::of_stdin(),
+            false => Known::of(path).ok(),
         };
-        Self(paths.iter().filter_map(metadata).collect())
+        Self(paths.iter().map(known).collect())
     }
 
     /// Refuses to write what is read.
     fn check_has_not(&self, existing: &Metadata, output: &Path) -> Result<(), Failure> {
         let existing = (existing.dev(), existing.ino());
-        match self.0.iter().any(|input| (input.dev(), input.ino()) == existing) {
-            true => Err(Failure::OutputIsInput(output.to_owned())),
-            false => Ok(()),
+        let mut inputs = self.0.iter().flatten().map(|input| &input.metadata);
+        if inputs.any(|input| (input.dev(), input.ino()) == existing) {
+            return Err(Failure::OutputIsInput(output.to_owned()));
         }
+        Ok(())
     }
 
     /// What they allow for `file`, which is made of them.
     fn allow(&self, file: &Metadata) -> u32 {
-        self.0.iter().fold(0o666, |mode, input| {
-            let has_mode = input.is_file() || input.file_type().is_block_device();
+        let of = |input: &Known| {
+            let kind = input.metadata.file_type();
             // What comes out of a pipe may have been anybody's.
-            mode & if has_mode { allowed(input, file) } else { 0o600 }
-        })
+            if kind.is_file() || kind.is_block_device() { input.allow(file) } else { 0o600 }
+        };
+        self.0.iter().fold(0o666, |mode, input| mode & input.as_ref().map_or(0o600, of))
     }
 }
 
 /// Who may read what is written.
 enum Access<'a> {
     /// It is made of these, and takes the place of that file.
-    Copy { inputs: Inputs, existing: Option<Metadata> },
+    Copy { inputs: Inputs, existing: Option<Known> },
     /// It is that file, changed.
     InPlace { existing: Metadata, path: &'a Path },
 }
@@ -179,7 +209,7 @@ impl Access<'_> {
             }
             Self::Copy { inputs, existing: Some(existing) } => {
                 let file = file.metadata()?;
-                inputs.allow(&file) & allowed(existing, &file)
+                inputs.allow(&file) & existing.allow(&file)
             }
             Self::InPlace { existing, path } => {
                 // Whoever may write here need not be allowed to give files away, unless
@@ -187,20 +217,14 @@ impl Access<'_> {
                 if fchown(file, Some(existing.uid()), Some(existing.gid())).is_err() {
                     let _ = fchown(file, None, Some(existing.gid()));
                 }
-                let has_acl = copy_attributes(path, file);
-                let mode = allowed(existing, &file.metadata()?);
-                if has_acl { mode } else { without_group(mode) }
+                // Without its list, the middle digit of the mode would be the group's.
+                let lacks_acl = !copy_attributes(path, file);
+                let existing = Known { metadata: existing.clone(), has_acl: lacks_acl };
+                existing.allow(&file.metadata()?)
             }
         };
         file.set_permissions(Permissions::from_mode(mode))
     }
-}
-
-/// What `this` allows for a copy of it, `file`. What the group of another file may do is
-/// not for another group.
-fn allowed(this: &Metadata, file: &Metadata) -> u32 {
-    let mode = this.mode() & 0o777;
-    if this.gid() == file.gid() { mode } else { without_group(mode) }
 }
 
 /// That `mode` where its group may do no more than all.
@@ -210,7 +234,6 @@ fn without_group(mode: u32) -> u32 {
 
 /// Copies the access control list, the label and the user's attributes of the file at
 /// `path` as far as that is allowed; whether `to` has the list now, if there is one.
-/// Without it, the mode's middle digit, which is its mask, would be the group's.
 fn copy_attributes(path: &Path, to: &File) -> bool {
     let mut names = vec![0; ATTRIBUTE_MAX];
     let length = listxattr(path, &mut names[..]).unwrap_or_default();

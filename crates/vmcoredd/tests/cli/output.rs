@@ -117,6 +117,22 @@ fn what_comes_from_a_pipe_is_its_owners_alone() {
     }
 }
 
+#[test]
+fn of_what_nothing_is_known_a_copy_is_its_owners_alone() {
+    let folder = Folder::new().with("vmcore", &small().image());
+    set_mode(&folder, "vmcore", 0o644);
+    // One of these calls is for the mode; others keep the file from being read.
+    let modes = (1..10).filter_map(|number| {
+        let inject = format!("inject=statx:error=EACCES:when={number}");
+        let how = ["-P", "vmcore", "-e", &inject];
+        traced(&folder, &how, &["extract", "vmcore", "nic0", "-o", "out"]);
+        let found = fs::metadata(folder.path("out")).ok()?.mode() & 0o777;
+        fs::remove_file(folder.path("out")).expect("there");
+        Some(found)
+    });
+    assert!(modes.collect::<Vec<_>>().contains(&0o600));
+}
+
 /// What root's group may read is not for that of the directory.
 #[test]
 fn what_a_group_may_read_is_not_for_another() {
@@ -173,7 +189,7 @@ fn acl(folder: &Folder, name: &str) -> Option<Vec<u8>> {
 
 #[test]
 fn access_control_lists_stay_with_the_file_and_are_not_inherited() {
-    let folder = Folder::new().with("vmcore", &small().image());
+    let folder = Folder::new().with("vmcore", &small().image()).with("plain", &small().image());
     fs::write(folder.path("log"), "text").expect("written");
     let set = |path: &Path, name: &str, value: &[u8]| {
         setxattr(path, name, value, XattrFlags::empty()).is_ok()
@@ -196,7 +212,21 @@ fn access_control_lists_stay_with_the_file_and_are_not_inherited() {
     let found = getxattr(folder.path("vmcore"), "user.case", &mut value[..]);
     assert_eq!((found, &value), (Ok(4), b"4711"));
 
-    // Without its list, the mask would be what the group may do.
+    // What is written from it, or over it, has no list, and its group had no right.
+    put(&folder, "list", 0o644);
+    assert!(set(&folder.path("list"), "system.posix_acl_access", &READ_BY_7));
+    for (script, name) in [
+        ("umask 0; \"$0\" extract vmcore nic0 -o of_file", "of_file"),
+        ("umask 0; \"$0\" extract - nic0 -o of_stdin <vmcore", "of_stdin"),
+        ("umask 0; chmod 644 plain; \"$0\" extract plain nic0 -o list", "list"),
+    ] {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_vmcoredd")]);
+        assert!(command.current_dir(folder.root()).status().expect("runs").success());
+        assert_eq!((mode(&folder, name), acl(&folder, name)), (0o600, None), "{name}");
+    }
+
+    // Nor where it cannot be kept: the mask would be what the group may do.
     let failing = ["-e", "inject=fsetxattr:error=EOPNOTSUPP"];
     assert_eq!(traced(&folder, &failing, &arguments).status, Some(0));
     assert_eq!((mode(&folder, "vmcore"), acl(&folder, "vmcore")), (0o600, None));
