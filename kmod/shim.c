@@ -100,9 +100,10 @@ static uint deadline_ms;
 module_param(deadline_ms, uint, 0444);
 MODULE_PARM_DESC(deadline_ms, "Most time for a collector of vmcoredd_register(), in ms (default: 30000)");
 
-static uint callback_deadline_ms;
+/* A whole adapter takes seconds; a driver that never gets its probe back, the vmcore. */
+static uint callback_deadline_ms = 60000;
 module_param(callback_deadline_ms, uint, 0444);
-MODULE_PARM_DESC(callback_deadline_ms, "Time for a callback of vmcore_add_device_dump(), in ms (default: any)");
+MODULE_PARM_DESC(callback_deadline_ms, "Time for a callback of vmcore_add_device_dump(), in ms, or 0 for any time (default: 60000)");
 
 static bool live;
 module_param(live, bool, 0444);
@@ -635,6 +636,32 @@ bool shim_iter_take(struct iov_iter *from, void *to, size_t length)
 {
 	cond_resched();
 	return !fatal_signal_pending(current) && copy_from_iter_full(to, length, from);
+}
+
+/*
+ * The kernel exports neither this question nor its list of modules, but this module
+ * is in that list. The list's head is in the kernel's own memory, where no module is.
+ */
+struct module *shim_collector_owner(struct vmcoredd_data *data)
+{
+	unsigned long callback = (unsigned long)data->vmcoredd_callback;
+	struct module *owner = NULL;
+	struct module *module;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(module, &THIS_MODULE->list, list) {
+		unsigned long address = (unsigned long)module;
+
+		if (address < MODULES_VADDR || address >= MODULES_END ||
+		    !within_module(callback, module))
+			continue;
+		/* One that is being unloaded waits for its probes by itself. */
+		if (module_is_live(module))
+			owner = module;
+		break;
+	}
+	rcu_read_unlock();
+	return owner;
 }
 
 int shim_call_collector(struct vmcoredd_data *data, void *buffer)

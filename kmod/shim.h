@@ -66,7 +66,10 @@ struct vmcoredd_collector;
 struct vmcoredd_data;
 struct vmcoredd_writer;
 
-/** What the operator set; 0 stands for what the module finds right. */
+/**
+ * What the operator set; 0 stands for what the module finds right, but for
+ * callback_deadline_ms, where it stands for any time.
+ */
 struct shim_parameters {
 	u64 budget_kib;
 	u64 dump_kib;
@@ -279,6 +282,12 @@ size_t shim_iter_zero(struct iov_iter *to, size_t length);
  * thread is being killed. May fault and sleep.
  */
 bool shim_iter_take(struct iov_iter *from, void *to, size_t length);
+
+/**
+ * The module that has the callback of @data, which is running; NULL where none has, or
+ * where it is being unloaded. Any context.
+ */
+struct module *shim_collector_owner(struct vmcoredd_data *data);
 
 /** Calls the callback of @data, as its driver expects it. May sleep. */
 int shim_call_collector(struct vmcoredd_data *data, void *buffer);

@@ -144,13 +144,14 @@ pub fn check_size(size: u64) -> Result<(), Reason> {
 /// only meanwhile. Sleeps.
 pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callback) -> Record {
     let collection = start(module, wanted, size.into());
+    let owner = callback.owner();
     let job = PageBuffer::new(size).and_then(|buffer| Job::callback(callback, buffer));
     let mut job = match job {
         Ok(job) => job,
         Err(NoMemory) => return collection.end(None, Ending::Other(Reason::NoMemory)),
     };
     let limit = module.parameters().callback_deadline;
-    let ending = Job::carry_out(&job, Owner::UNKNOWN, limit);
+    let ending = Job::carry_out(&job, owner, limit);
     match ending {
         // What a callback that failed left in the buffer is not meant to be read.
         Ending::Returned(errno) if errno != 0 => collection.end(None, ending),

@@ -36,6 +36,15 @@ impl Callback {
         // INVARIANT: as the caller promises.
         Self { data }
     }
+
+    /// The module that it is in: the API does not say which.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        // SAFETY: by the invariant, there is a callback.
+        let owner = unsafe { shim::shim_collector_owner(self.data) };
+        // SAFETY: whoever called us waits, with its code and what it refers to loaded.
+        unsafe { Owner::new(owner) }
+    }
 }
 
 /// A collector that writes in pieces.

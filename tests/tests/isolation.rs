@@ -3,6 +3,7 @@
 //! write: its dump is there, marked, the probe goes on, and so does the machine.
 
 use std::fs;
+use std::time::Duration;
 
 use system_tests::{Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload};
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
@@ -23,6 +24,10 @@ const AFTER_PANIC: &[(&str, i32, &str)] = &[
     ("pieces-crash", EFAULT, "partial, its collector crashed, 100000 bytes"),
     ("pieces-bad-address", EFAULT, "partial, its collector wrote from a bad address, 100000 bytes"),
 ];
+/// How long a callback of mainline's API may take by default, in milliseconds.
+const CALLBACK_DEADLINE: u64 = 60_000;
+/// How long a machine may take that waits so long.
+const TIME_LIMIT: Duration = Duration::from_millis(4 * CALLBACK_DEADLINE);
 const EIO: i32 = -5;
 const EFAULT: i32 = -14;
 
@@ -51,6 +56,7 @@ fn after_panic(series: Series) -> Result<Run> {
         "
         {FUNCTIONS}
         insmod /modules/vmcoredd.ko
+        [ $(cat /sys/module/vmcoredd/parameters/callback_deadline_ms) -eq {CALLBACK_DEADLINE} ]
         {collectors}
         cat /proc/vmcoredd >/ports/vmcoredd
         makedumpfile -l -d 31 -F /proc/vmcore >/ports/vmcore
@@ -69,6 +75,16 @@ fn limited(series: Series) -> Result<Run> {
     let script = format!(
         "
         {FUNCTIONS}
+        # The driver stays until its collector has ended.
+        go_on() {{
+            fails rmmod collectors 2>/dev/null
+            echo 1 >/sys/module/collectors/parameters/go_on
+            until rmmod collectors 2>/dev/null; do
+                usleep 10000
+            done
+        }}
+        # Of callbacks, with the page that the kernel leaves free behind each.
+        buffers() {{ grep -c ' {mapped} .* vmap' /proc/vmallocinfo || true; }}
         insmod /modules/vmcoredd.ko deadline_ms=1000 callback_deadline_ms=1500
 
         echo '@@ a callback hangs'
@@ -76,16 +92,22 @@ fn limited(series: Series) -> Result<Run> {
         sleep 0.5
         manifest /proc/vmcoredd >/ports/meanwhile
         wait $!
-        echo 1 >/sys/module/collectors/parameters/go_on
-        rmmod collectors
+        insmod /modules/adapters.ko size={SIZE}
+        cat /proc/vmcoredd >/tmp/before
+        [ $(buffers) -eq 1 ]
+        fails rmmod vmcoredd
+        go_on
+        [ $(buffers) -eq 0 ]
+        cmp /proc/vmcoredd /tmp/before
+        rmmod adapters
 
         echo '@@ a collector hangs'
         collector pieces-hang
-        fails rmmod collectors
-        echo 1 >/sys/module/collectors/parameters/go_on
-        until rmmod collectors 2>/dev/null; do
-            usleep 10000
-        done
+        go_on
+
+        echo '@@ a release function hangs'
+        collector pieces-release-hangs
+        go_on
 
         echo '@@ a collector loops'
         collector pieces-loop
@@ -95,21 +117,63 @@ fn limited(series: Series) -> Result<Run> {
             usleep 10000
         done
         [ ! \"$(ps | grep '[v]mcoredd')\" ]
-        "
+        ",
+        mapped = SIZE.next_multiple_of(4096) + 4096
     );
-    Ok(prepared(vm, &kernel)?.port("meanwhile").script(&script).run()?)
+    let adapters = Modules::build(&kernel)?.test_module("adapters")?;
+    let vm = prepared(vm, &kernel)?.file(adapters, "/modules/adapters.ko");
+    Ok(vm.port("meanwhile").script(&script).run()?)
+}
+
+/// The limit for callbacks in [`hanging`]: the default, which takes its time, once.
+fn limit(series: Series) -> (&'static str, u64) {
+    match series {
+        Series::V6_12 => ("", CALLBACK_DEADLINE),
+        Series::V6_1 => ("callback_deadline_ms=2000", 2000),
+    }
+}
+
+/// In a crash kernel that loads its drivers one by one, the first one's callback hangs.
+fn hanging(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch(series)?;
+    let vm = PanicCycle::new(&kernel, &format!("hanging-{series}")).crashkernel_mib(160);
+    let script = format!(
+        "
+        {FUNCTIONS}
+        vmtest-guest digest /proc/vmcore >/ports/before
+        insmod /modules/vmcoredd.ko {}
+        collector callback-hangs
+        insmod /modules/adapters.ko size=1000
+        cat /proc/vmcoredd >/ports/vmcoredd
+        makedumpfile -l -d 31 -F /proc/vmcore >/ports/vmcore
+        vmtest-guest digest /proc/vmcore >/ports/after
+        ",
+        limit(series).0
+    );
+    let adapters = Modules::build(&kernel)?.test_module("adapters")?;
+    let vm = prepared(vm, &kernel)?
+        .program("/usr/bin/makedumpfile")
+        .file(vmtest::guest_program()?, "/bin/vmtest-guest")
+        .file(adapters, "/modules/adapters.ko");
+    let vm = ["vmcore", "before", "after"].into_iter().fold(vm, PanicCycle::port);
+    Ok(vm.crash_script(&script).time_limit(TIME_LIMIT).run()?)
 }
 
 /// Without a limit, the caller of a callback waits as mainline's does; nobody else.
 fn unlimited(series: Series) -> Result<Run> {
     let kernel = Kernel::fetch(series)?;
+    // Once, longer than the default.
+    let seconds = match series {
+        Series::V6_12 => 4,
+        Series::V6_1 => CALLBACK_DEADLINE / 1000 + 2,
+    };
     let vm = Boot::new(&kernel, &format!("no-deadline-{series}")).smp(2);
     let script = format!(
         "
         {FUNCTIONS}
-        insmod /modules/vmcoredd.ko
+        insmod /modules/vmcoredd.ko callback_deadline_ms=0
         collector callback-hangs &
-        sleep 4
+        sleep {seconds}
         kill -0 $!
         for file in before-add after-add; do
             stat -c %s /proc/vmcoredd >>/ports/sizes
@@ -134,11 +198,12 @@ fn unlimited(series: Series) -> Result<Run> {
     let adapters = Modules::build(&kernel)?.test_module("adapters")?;
     let vm = prepared(vm, &kernel)?.file(adapters, "/modules/adapters.ko");
     let vm = ["sizes", "before-add", "after-add", "opened-before"].into_iter().fold(vm, Vm::port);
-    Ok(vm.script(&script).run()?)
+    Ok(vm.script(&script).time_limit(TIME_LIMIT).run()?)
 }
 
 static AFTER_PANIC_ON: OnEachKernel<Run> = OnEachKernel::new(after_panic);
 static LIMITED_ON: OnEachKernel<Run> = OnEachKernel::new(limited);
+static HANGING_ON: OnEachKernel<Run> = OnEachKernel::new(hanging);
 static UNLIMITED_ON: OnEachKernel<Run> = OnEachKernel::new(unlimited);
 
 /// What a collector writes: all of it, or the half before it does something else.
@@ -201,14 +266,18 @@ fn late_collectors_are_left_to_themselves(series: Series) {
     let said = module_log(run.dmesg());
     let late = "its collector did not end in time";
     assert_eq!(outcome(said[1]), format!("callback-hangs: partial, {late}, 200000 bytes"));
-    assert_eq!(outcome(said[2]), format!("pieces-hang: partial, {late}, 100000 bytes"));
-    let looped = outcome(said[3]);
+    assert_eq!(outcome(said[2]), "adapter0: complete, 200000 bytes");
+    assert_eq!(outcome(said[3]), format!("pieces-hang: partial, {late}, 100000 bytes"));
+    assert_eq!(outcome(said[4]), format!("pieces-release-hangs: partial, {late}, 200000 bytes"));
+    let looped = outcome(said[5]);
     assert!(looped.starts_with(&format!("pieces-loop: partial, {late}, ")), "{looped}");
     for line in [
         "callback-hangs: -110",
         "pieces-hang: -110",
         "late write: -110",
         "pieces-hang: released",
+        "pieces-release-hangs: -110",
+        "pieces-release-hangs: released",
         "write: -110",
         "write again: -110",
         "pieces-loop: -110",
@@ -225,6 +294,32 @@ fn late_collectors_are_left_to_themselves(series: Series) {
     assert!(looped.len() > HALF && looped == written(looped.len()));
     let meanwhile = fs::read_to_string(run.port("meanwhile")).unwrap();
     assert!(meanwhile.contains("NAME=callback-hangs\nSTATUS=running\n"), "{meanwhile}");
+}
+
+fn a_hanging_callback_costs_only_its_own_dump(series: Series) {
+    let run = HANGING_ON.get(series);
+    let said = module_log(run.dmesg());
+    let expected = "callback-hangs: partial, its collector did not end in time, 200000 bytes";
+    assert_eq!(outcome(said[1]), expected);
+    assert_eq!(outcome(said[2]), "adapter0: complete, 1000 bytes");
+    assert!(run.dmesg().contains("collectors: callback-hangs: -110\n"), "{}", run.dmesg());
+    assert_eq!(fault(run.dmesg()), None);
+    let words: Vec<_> = said[1].split(' ').collect();
+    let [.., took, "ms"] = words[..] else { panic!("{said:?}") };
+    let (_, limit) = limit(series);
+    // The kernel counts ticks, and a busy host takes its time.
+    assert!((limit - 10..limit + 5000).contains(&took.parse().unwrap()), "{took} ms");
+
+    let file = run.port("vmcoredd");
+    assert!(payload(file, "callback-hangs").unwrap() == half_filled());
+    assert_eq!(payload(file, "adapter0").unwrap().len(), 1000);
+    let memory = |port| fs::read_to_string(run.port(port)).unwrap();
+    assert!(memory("before").lines().count() >= 3);
+    assert_eq!(memory("before"), memory("after"));
+    // As it was saved.
+    let saved = fs::read(run.port("vmcore")).unwrap();
+    let record = b"NAME=callback-hangs\nSTATUS=partial\nREASON=its collector did not end in time\n";
+    assert!(saved.windows(record.len()).any(|window| window == record));
 }
 
 fn nobody_waits_for_a_collector(series: Series) {
@@ -254,5 +349,6 @@ system_tests::on_each_kernel! {
     every_outcome_is_told
     what_was_written_is_kept
     late_collectors_are_left_to_themselves
+    a_hanging_callback_costs_only_its_own_dump
     nobody_waits_for_a_collector
 }

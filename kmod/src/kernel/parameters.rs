@@ -17,7 +17,8 @@ pub struct Parameters {
     pub inline: Option<u64>,
     /// Time for a collector that writes in pieces, in milliseconds.
     pub deadline: Option<u32>,
-    /// Time for a callback of mainline's API, in milliseconds.
+    /// Time for a callback of mainline's API, in milliseconds; `None` where the
+    /// operator set that it may take any.
     pub callback_deadline: Option<u32>,
     /// Whether drivers are asked for dumps in a running system.
     pub live: bool,

@@ -19,15 +19,12 @@ pub enum End {
     Abandoned,
 }
 
-/// A module that must stay loaded: `None` where nobody said which.
+/// A module that must stay loaded, where there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner(*mut shim::module);
 
 impl Owner {
-    /// Nobody said which.
-    pub const UNKNOWN: Self = Self(core::ptr::null_mut());
-
-    /// The module `owner`, or [`Owner::UNKNOWN`] when that is null.
+    /// The module `owner`, or none when that is null.
     ///
     /// # Safety
     /// `owner` is null or a module that is loaded.

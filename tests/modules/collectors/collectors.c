@@ -162,8 +162,10 @@ static int collect(struct vmcoredd_collector *collector, struct vmcoredd_writer 
 	return write_pieces(writer, HALF, HALF);
 }
 
-static void release(struct vmcoredd_collector *collector)
+static void collectors_release(struct vmcoredd_collector *collector)
 {
+	if (!strcmp(what, "pieces-release-hangs"))
+		wait_for_completion(&go_on);
 	pr_info("%s: released\n", what);
 }
 
@@ -179,10 +181,10 @@ static u64 declared(void)
 static struct vmcoredd_collector collector = {
 	.owner		= THIS_MODULE,
 	.collect	= collect,
-	.release	= release,
+	.release	= collectors_release,
 };
 
-static int probe(struct platform_device *device)
+static int collectors_probe(struct platform_device *device)
 {
 	struct vmcoredd_data data = { .size = SIZE, .vmcoredd_callback = fill_buffer };
 	int error;
@@ -200,7 +202,7 @@ static int probe(struct platform_device *device)
 }
 
 static struct platform_driver driver = {
-	.probe		= probe,
+	.probe		= collectors_probe,
 	.driver.name	= KBUILD_MODNAME,
 };
 
