@@ -5,7 +5,9 @@
 use std::fs;
 use std::time::Duration;
 
-use system_tests::{Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload};
+use system_tests::{
+    Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload, root,
+};
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
 
 const SIZE: usize = 200_000;
@@ -157,6 +159,34 @@ fn hanging(series: Series) -> Result<Run> {
         .file(adapters, "/modules/adapters.ko");
     let vm = ["vmcore", "before", "after"].into_iter().fold(vm, PanicCycle::port);
     Ok(vm.crash_script(&script).time_limit(TIME_LIMIT).run()?)
+}
+
+/// What the initramfs of a crash kernel runs, with a driver that hangs in its probe, and
+/// another one after it.
+fn hanging_probe() -> Result<Run> {
+    let kernel = Kernel::fetch(Series::V6_12)?;
+    let vm = PanicCycle::new(&kernel, "hanging-probe").crashkernel_mib(160);
+    let script = "
+        modules=/lib/modules/$(uname -r)
+        mkdir -p $modules /etc/vmcoredd/collect.d /etc/modprobe.d /run
+        cp /modules/*.ko $modules
+        depmod
+        echo 'options collectors what=probe-hangs' >/etc/modprobe.d/collectors.conf
+        printf '%s\\n' missing collectors adapters >/etc/vmcoredd/modules
+        echo 'MODULE_DEADLINE=2' >/etc/vmcoredd/vmcoredd.conf
+        printf '#!/bin/sh\\necho collected\\n' >/etc/vmcoredd/collect.d/after
+        chmod +x /etc/vmcoredd/collect.d/after
+        sh /bin/crash-kernel
+        cat /proc/vmcoredd >/ports/vmcoredd
+        # The kernel waits for the probe when it powers off.
+        echo 1 >/sys/module/collectors/parameters/go_on
+    ";
+    let adapters = Modules::build(&kernel)?.test_module("adapters")?;
+    let vm = prepared(vm, &kernel)?
+        .file(adapters, "/modules/adapters.ko")
+        .file(root().join("packaging/kdump/crash-kernel"), "/bin/crash-kernel")
+        .file(vmtest::static_program("vmcoredd")?, "/bin/vmcoredd");
+    Ok(vm.crash_script(script).run()?)
 }
 
 /// Without a limit, the caller of a callback waits as mainline's does; nobody else.
@@ -320,6 +350,18 @@ fn a_hanging_callback_costs_only_its_own_dump(series: Series) {
     let saved = fs::read(run.port("vmcore")).unwrap();
     let record = b"NAME=callback-hangs\nSTATUS=partial\nREASON=its collector did not end in time\n";
     assert!(saved.windows(record.len()).any(|window| window == record));
+}
+
+#[test]
+fn a_hanging_probe_is_left_behind() {
+    let run = hanging_probe().unwrap();
+    let said = module_log(run.dmesg());
+    let [_, missing, hangs, adapter, after, ..] = said[..] else { panic!("{said:?}") };
+    assert!(missing.starts_with("missing cannot be loaded: "), "{missing}");
+    assert_eq!(hangs, "collectors is not loaded after 2 seconds, and left behind");
+    assert_eq!(outcome(adapter), "adapter0: complete, 33558232 bytes");
+    assert_eq!(outcome(after), "after: complete, 10 bytes");
+    assert_eq!(names(run.port("vmcoredd")).unwrap(), ["adapter0", "after"]);
 }
 
 fn nobody_waits_for_a_collector(series: Series) {

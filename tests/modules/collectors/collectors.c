@@ -189,6 +189,8 @@ static int collectors_probe(struct platform_device *device)
 	struct vmcoredd_data data = { .size = SIZE, .vmcoredd_callback = fill_buffer };
 	int error;
 
+	if (!strcmp(what, "probe-hangs"))
+		wait_for_completion(&go_on);
 	if (!strncmp(what, "callback-", 9)) {
 		strscpy(data.dump_name, what, sizeof(data.dump_name));
 		error = vmcore_add_device_dump(&data);
