@@ -177,7 +177,7 @@ impl<'a, P: FnMut(u64)> Adding<'a, P> {
     /// Writes the notes of all that is new, and a manifest of them.
     fn add(&mut self, endian: Endian, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, AttachError> {
         let manifest = self.dump.manifest()?.unwrap_or_default();
-        let records = manifest.matched(&self.there).others;
+        let records: Vec<_> = manifest.matched(&self.there).others().collect();
         let mut taken = Taken::new(&self.there);
         let mut attached = Vec::new();
         let mut text = String::from("VERSION=1\n");

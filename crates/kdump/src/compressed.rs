@@ -33,10 +33,16 @@ const UTSNAME_PLACES: [usize; 3] = [UTSNAME, UTSNAME - 4, UTSNAME + 4];
 const UTSNAME_FIELD: usize = 65;
 /// Size of a `page_desc`, in bytes.
 const PAGE_DESC: u64 = 24;
+/// A description of a page that was not written.
+const UNWRITTEN: [u8; PAGE_DESC as usize] = [0; PAGE_DESC as usize];
 /// Page sizes that there are, in bytes.
 const BLOCK_SIZES: [u64; 2] = [1 << 12, 1 << 20];
 /// The most pages of a dump: 256 TiB of the smallest.
 const PAGES_MAX: u64 = 1 << 36;
+/// How many descriptions of pages are looked at, the last ones, to tell where the data end.
+const LAST_PAGES: u64 = 1 << 10;
+/// How much of a bitmap is looked at to tell whether there are pages, in bytes.
+const BITMAP_START: u64 = 1 << 16;
 /// So many bytes of a bitmap are counted at a time.
 const STEP: u64 = 4096;
 
@@ -82,6 +88,8 @@ pub(crate) struct Header {
     /// Where the fields of the sub header stand that say where notes are: of the offset
     /// and of the size, and how many bytes the latter has.
     pub note_fields: Option<(u64, u64, usize)>,
+    /// Where the number of blocks of the bitmaps stands, in bytes.
+    bitmap_blocks_at: u64,
     /// Where the first bitmap starts, in bytes.
     bitmaps: u64,
     /// Size of both, in bytes.
@@ -108,24 +116,49 @@ impl Layout {
 
     /// This one, or the other one with numbers of its width where only that makes sense
     /// of the sub header in `sub`: how numbers are aligned is not in the dump.
-    fn or_other(self, sub: &Numbers<'_>, version: u32, block_size: u64, length: u64) -> Self {
+    ///
+    /// VMCOREINFO and notes stand between the sub header and the bitmaps at `bitmaps`, and
+    /// notes that were attached after all that makedumpfile writes, thus after those too,
+    /// which end at `bitmaps_end`. How long the file is does not count: it may be cut.
+    fn or_other(
+        self,
+        sub: &Numbers<'_>,
+        version: u32,
+        block_size: u64,
+        bitmaps: u64,
+        bitmaps_end: u64,
+    ) -> Self {
         let other = match self {
             Self::Bits32 => Self::Bits32Aligned,
             Self::Bits32Aligned => Self::Bits32,
             Self::Bits64 => return self,
         };
-        let makes_sense = |layout: Self| layout.makes_sense(sub, version, block_size, length);
+        let makes_sense = |layout: Self| {
+            let [info, notes] = layout.places(sub, version);
+            let before = |(offset, size): (u64, u64)| {
+                offset > block_size && offset.checked_add(size).is_some_and(|end| end <= bitmaps)
+            };
+            let attached = notes.0 >= bitmaps_end && notes.0.checked_add(notes.1).is_some();
+            (info == (0, 0) || before(info)) && (notes == (0, 0) || before(notes) || attached)
+        };
         if !makes_sense(self) && makes_sense(other) { other } else { self }
+    }
+
+    /// Where VMCOREINFO and notes start, and their sizes, in bytes; 0 and 0 where there are
+    /// none.
+    fn places(self, sub: &Numbers<'_>, version: u32) -> [(u64, u64); 2] {
+        let at = self.sub_header();
+        [(3, at.vmcoreinfo), (4, at.note)].map(|(since, at)| {
+            if version < since { (0, 0) } else { (sub.wide(at), sub.long(at + 8)) }
+        })
     }
 
     /// Whether VMCOREINFO and notes are in a file of `length` bytes, or nowhere.
     fn makes_sense(self, sub: &Numbers<'_>, version: u32, block_size: u64, length: u64) -> bool {
-        let at = self.sub_header();
-        [(3, at.vmcoreinfo), (4, at.note)].into_iter().all(|(since, at)| {
-            let (offset, size) = (sub.wide(at), sub.long(at + 8));
+        self.places(sub, version).into_iter().all(|(offset, size)| {
             let end = offset.checked_add(size);
             let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
-            version < since || is_inside || (offset, size) == (0, 0)
+            is_inside || (offset, size) == (0, 0)
         })
     }
 
@@ -199,16 +232,18 @@ impl Start<'_> {
         self.numbers.int(self.behind_time() + 12)
     }
 
-    /// Whether its numbers make sense in a file of `length` bytes. The notes stand with
-    /// the sub header, so that this can have many blocks.
-    fn is_likely(&self, length: u64) -> bool {
+    /// Whether its numbers make sense. The notes stand with the sub header, so that this
+    /// can have many blocks; they need not be in the file, which may be cut.
+    ///
+    /// What would be the block size in the narrow layout is a part of the time in the wide
+    /// one, and what would be the sub header's number of blocks the upper half of
+    /// microseconds, which is 0; or the other way round.
+    fn is_likely(&self) -> bool {
         let [least, most] = BLOCK_SIZES;
         let size = self.block_size();
-        let bitmaps = (1 + u64::from(self.sub_header_blocks())).saturating_mul(size);
         size.is_power_of_two()
             && (least..=most).contains(&size)
-            && self.sub_header_blocks() > 0
-            && bitmaps <= length
+            && (1..=i32::MAX as u32).contains(&self.sub_header_blocks())
     }
 }
 
@@ -235,7 +270,10 @@ impl Header {
         source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
         let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
         let length = source.stated_length();
-        let layout = start.layout.or_other(&sub, version, block_size, length);
+        let bitmaps = (1 + u64::from(start.sub_header_blocks())) * block_size;
+        let bitmaps_size = u64::from(start.bitmap_blocks()) * block_size;
+        let bitmaps_end = bitmaps + bitmaps_size;
+        let layout = start.layout.or_other(&sub, version, block_size, bitmaps, bitmaps_end);
         let at = layout.sub_header();
         let since = |since: u32| version >= since;
         let range = |offset: usize| (sub.wide(offset), sub.long(offset + 8));
@@ -250,8 +288,6 @@ impl Header {
         let wide_end = sub.wide(at.start_pfn_64 + 16);
         let max_mapnr = u64::from(numbers.int(start.behind_time() + 16));
         let pages_end = if since(6) && wide_end > 0 { wide_end } else { max_mapnr };
-        let bitmaps = (1 + u64::from(start.sub_header_blocks())) * block_size;
-        let bitmaps_size = u64::from(start.bitmap_blocks()) * block_size;
         if pages_end > PAGES_MAX {
             let max_mapnr_at = (start.behind_time() + 16) as u64;
             return Err(source.wrong(max_mapnr_at, "max_mapnr", "at most 2^36 pages", pages_end));
@@ -275,6 +311,7 @@ impl Header {
                 let note = block_size + at.note as u64;
                 (note, note + 8, numbers.long)
             }),
+            bitmap_blocks_at: (start.behind_time() + 12) as u64,
             bitmaps,
             bitmaps_size,
         })
@@ -369,8 +406,7 @@ fn find_layout<'a>(source: &Source, bytes: &'a [u8]) -> Result<Start<'a>, Error>
         Endian::Big
     };
     let (wide, narrow) = (start(endian, Layout::Bits64), start(endian, bits32));
-    let length = source.stated_length();
-    match (wide.is_likely(length), narrow.is_likely(length)) {
+    match (wide.is_likely(), narrow.is_likely()) {
         (true, false) => Ok(wide),
         (false, true) => Ok(narrow),
         (true, true) => {
@@ -379,7 +415,7 @@ fn find_layout<'a>(source: &Source, bytes: &'a [u8]) -> Result<Start<'a>, Error>
         }
         (false, false) => {
             let at = wide.behind_time() as u64 + 4;
-            let expected = "a power of 2 from 4,096 to 1,048,576, and a sub header behind it";
+            let expected = "a power of 2 from 4,096 to 1,048,576, and a sub header after it";
             Err(source.wrong(at, "block_size", expected, wide.block_size()))
         }
     }
@@ -390,6 +426,20 @@ fn find_layout<'a>(source: &Source, bytes: &'a [u8]) -> Result<Start<'a>, Error>
 pub(crate) struct Compressed {
     pub header: Header,
     ranks: OnceCell<Ranks>,
+}
+
+/// Where the data of a page stand (`struct page_desc`).
+struct PageDesc {
+    offset: u64,
+    size: u32,
+    flags: u32,
+}
+
+impl PageDesc {
+    fn parse(endian: Endian, bytes: &[u8]) -> Self {
+        let numbers = Numbers { endian, long: 8, bytes };
+        Self { offset: numbers.wide(0), size: numbers.int(8), flags: numbers.int(12) }
+    }
 }
 
 /// How many pages are in the dump before each [`STEP`] of the bitmap.
@@ -407,6 +457,7 @@ impl Compressed {
             let expected = "a dump that was written to its end";
             problems.push(vmcore::Error::new(0, "status", expected, 0x8));
         }
+        let says_incomplete = header.incomplete;
         let notes = header.notes(source)?;
         let header_offset = header.note_fields.map_or(0, |(offset, ..)| offset);
         let (mut segments, mut found) = (Vec::new(), None);
@@ -425,7 +476,105 @@ impl Compressed {
         }
         problems.extend(found);
         let endian = header.endian;
-        Ok((Self { header, ranks: OnceCell::new() }, NoteArea { endian, segments, problems }))
+        let notes = NoteArea::new(endian, segments, problems, says_incomplete);
+        Ok((Self { header, ranks: OnceCell::new() }, notes))
+    }
+
+    /// What is not in the file, which has a length: bitmaps, descriptions of pages, or data.
+    ///
+    /// How many pages there are is not counted, for the bitmap may be long. But the data
+    /// start where the descriptions end; where those do not look like it, nothing is said.
+    pub fn incompleteness(&self, source: &Source) -> Result<Option<vmcore::Error>, Error> {
+        let header = &self.header;
+        let descs = header.page_descs();
+        // Where nothing follows, makedumpfile does not write the rest of the last block.
+        let (bitmap, size) = header.bitmap();
+        if !source.reaches(bitmap + size.min(header.pages_end.div_ceil(8)))? {
+            let expected = "bitmaps and memory inside the file, which is incomplete";
+            let blocks = header.bitmaps_size / header.block_size;
+            let at = header.bitmap_blocks_at;
+            return Ok(Some(vmcore::Error::new(at, "bitmap_blocks", expected, blocks)));
+        }
+        let missing = |found| {
+            let expected = "one for each page inside the file, which is incomplete";
+            Some(vmcore::Error::new(descs, "page_desc", expected, found))
+        };
+        let mut first = [0; PAGE_DESC as usize];
+        let there = source.read(descs, &mut first)?.len();
+        if there < first.len() {
+            return Ok(if self.has_pages(source)? { missing(there as u64) } else { None });
+        }
+        let Some(data) = self.data_start(&PageDesc::parse(header.endian, &first)) else {
+            return Ok(None);
+        };
+        if !source.reaches(data)? {
+            return Ok(missing(source.available(descs, data - descs)? / PAGE_DESC));
+        }
+        let count = ((data - descs) / PAGE_DESC).min(LAST_PAGES);
+        let start = data - count * PAGE_DESC;
+        let mut last = vec![0; (count * PAGE_DESC) as usize];
+        source.read_whole(start, &mut last, "page_desc")?;
+        if last.ends_with(&UNWRITTEN) {
+            return self.unwritten(source, (data - descs) / PAGE_DESC);
+        }
+        let ends = (start..).step_by(PAGE_DESC as usize).zip(last.chunks(PAGE_DESC as usize));
+        let ends = ends.filter_map(|(at, bytes)| {
+            let desc = PageDesc::parse(header.endian, bytes);
+            let size = u64::from(desc.size);
+            let is_likely = desc.offset >= data
+                && (1..=header.block_size).contains(&size)
+                && Codec::of_flags(desc.flags).is_some();
+            Some((desc.offset.checked_add(size).filter(|_| is_likely)?, at, desc.offset))
+        });
+        let Some((end, at, offset)) = ends.max() else {
+            return Ok(None);
+        };
+        if source.reaches(end)? {
+            return Ok(None);
+        }
+        let expected = "data inside the file, which is incomplete";
+        Ok(Some(vmcore::Error::new(at, "offset of a page_desc", expected, offset)))
+    }
+
+    /// Of the last of the `most` descriptions of pages there are zeros: whether that of the
+    /// last page is there. makedumpfile leaves a hole when it is killed; of a running kernel
+    /// it may make room for more pages than it then finds.
+    fn unwritten(&self, source: &Source, most: u64) -> Result<Option<vmcore::Error>, Error> {
+        let Some(index) = self.pages(source)?.min(most).checked_sub(1) else {
+            return Ok(None);
+        };
+        let at = self.header.page_descs() + index * PAGE_DESC;
+        let mut last = UNWRITTEN;
+        source.read_whole(at, &mut last, "page_desc")?;
+        let expected = "one that was written; the file is incomplete";
+        Ok((last == UNWRITTEN).then(|| vmcore::Error::new(at, "page_desc", expected, 0)))
+    }
+
+    /// Where the data start, and the descriptions of pages end, in bytes; `first` is the
+    /// first of these. A page of zeros, to which all those of zeros point, may come first.
+    fn data_start(&self, first: &PageDesc) -> Option<u64> {
+        let descs = self.header.page_descs();
+        let most = self.header.pages_end.saturating_mul(PAGE_DESC);
+        [0, self.header.block_size].into_iter().find_map(|zeros| {
+            let start = first.offset.checked_sub(zeros)?;
+            let size = start.checked_sub(descs)?;
+            let is_likely = size > 0 && size.is_multiple_of(PAGE_DESC) && size <= most;
+            is_likely.then_some(start)
+        })
+    }
+
+    /// Whether there are pages, as far as the start of the bitmap tells.
+    fn has_pages(&self, source: &Source) -> Result<bool, Error> {
+        let (start, size) = self.header.bitmap();
+        let first = self.header.split.map_or(0, |(start, _)| start) / 8;
+        let size = size.min(self.header.pages_end.div_ceil(8));
+        let Some(left) = size.checked_sub(first) else {
+            return Ok(false);
+        };
+        let at = source.next_data(start + first, start + first + left);
+        let mut bits = vec![0; (start + first + left - at).min(BITMAP_START) as usize];
+        source.read_whole(at, &mut bits, "bitmap")?;
+        Ok(self.count((at - start) * 8, &bits) > 0)
     }
 
     /// How many pages are in the dump.
@@ -520,8 +669,7 @@ impl Compressed {
         let at = self.header.page_descs() + index * PAGE_DESC;
         let mut bytes = [0; PAGE_DESC as usize];
         source.read_whole(at, &mut bytes, "page_desc")?;
-        let numbers = Numbers { endian: self.header.endian, long: 8, bytes: &bytes };
-        let (offset, size, flags) = (numbers.wide(0), numbers.int(8), numbers.int(12));
+        let PageDesc { offset, size, flags } = PageDesc::parse(self.header.endian, &bytes);
         if u64::from(size) > self.header.block_size {
             return Err(source.wrong(at + 8, "size of a page_desc", "a page at most", size.into()));
         }

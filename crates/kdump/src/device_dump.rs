@@ -4,12 +4,15 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use vmcore::device_dump::{NAME_SIZE, is_device_dump};
+use vmcore::device_dump::{NAME_SIZE, NT_VMCOREDD, is_device_dump};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
 use crate::{Error, Note, Notes, sparse};
 
+/// What the owner of a device dump starts with, and its name follows, as the fourth version
+/// of the kernel's series wrote it.
+const OLD_OWNER: &[u8] = b"VMCOREDD_";
 /// How many bytes are copied at a time.
 const BUFFER_SIZE: usize = 1 << 16;
 
@@ -30,18 +33,47 @@ impl<'a> DeviceDumps<'a> {
         Self { source, notes, count: 0 }
     }
 
-    fn found(&mut self, note: &Note) -> DeviceDump<'a> {
+    /// The device dump in `note`, if that is one.
+    fn found(&mut self, note: &Note) -> Option<DeviceDump<'a>> {
+        let (name, before) = name(note)?;
         let index = self.count;
         self.count += 1;
-        DeviceDump {
+        Some(DeviceDump {
             source: self.source,
             index,
-            name: note.desc_start(),
-            offset: note.desc_offset() + NAME_SIZE as u64,
-            length: u64::from(note.header.desc_size).saturating_sub(NAME_SIZE as u64),
-            available: note.available().saturating_sub(NAME_SIZE as u64),
-        }
+            name,
+            offset: note.desc_offset() + before,
+            length: u64::from(note.header.desc_size).saturating_sub(before),
+            available: note.available().saturating_sub(before),
+        })
     }
+}
+
+/// The name of the device dump in `note`, and how many bytes of its desc are no payload;
+/// `None` when it is no device dump, or its name is cut off: there is nothing to show.
+fn name(note: &Note) -> Option<([u8; NAME_SIZE], u64)> {
+    let owner = note.owner();
+    if is_device_dump(&note.header, owner) {
+        return (note.available() >= NAME_SIZE as u64)
+            .then_some((note.desc_start(), NAME_SIZE as u64));
+    }
+    if note.header.note_type != NT_VMCOREDD || (note.available() == 0 && !note.is_whole()) {
+        return None;
+    }
+    let mut name = [0; NAME_SIZE];
+    for (to, from) in name.iter_mut().zip(owner.strip_prefix(OLD_OWNER)?) {
+        *to = *from;
+    }
+    Some((name, 0))
+}
+
+/// Whether `note` says that it is a device dump, and has no room for the name of one.
+fn is_too_short(note: &Note) -> bool {
+    note.header.note_type == NT_VMCOREDD
+        && note.owner() == b"LINUX"
+        && (note.header.desc_size as usize) < NAME_SIZE
+        // Of a damaged one the error comes next.
+        && note.is_whole()
 }
 
 impl<'a> Iterator for DeviceDumps<'a> {
@@ -51,14 +83,16 @@ impl<'a> Iterator for DeviceDumps<'a> {
         loop {
             match self.notes.next()? {
                 Err(error) => return Some(Err(error)),
-                // Of one whose name is cut off there is nothing to show.
-                Ok(note)
-                    if is_device_dump(&note.header, note.owner())
-                        && note.available() >= NAME_SIZE as u64 =>
-                {
-                    return Some(Ok(self.found(&note)));
+                Ok(note) if is_too_short(&note) => {
+                    let (at, found) = (note.offset + 4, note.header.desc_size.into());
+                    let expected = "44 bytes or more, as a device dump has";
+                    return Some(Err(self.source.wrong(at, "n_descsz", expected, found)));
                 }
-                Ok(_) => {}
+                Ok(note) => {
+                    if let Some(device_dump) = self.found(&note) {
+                        return Some(Ok(device_dump));
+                    }
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use vmcore::elf::{ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, ProgramHeader};
+use vmcore::elf::{Class, ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, ProgramHeader};
 
 use crate::Error;
 use crate::notes::{NoteArea, NoteSegment};
@@ -27,7 +27,21 @@ pub(crate) struct Elf {
     pub header: FileHeader,
     /// How many program headers there are, or are read.
     count: u32,
+    /// The range of memory that ends last in the file.
+    last_load: Option<LastLoad>,
     loads: OnceCell<Vec<Load>>,
+}
+
+/// Bit of `e_flags` in a dump that was not written to its end, for want of space
+/// (makedumpfile's `DUMP_ELF_INCOMPLETE`). Kernels leave `e_flags` of a vmcore 0.
+const INCOMPLETE: u32 = 1;
+
+/// The range of memory that ends last in the file.
+#[derive(Debug, Clone, Copy)]
+struct LastLoad {
+    header_offset: u64,
+    file_size: u64,
+    end: u64,
 }
 
 /// A range of memory.
@@ -54,6 +68,13 @@ impl Elf {
             return Err(source.wrong(16, "e_type", "4 (ET_CORE)", found));
         }
         let mut problems = Vec::new();
+        let mut says_incomplete = false;
+        if header.flags & INCOMPLETE != 0 {
+            let at = if header.encoding.class == Class::Elf32 { 36 } else { 48 };
+            let expected = "a dump that was written to its end";
+            problems.push(vmcore::Error::new(at, "e_flags", expected, header.flags.into()));
+            says_incomplete = true;
+        }
         let count = match program_headers(source, &header)? {
             Ok(count) if count > PROGRAM_HEADERS_MAX => {
                 let expected = "at most 1,048,576";
@@ -64,12 +85,21 @@ impl Elf {
             Ok(count) => count,
             Err(problem) => {
                 problems.push(problem);
+                says_incomplete = true;
                 0
             }
         };
-        let mut elf = Self { header, count, loads: OnceCell::new() };
+        let mut elf = Self { header, count, last_load: None, loads: OnceCell::new() };
         let mut segments = Vec::new();
+        let mut last_load = None::<LastLoad>;
         let table = elf.each_program_header(source, |at, header| {
+            let end = header.offset.saturating_add(header.file_size);
+            if header.segment_type == PT_LOAD
+                && header.file_size > 0
+                && last_load.is_none_or(|last| last.end < end)
+            {
+                last_load = Some(LastLoad { header_offset: at, file_size: header.file_size, end });
+            }
             if header.segment_type == PT_NOTE {
                 match note_segment(at, header, segments.len()) {
                     Ok(segment) => segments.push(segment),
@@ -81,10 +111,24 @@ impl Elf {
         if let Err((there, problem)) = table {
             elf.count = there;
             problems.push(problem);
+            says_incomplete = true;
         }
+        elf.last_load = last_load;
         drop_overlapping(&mut segments, &mut problems);
         let endian = header.encoding.endian;
-        Ok((elf, NoteArea { endian, segments, problems }))
+        Ok((elf, NoteArea::new(endian, segments, problems, says_incomplete)))
+    }
+
+    /// What memory is not in the file, which has a length.
+    pub fn incompleteness(&self, source: &Source) -> Result<Option<vmcore::Error>, Error> {
+        let Some(LastLoad { header_offset, file_size, end }) = self.last_load else {
+            return Ok(None);
+        };
+        if source.reaches(end)? {
+            return Ok(None);
+        }
+        let expected = "an end inside the file, which is incomplete";
+        Ok(Some(vmcore::Error::new(header_offset, "p_filesz of PT_LOAD", expected, file_size)))
     }
 
     /// How many bytes its program headers have.

@@ -108,6 +108,16 @@ impl Layout {
         Ok((Self::Elf(elf), notes))
     }
 
+    /// What of the dump but its notes is not in the file, if that can be told: it may have
+    /// no length.
+    pub fn incompleteness(&self, source: &Source) -> Result<Option<vmcore::Error>, Error> {
+        match self {
+            _ if source.known_length().is_none() => Ok(None),
+            Self::Elf(elf) => elf.incompleteness(source),
+            Self::Compressed(compressed) => compressed.incompleteness(source),
+        }
+    }
+
     pub fn format(&self, source: &Source) -> Format {
         let (flattened, compression) = (source.is_flattened(), source.compression());
         match self {

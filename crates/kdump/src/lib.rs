@@ -193,8 +193,15 @@ impl Dump {
         self.layout.format(&self.source)
     }
 
+    /// Its size in bytes, if that is known: that of the dump in a flattened or compressed
+    /// file, and of a stream or a compressed file once it was read to its end.
+    #[must_use]
+    pub fn known_size(&self) -> Option<u64> {
+        self.source.stated_so_far()
+    }
+
     /// Its size in bytes, as stated when it was opened; of a flattened stream, that of
-    /// the dump in it.
+    /// the dump in it. A pipe or a compressed file is read to its end.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.source.stated_length()
@@ -288,7 +295,7 @@ impl Dump {
     /// Its notes, in the order of the file, without their descs.
     #[must_use]
     pub fn notes(&self) -> Notes<'_> {
-        Notes::new(&self.source, &self.notes)
+        Notes::new(&self.source, &self.notes, &self.layout)
     }
 
     /// Its device dumps, in the order of the file, without their payloads.

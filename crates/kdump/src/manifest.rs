@@ -51,19 +51,34 @@ impl Manifest {
             let expected = "at most 16 MiB";
             return Err(source.wrong(at, "n_descsz of the manifest", expected, size.into()));
         }
-        let mut text = vec![0; note.available() as usize];
-        source.read_whole(note.desc_offset(), &mut text, "manifest")?;
-        let (head, records) = manifest::split(&text);
+        let start = self.text.len();
+        let length = note.available() as usize;
+        self.reserve(length + 1);
+        self.text.resize(start + length, 0);
+        let text = self.text.get_mut(start..).unwrap_or_default();
+        source.read_whole(note.desc_offset(), text, "manifest")?;
+        let (head, records) = manifest::split(text);
+        let records = text.len() - records.text().len();
         self.version = self.version.or(head.number("VERSION"));
         let more = head.number("UNRECORDED");
         if let Some(more) = more {
             self.unrecorded = Some(self.unrecorded.unwrap_or_default().saturating_add(more));
         }
-        self.text.extend_from_slice(records.text());
+        self.text.drain(start..start + records);
         if self.text.last().is_some_and(|last| *last != b'\n') {
             self.text.push(b'\n');
         }
         Ok(())
+    }
+
+    /// Makes room for `more` bytes: twice what there was, for there may be many manifests,
+    /// but not more than they may have.
+    fn reserve(&mut self, more: usize) {
+        let needed = self.text.len() + more;
+        if needed > self.text.capacity() {
+            let twice = (2 * self.text.capacity()).min(TEXT_MAX as usize + 1);
+            self.text.reserve_exact(twice.max(needed) - self.text.len());
+        }
     }
 
     /// Version of the format; so far there is 1.
@@ -92,22 +107,34 @@ impl Manifest {
     /// record that says that there is no dump belongs to none.
     #[must_use]
     pub fn matched(&self, device_dumps: &[DeviceDump<'_>]) -> Matched<'_> {
-        // Of each name the dumps that have no record yet, the last one first.
-        let mut waiting = HashMap::<&[u8], Vec<usize>>::new();
+        // Of each name the first dump that has no record yet, and of each dump the next one
+        // of its name.
+        let mut waiting = HashMap::<&[u8], usize>::with_capacity(device_dumps.len());
+        let mut next = vec![None; device_dumps.len()];
         for (place, device_dump) in device_dumps.iter().enumerate().rev() {
-            waiting.entry(device_dump.name()).or_default().push(place);
-        }
-        let mut matched = Matched { of_dumps: vec![None; device_dumps.len()], others: Vec::new() };
-        for record in self.records() {
-            let places = waiting.get_mut(record.name());
-            let places = places.filter(|_| record.status().may_leave_dump());
-            let of_dump = places.and_then(Vec::pop);
-            match of_dump.and_then(|place| matched.of_dumps.get_mut(place)) {
-                Some(of_dump) => *of_dump = Some(record),
-                None => matched.others.push(record),
+            if let Some(next) = next.get_mut(place) {
+                *next = waiting.insert(device_dump.name(), place);
             }
         }
-        matched
+        let mut of_dumps = vec![None; device_dumps.len()];
+        let mut taken = Vec::new();
+        for (number, record) in self.records().enumerate() {
+            let Some(place) = waiting.get(record.name()).copied() else {
+                continue;
+            };
+            if !record.status().may_leave_dump() {
+                continue;
+            }
+            match next.get(place).copied().flatten() {
+                Some(next) => waiting.insert(record.name(), next),
+                None => waiting.remove(record.name()),
+            };
+            if let Some(of_dump) = of_dumps.get_mut(place) {
+                *of_dump = Some(record);
+                taken.push(number);
+            }
+        }
+        Matched { of_dumps, manifest: self, taken }
     }
 }
 
@@ -116,9 +143,21 @@ impl Manifest {
 pub struct Matched<'a> {
     /// For each device dump its record, if there is one.
     pub of_dumps: Vec<Option<Record<'a>>>,
-    /// The records that belong to none of the device dumps, in the order of the
-    /// manifest.
-    pub others: Vec<Record<'a>>,
+    manifest: &'a Manifest,
+    /// The numbers of their records, in order.
+    taken: Vec<usize>,
+}
+
+impl<'a> Matched<'a> {
+    /// The records that belong to none of the device dumps, in the order of the manifest.
+    /// There may be millions: they are found anew each time, and not kept.
+    pub fn others(&self) -> impl Iterator<Item = Record<'a>> {
+        let mut taken = self.taken.iter().peekable();
+        let records = self.manifest.records().enumerate();
+        records
+            .filter(move |(number, _)| taken.next_if_eq(&number).is_none())
+            .map(|(_, record)| record)
+    }
 }
 
 /// The records of a manifest.

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Walking notes without reading their descs.
 
+use std::cell::{Cell, OnceCell};
+
 use vmcore::device_dump::NAME_SIZE;
 use vmcore::elf::Endian;
 use vmcore::note::{HEADER_SIZE, NoteHeader, until_zero};
 
+use crate::format::Layout;
 use crate::source::Source;
-use crate::{Error, Fault};
+use crate::{Error, Fault, sparse};
 
 /// How much of an owner's name is read, in bytes. Those in use have a dozen.
 const OWNER_MAX: usize = 64;
 /// How much of a desc is read with the note's header, in bytes: the name of a device
 /// dump, so that one read finds all there is to know of it.
 const DESC_START: usize = NAME_SIZE;
+/// How many bytes of zeros are read at a time, first and at most: notes are close to each
+/// other, and fill may be as long as a segment.
+const ZEROS: (usize, usize) = (1 << 9, 1 << 18);
+/// Zeros that are longer than this are not read twice, in bytes.
+const ZEROS_KEPT: u64 = 1 << 20;
 
 /// Where a dump's notes stand, and how they are written.
 #[derive(Debug)]
@@ -21,6 +29,70 @@ pub(crate) struct NoteArea {
     pub segments: Vec<NoteSegment>,
     /// What is wrong with the headers that say where notes stand.
     pub problems: Vec<vmcore::Error>,
+    /// One of these says that the dump is incomplete.
+    says_incomplete: bool,
+    /// What else says so.
+    incompleteness: OnceCell<Option<vmcore::Error>>,
+    /// Where the last long run of zeros starts, and what comes after it.
+    zeros: Cell<Option<(u64, Option<u64>)>>,
+}
+
+impl NoteArea {
+    pub fn new(
+        endian: Endian,
+        segments: Vec<NoteSegment>,
+        problems: Vec<vmcore::Error>,
+        says_incomplete: bool,
+    ) -> Self {
+        let (incompleteness, zeros) = (OnceCell::new(), Cell::new(None));
+        Self { endian, segments, problems, says_incomplete, incompleteness, zeros }
+    }
+
+    /// What in the dump of this `layout` is not in the file, but for notes.
+    fn incompleteness(
+        &self,
+        source: &Source,
+        layout: &Layout,
+    ) -> Result<Option<vmcore::Error>, Error> {
+        if let Some(found) = self.incompleteness.get() {
+            return Ok(*found);
+        }
+        let found = layout.incompleteness(source)?;
+        Ok(*self.incompleteness.get_or_init(|| found))
+    }
+
+    /// Where the first byte from `start` on stands that is not zero; `None` when there is
+    /// none before `end`, or the file ends.
+    fn after_zeros(&self, source: &Source, start: u64, end: u64) -> Result<Option<u64>, Error> {
+        if let Some((from, after)) = self.zeros.get()
+            && from == start
+        {
+            return Ok(after);
+        }
+        let (mut size, most) = ZEROS;
+        let mut buffer = Vec::new();
+        let mut at = start;
+        let after = loop {
+            if at > start {
+                at = source.next_data(at, end);
+            }
+            let wanted = (end - at).min(size as u64) as usize;
+            buffer.resize(wanted, 0);
+            let part = source.read(at, &mut buffer)?;
+            if part.is_empty() {
+                break None;
+            }
+            if let Some(within) = sparse::first_nonzero(part) {
+                break Some(at + within as u64);
+            }
+            at += part.len() as u64;
+            size = most.min(size * 8);
+        };
+        if at - start > ZEROS_KEPT {
+            self.zeros.set(Some((start, after)));
+        }
+        Ok(after)
+    }
 }
 
 /// One range of the file with notes; it ends below 2⁶³, if not in the file.
@@ -82,13 +154,19 @@ impl Note {
 
 /// The notes of a dump, segment by segment.
 ///
-/// A segment ends where it says, or at zero fill. Where a note is damaged, it comes,
+/// A segment ends where it says, or with zero fill; where there is something after zeros,
+/// an error comes, and then the notes there. Where a note is damaged, it comes,
 /// if there is enough of it, and then the error; the rest of its segment cannot be
-/// found, the next segments can. What is wrong with the dump's headers comes first.
+/// found, the next segments can. What is wrong with the dump's headers comes first, and
+/// last that the file has not all of the dump. That it ends too early is said once.
 #[derive(Debug, Clone)]
 pub struct Notes<'a> {
     source: &'a Source,
-    endian: Endian,
+    area: &'a NoteArea,
+    /// What tells whether the file has all of the dump, until that was looked at.
+    layout: Option<&'a Layout>,
+    /// An error said that the file ends too early.
+    is_cut: bool,
     /// The segments that are not yet walked.
     segments: &'a [NoteSegment],
     /// Where in the first of them the next note starts, in bytes.
@@ -96,28 +174,36 @@ pub struct Notes<'a> {
     /// The error behind a damaged note.
     pending: Option<vmcore::Error>,
     problems: [&'a [vmcore::Error]; 2],
-    /// The end was reported, or what there is to say of it.
-    has_ended: bool,
+    /// It was said why a stream ended too early.
+    has_faulted: bool,
 }
 
 /// What stands at a place of a segment.
 enum Found {
-    /// A note, and why it is not whole.
-    Note(Note, Option<vmcore::Error>),
+    /// A note.
+    Note(Note),
+    /// A note, why it is not whole, and whether that is because the file ends.
+    Damaged(Note, vmcore::Error, bool),
+    /// The file ends where there should be more.
+    Missing(Error),
+    /// Zeros, and something after them, so many bytes after the segment's start.
+    Zeros(u64),
     /// Zero fill, or nothing.
     End,
 }
 
 impl<'a> Notes<'a> {
-    pub(crate) fn new(source: &'a Source, area: &'a NoteArea) -> Self {
+    pub(crate) fn new(source: &'a Source, area: &'a NoteArea, layout: &'a Layout) -> Self {
         Self {
             source,
-            endian: area.endian,
+            area,
+            layout: Some(layout),
+            is_cut: area.says_incomplete || !source.problems.is_empty(),
             segments: &area.segments,
             within: 0,
             pending: None,
             problems: [&area.problems, &source.problems],
-            has_ended: false,
+            has_faulted: false,
         }
     }
 
@@ -132,17 +218,23 @@ impl<'a> Notes<'a> {
         let wanted = left.min(buffer.len() as u64) as usize;
         let bytes = self.source.read(offset, buffer.get_mut(..wanted).unwrap_or_default())?;
 
-        let Some(header) = NoteHeader::parse(self.endian, bytes) else {
+        let Some(header) = NoteHeader::parse(self.area.endian, bytes) else {
             let fill = bytes.len() == wanted && bytes.iter().all(|byte| *byte == 0);
             let found = bytes.len() as u64;
-            return if fill {
-                self.end(segment)
-            } else {
-                Err(self.source.wrong(offset, "note header", "12 bytes", found))
+            let error = || self.source.wrong(offset, "note header", "12 bytes", found);
+            return match bytes.len() < wanted {
+                true => Ok(Found::Missing(error())),
+                false if fill => self.end(segment),
+                false => Err(error()),
             };
         };
         if header.is_fill() {
-            return self.end(segment);
+            let end = segment.offset + segment.size;
+            return match self.area.after_zeros(self.source, offset, end)? {
+                // All that is in a note's header has four bytes.
+                Some(next) => Ok(Found::Zeros((next - segment.offset) / 4 * 4)),
+                None => self.end(segment),
+            };
         }
         let name_end = HEADER_SIZE as u64 + u64::from(header.name_size);
         if name_end > left {
@@ -152,16 +244,9 @@ impl<'a> Notes<'a> {
         let desc = header.desc_offset();
         let inside = u64::from(header.desc_size).min(left.saturating_sub(desc));
         let available = self.source.available(offset + desc, inside)?;
-        let expected = if inside < u64::from(header.desc_size) {
-            Some("a desc inside the note segment")
-        } else if available < inside || !self.source.reaches(offset + name_end)? {
-            Some("a desc inside the file")
-        } else {
-            None
-        };
-        let damage = expected.map(|expected| {
+        let damage = |expected| {
             vmcore::Error::new(offset + 4, "n_descsz", expected, header.desc_size.into())
-        });
+        };
 
         let mut note =
             Note { offset, header, owner: [0; OWNER_MAX], desc_start: [0; DESC_START], available };
@@ -174,7 +259,13 @@ impl<'a> Notes<'a> {
         if let Some(read) = read_already.filter(|read| read.len() >= to.len()) {
             copy(to, read);
         }
-        Ok(Found::Note(note, damage))
+        Ok(if inside < u64::from(header.desc_size) {
+            Found::Damaged(note, damage("a desc inside the note segment"), false)
+        } else if available < inside || !self.source.reaches(offset + name_end)? {
+            Found::Damaged(note, damage("a desc inside the file"), true)
+        } else {
+            Found::Note(note)
+        })
     }
 
     /// The end of `segment`, which must be in the file too.
@@ -184,34 +275,48 @@ impl<'a> Notes<'a> {
         }
         let at = segment.header_offset;
         let expected = "an end inside the file";
-        Err(self.source.wrong(at, "p_filesz of PT_NOTE", expected, segment.size))
+        Ok(Found::Missing(self.source.wrong(at, "p_filesz of PT_NOTE", expected, segment.size)))
     }
 
-    /// The cause of `damage`: where a stream ends too early, or has wrong bytes before that,
-    /// its own error says more.
-    fn cause(&mut self, damage: Error) -> Error {
+    /// `damage`, or what caused it: where a stream ends too early, or has wrong bytes before
+    /// that, its own error says more. That is said once.
+    fn cause(&mut self, damage: Error) -> Option<Error> {
         self.source.look_ahead();
         match self.source.end_fault() {
-            Some(fault) if !self.has_ended => {
-                self.has_ended = true;
-                fault
-            }
-            _ => damage,
+            Some(fault) => self.fault(fault),
+            None => Some(damage),
         }
+    }
+
+    fn fault(&mut self, fault: Error) -> Option<Error> {
+        self.is_cut = true;
+        (!std::mem::replace(&mut self.has_faulted, true)).then_some(fault)
     }
 
     /// What is wrong with the end of the dump.
-    fn end_of_dump(&mut self) -> Option<Error> {
-        if std::mem::replace(&mut self.has_ended, true) {
+    fn at_end(&mut self) -> Option<Error> {
+        let layout = self.layout.take()?;
+        self.source.look_ahead();
+        if let Some(fault) = self.source.end_fault() {
+            return self.fault(fault);
+        }
+        if self.is_cut {
             return None;
         }
-        self.source.look_ahead();
-        self.source.end_fault()
+        match self.area.incompleteness(self.source, layout) {
+            Ok(problem) => problem.map(|problem| self.source.error(Fault::Content(problem))),
+            Err(error) => Some(error),
+        }
     }
 
     fn skip_segment(&mut self) {
         self.segments = self.segments.get(1..).unwrap_or_default();
         self.within = 0;
+    }
+
+    /// Whether this is the first that says that the file ends too early, which is said once.
+    fn is_first_cut(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_cut, true)
     }
 
     /// The next of the problems with the headers.
@@ -235,28 +340,46 @@ impl Iterator for Notes<'_> {
     type Item = Result<Note, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(error) = self.problem().or_else(|| self.pending.take()) {
+        while let Some(error) = self.problem().or_else(|| self.pending.take()) {
             let error = self.source.error(Fault::Content(error));
-            return Some(Err(self.cause(error)));
+            if let Some(error) = self.cause(error) {
+                return Some(Err(error));
+            }
         }
-        while let Some(segment) = self.segments.first() {
-            match self.read(segment) {
-                Ok(Found::Note(note, None)) => {
+        while let Some(segment) = self.segments.first().copied() {
+            let error = match self.read(&segment) {
+                Ok(Found::Note(note)) => {
                     self.within += note.header.size();
                     return Some(Ok(note));
                 }
-                Ok(Found::Note(note, Some(damage))) => {
-                    self.pending = Some(damage);
+                Ok(Found::Damaged(note, damage, is_cut)) => {
+                    let is_new = !is_cut || self.is_first_cut();
+                    self.pending = is_new.then_some(damage);
                     self.skip_segment();
                     return Some(Ok(note));
                 }
-                Ok(Found::End) => self.skip_segment(),
+                Ok(Found::Missing(error)) => {
+                    self.skip_segment();
+                    Some(error).filter(|_| self.is_first_cut())
+                }
+                Ok(Found::Zeros(next)) => {
+                    let (at, found) = (segment.offset + self.within, next - self.within);
+                    self.within = next;
+                    Some(self.source.wrong(at, "zeros between notes", "none", found))
+                }
+                Ok(Found::End) => {
+                    self.skip_segment();
+                    None
+                }
                 Err(error) => {
                     self.skip_segment();
-                    return Some(Err(self.cause(error)));
+                    Some(error)
                 }
+            };
+            if let Some(error) = error.and_then(|error| self.cause(error)) {
+                return Some(Err(error));
             }
         }
-        self.end_of_dump().map(Err)
+        self.at_end().map(Err)
     }
 }

@@ -221,6 +221,15 @@ impl Source {
         }
     }
 
+    /// How long the dump is said to be, in bytes; `None` of a stream that was not read to
+    /// its end.
+    pub fn stated_so_far(&self) -> Option<u64> {
+        match &self.bytes {
+            Bytes::Stream { spool, .. } => spool.borrow().known_length(),
+            Bytes::File { .. } | Bytes::Flattened { .. } => Some(self.stated_length()),
+        }
+    }
+
     /// How long the dump is, in bytes, where that is known: not of a pseudo file, nor of
     /// a stream that was not read to its end.
     pub fn known_length(&self) -> Option<u64> {

@@ -67,6 +67,13 @@ fn write_range(to: &File, at: u64, bytes: &[u8], start: usize, end: usize) -> st
     }
 }
 
+/// Where the first byte stands that is not zero.
+pub(crate) fn first_nonzero(bytes: &[u8]) -> Option<usize> {
+    let block = bytes.chunks(BLOCK).position(|block| !is_zero(block))?;
+    let rest = bytes.get(block * BLOCK..)?;
+    Some(block * BLOCK + rest.iter().position(|byte| *byte != 0)?)
+}
+
 fn is_zero(block: &[u8]) -> bool {
     // Most blocks end at their first word; of the others the compiler makes wide loads.
     let (words, rest) = block.as_chunks::<16>();

@@ -104,7 +104,7 @@ proptest! {
     /// The walk over a file against the walk over memory.
     #[test]
     fn notes_are_those_of_the_model(
-        words in vec(prop_oneof![3 => 0..90_u32, 1 => any::<u32>()], 0..200),
+        words in vec(prop_oneof![3 => Just(0), 9 => 0..90_u32, 1 => any::<u32>()], 0..200),
         rest in vec(any::<u8>(), 0..4),
     ) {
         let words: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
@@ -115,21 +115,45 @@ proptest! {
 
         // A damaged note comes before its error.
         let mut walked = dump.notes().filter(|note| note.as_ref().is_ok_and(kdump::Note::is_whole) || note.is_err());
-        for note in vmcore::note::Notes::new(vmcore::elf::Endian::Little, &segment) {
-            match (note, walked.next()) {
-                (Ok(expected), Some(Ok(note))) => {
-                    prop_assert_eq!(note.header, expected.header);
-                    prop_assert_eq!(note.offset, 4096 + expected.offset);
-                    let cut = expected.name.len().min(64);
-                    prop_assert_eq!(note.owner(), &expected.name[..cut]);
+        // The model ends at zeros, and begins anew at the first word that is none.
+        let mut start = 0;
+        loop {
+            let mut end = start;
+            for note in vmcore::note::Notes::new(vmcore::elf::Endian::Little, &segment[start..]) {
+                match (note, walked.next()) {
+                    (Ok(expected), Some(Ok(note))) => {
+                        prop_assert_eq!(note.header, expected.header);
+                        prop_assert_eq!(note.offset, (4096 + start) as u64 + expected.offset);
+                        let cut = expected.name.len().min(64);
+                        prop_assert_eq!(note.owner(), &expected.name[..cut]);
+                        end = start + (expected.offset + expected.header.size()) as usize;
+                    }
+                    (Err(error), Some(Err(Error { fault: Fault::Content(found), .. }))) => {
+                        prop_assert_eq!(found, error.moved((4096 + start) as u64));
+                        end = segment.len();
+                    }
+                    // Here the last name needs no padding if no desc follows.
+                    (Err(error), Some(Ok(note))) => {
+                        prop_assert_eq!((error.field, note.header.desc_size), ("n_descsz", 0));
+                        end = segment.len();
+                    }
+                    // A few zeros at the end are fill here.
+                    (Err(error), None) => {
+                        prop_assert_eq!(error.field, "note header");
+                        end = segment.len();
+                    }
+                    (expected, note) => prop_assert!(false, "{:?}, found {:?}", expected, note),
                 }
-                (Err(error), Some(Err(Error { fault: Fault::Content(found), .. }))) => {
-                    prop_assert_eq!(found, error.moved(4096));
-                }
-                // A few zeros at the end are fill here.
-                (Err(error), None) => prop_assert_eq!(error.field, "note header"),
-                (expected, note) => prop_assert!(false, "{:?}, found {:?}", expected, note),
             }
+            let rest = segment.get(end..).unwrap_or_default();
+            let Some(zeros) = rest.iter().position(|byte| *byte != 0) else { break };
+            let zeros = zeros / 4 * 4;
+            let Some(Err(Error { fault: Fault::Content(found), .. })) = walked.next() else {
+                return Err(TestCaseError::fail("zeros are not reported"));
+            };
+            prop_assert_eq!(found.field, "zeros between notes");
+            prop_assert_eq!((found.offset, found.found), ((4096 + end) as u64, zeros as u64));
+            start = end + zeros;
         }
         prop_assert!(walked.next().is_none());
     }
@@ -188,7 +212,11 @@ fn a_file_cut_at_any_byte_gives_what_is_whole() {
             assert_eq!(payload, &[[1; 70], [2; 70]][each.index()][..payload.len()]);
             assert_eq!(payload.len() as u64, each.available());
         }
-        assert_eq!(outcomes.iter().any(Result::is_err), length < notes_end, "cut at {length}");
+        let errors: Vec<_> = outcomes.iter().filter_map(|each| each.as_ref().err()).collect();
+        let expected = usize::from(length < whole.length());
+        assert_eq!(errors.len(), expected, "cut at {length}: {errors:?}");
+        let is_of_memory = errors.iter().any(|error| error.to_string().contains("PT_LOAD"));
+        assert_eq!(is_of_memory, expected == 1 && length >= notes_end, "{length}: {errors:?}");
     }
 }
 
@@ -356,7 +384,7 @@ fn only_the_owner_linux_makes_device_dumps() {
         .note(Note::new("CORE", 0x700, desc.clone()))
         .note(Note::new("LINUXX", 0x700, desc.clone()))
         .note(Note::new("LINUX", 0x701, desc.clone()))
-        .note(Note::new("LINUX", 0x700, desc[..43].to_vec()))
+        .note(Note::new("VMCOREDDX_nic", 0x700, desc.clone()))
         .note(Note::new(&"L".repeat(100), 0x700, desc.clone()))
         .note(Note::new("LINUX", 0x700, desc));
     let file = on_disk(&made.image());
@@ -366,7 +394,130 @@ fn only_the_owner_linux_makes_device_dumps() {
     assert_eq!(found[0].2, [b'x'; 6]);
     let dump = Dump::open(&file.path).expect("a good file");
     let owners: Vec<_> = dump.notes().map(|note| note.expect("whole").owner().len()).collect();
-    assert_eq!(owners, [4, 6, 5, 5, 64, 5]);
+    assert_eq!(owners, [4, 6, 5, 13, 64, 5]);
+}
+
+#[test]
+fn a_device_dump_without_room_for_a_name_is_an_error() {
+    for size in [0, 1, 43] {
+        let made = Vmcore::new(Class::Elf64, Endian::Big).dump("nic0", vec![1; 5]).note(Note::new(
+            "LINUX",
+            0x700,
+            vec![b'x'; size],
+        ));
+        let at = made.header_size() + made.dumps_size() + 4;
+        let made = made.note(Note::new("LINUX", 0x700, [&[b'y'; 44][..], b"state"].concat()));
+        let file = on_disk(&made.image());
+        let expected = format!(
+            "offset {at:#x}: n_descsz: expected 44 bytes or more, as a device dump has, \
+             found {size:#x}"
+        );
+        assert_eq!(message(&file.path), expected);
+        let dump = Dump::open(&file.path).expect("good headers");
+        let outcomes: Vec<_> = dump.device_dumps().collect();
+        assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+        let found: Vec<_> = outcomes.iter().flatten().collect();
+        assert_eq!(found.iter().map(|each| each.length()).collect::<Vec<_>>(), [5, 5]);
+        assert_eq!(found.iter().map(|each| each.index()).collect::<Vec<_>>(), [0, 1]);
+
+        // Where it is cut, there is no second error for it.
+        if size > 0 {
+            let desc = at - 4 + 12 + 8;
+            let cut = on_disk(&made.image().truncated(desc + size as u64 / 2));
+            let dump = Dump::open(&cut.path).expect("good headers");
+            assert_eq!(dump.device_dumps().filter(Result::is_err).count(), 1);
+        }
+    }
+}
+
+/// As the fourth version of the kernel's series wrote them.
+#[test]
+fn a_device_dump_whose_owner_has_its_name() {
+    let made = Vmcore::new(Class::Elf32, Endian::Little)
+        .dump("nic0", vec![1; 5])
+        .note(Note::new("VMCOREDD_cxgb4_0000:02:00.4", 0x700, b"state".to_vec()))
+        .note(Note::new(&format!("VMCOREDD_{}", "n".repeat(60)), 0x700, vec![7; 100]))
+        .note(Note::new("VMCOREDD_empty", 0x700, vec![]))
+        .note(Note::new("VMCOREDD_other", 0x702, vec![7; 100]));
+    let file = on_disk(&made.image());
+    let found = device_dumps(&file.path).expect("a good file");
+    let first = made.header_size() + made.dumps_size() + 12 + 28;
+    let second = first + 8 + 12 + 72;
+    let expected: [Found; 4] = [
+        (b"nic0".to_vec(), made.payload_offset(0), vec![1; 5]),
+        (b"cxgb4_0000:02:00.4".to_vec(), first, b"state".to_vec()),
+        (vec![b'n'; 44], second, vec![7; 100]),
+        (b"empty".to_vec(), second + 100 + 12 + 16, vec![]),
+    ];
+    assert_eq!(found, expected);
+
+    for (length, available) in [(second + 30, Some(30)), (second, None), (second - 40, None)] {
+        let cut = on_disk(&made.image().truncated(length));
+        let dump = Dump::open(&cut.path).expect("good headers");
+        let outcomes: Vec<_> = dump.device_dumps().collect();
+        let last = outcomes.iter().flatten().nth(2).map(kdump::DeviceDump::available);
+        assert_eq!(last, available, "cut at {length}");
+        assert_eq!(outcomes.iter().filter(|each| each.is_err()).count(), 1, "cut at {length}");
+    }
+}
+
+#[test]
+fn notes_after_zeros_are_found() {
+    let nothing = Note { owner: vec![], note_type: 0, desc: Content::Zeros(0) };
+    for (class, endian) in [(Class::Elf32, Endian::Big), (Class::Elf64, Endian::Little)] {
+        for zeros in [1, 3, 40, 50_000] {
+            let made = Vmcore::new(class, endian).note(Note::prstatus(endian, 1));
+            let at = made.header_size() + made.notes_size();
+            let made = (0..zeros).fold(made, |made, _| made.note(nothing.clone()));
+            let dump = [&b"nic0".to_vec()[..], &[0; 40], b"state"].concat();
+            let made = made.note(Note::new("LINUX", 0x700, dump)).note(Note::vmcoreinfo("A=B\n"));
+            let file = on_disk(&made.zero_fill(1000).image());
+            let dump = Dump::open(&file.path).expect("good headers");
+            let outcomes: Vec<_> = dump.device_dumps().collect();
+            let [Err(error), Ok(found)] = &outcomes[..] else { panic!("{outcomes:?}") };
+            assert_eq!((found.name(), found.length()), (&b"nic0"[..], 5));
+            let expected = format!(
+                "offset {at:#x}: zeros between notes: expected none, found {:#x}",
+                zeros * 12
+            );
+            assert!(error.to_string().ends_with(&expected), "{error}");
+            assert_eq!(dump.vmcoreinfo().expect("readable").expect("there").text(), b"A=B\n");
+        }
+    }
+    // A page that was lost, with the note in it.
+    let made = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("nic0", vec![1; 4096 - 64])
+        .dump("nic1", vec![2; 4096 - 64])
+        .dump("nic2", vec![3; 5]);
+    let file = on_disk(&made.image().overwritten(8192, &[0; 4096]));
+    let dump = Dump::open(&file.path).expect("good headers");
+    let outcomes: Vec<_> = dump.device_dumps().collect();
+    let [Ok(first), Err(_), Ok(last)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((first.name(), last.name()), (&b"nic0"[..], &b"nic2"[..]));
+}
+
+/// Fill is no fault, however long, and holes in it are not read.
+#[test]
+fn long_zero_fill_is_neither_reported_nor_read() {
+    let made = small().zero_fill(3 << 30);
+    let file = on_disk(&made.image());
+    let dump = Dump::open(&file.path).expect("good headers");
+    let before = bytes_read();
+    assert!(dump.device_dumps().all(|each| each.is_ok()));
+    let read = bytes_read() - before;
+    assert!(read < 1 << 16, "{read} bytes read");
+
+    // What is no hole is read once.
+    let made = small().zero_fill(8 << 20);
+    let file = on_disk(&made.image());
+    fs::write(&file.path, made.image().to_vec()).expect("written without holes");
+    let dump = Dump::open(&file.path).expect("good headers");
+    let before = bytes_read();
+    for _ in 0..10 {
+        assert!(dump.device_dumps().all(|each| each.is_ok()));
+    }
+    let read = bytes_read() - before;
+    assert!(read < 10 << 20, "{read} bytes read");
 }
 
 #[test]

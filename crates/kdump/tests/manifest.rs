@@ -198,8 +198,7 @@ fn dumps_and_records_belong_together_by_name() {
         None,
     ];
     assert_eq!(found, of_dumps);
-    let others: Vec<_> =
-        matched.others.iter().map(|record| (record.name(), record.status())).collect();
+    let others: Vec<_> = matched.others().map(|record| (record.name(), record.status())).collect();
     let expected: [(&[u8], _); 4] = [
         (b"late", Status::Failed),
         (b"nic", Status::Refused),
@@ -210,7 +209,7 @@ fn dumps_and_records_belong_together_by_name() {
 
     let nothing = Manifest::default();
     assert_eq!(nothing.matched(&device_dumps).of_dumps, [None; 5]);
-    assert_eq!(manifest.matched(&[]).others.len(), manifest.records().count());
+    assert_eq!(manifest.matched(&[]).others().count(), manifest.records().count());
 }
 
 /// The check values of RFC 3720, B.4, and one that takes several reads.
@@ -272,7 +271,7 @@ proptest! {
         prop_assert_eq!(&found, &names);
         let matched = manifest.matched(&[device_dump]);
         let of_dump = matched.of_dumps.iter().flatten();
-        prop_assert_eq!(of_dump.clone().count() + matched.others.len(), names.len());
+        prop_assert_eq!(of_dump.clone().count() + matched.others().count(), names.len());
         for record in of_dump {
             prop_assert_eq!(record.name(), device_dump.name());
         }

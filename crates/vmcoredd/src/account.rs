@@ -3,20 +3,31 @@
 
 use std::fmt;
 
-use kdump::{Escaped, Manifest, Record, Whereabouts};
+use kdump::{Escaped, Manifest, Matched, Record, Whereabouts};
 
 /// How much of a value of the manifest is shown, in bytes. Those in use are
 /// shorter than 50.
 const VALUE_SHOWN: usize = 128;
+/// How many collections without a dump in the file are shown: many times what a kernel
+/// has, and not the millions that a file can name.
+pub const OTHERS_SHOWN: usize = 10_000;
 
-/// A line for each of `others`, the records without a dump in this file, and one
-/// if `manifest` does not have them all.
-pub fn lines(manifest: &Manifest, others: &[Record<'_>]) -> Vec<String> {
+/// A line for each of the records that `matched` found no dump for in this file, as far as
+/// they are shown, and one if `manifest` does not have them all. None is kept.
+pub fn lines(manifest: &Manifest, matched: &Matched<'_>) -> impl Iterator<Item = String> {
     let unrecorded = manifest.unrecorded().filter(|unrecorded| *unrecorded > 0);
     let unrecorded = unrecorded.map(|unrecorded| {
         format!("collections without a record, for want of memory: {unrecorded}")
     });
-    others.iter().map(without_dump).chain(unrecorded).collect()
+    let more = Some(not_shown(matched)).filter(|more| *more > 0);
+    let more = more.map(|more| format!("{more} more collections without a device dump"));
+    let shown = matched.others().take(OTHERS_SHOWN);
+    shown.map(|record| without_dump(&record)).chain(more).chain(unrecorded)
+}
+
+/// How many records that `matched` found no dump for are not shown.
+pub fn not_shown(matched: &Matched<'_>) -> usize {
+    matched.others().skip(OTHERS_SHOWN).count()
 }
 
 /// Why a collection ended as it did, or its dump is not what was declared; `None`

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kdump::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Failure, Status, complain};
 use crate::names::{FileNames, file_name};
 use crate::output::{self, Target};
 use crate::progress;
@@ -85,6 +85,9 @@ fn extract_all(
     let mut stdout = crate::stdout::lock();
     let mut names = FileNames::default();
     let mut status = Status::Done;
+    if contents.device_dumps.is_empty() && contents.is_whole() {
+        complain(format_args!("{}: no device dumps", EscapedPath(dump.path())));
+    }
     for device_dump in &contents.device_dumps {
         let path = arguments.directory().join(names.next(device_dump.name()));
         let written =

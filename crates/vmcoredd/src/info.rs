@@ -130,12 +130,14 @@ impl About {
         let release = found(dump.release(), &mut more).flatten();
         let memory = found(dump.memory().size(), &mut more);
         let memory_end = found(dump.memory().end(), &mut more);
-        // What was found twice is told once.
+        // What was found twice is told once: so is that the file ends too early.
+        let size = dump.known_size();
         let mut told: Vec<_> = contents.errors.iter().map(Error::to_string).collect();
         more.retain(|error| {
-            let error = error.to_string();
-            let is_new = !told.contains(&error);
-            told.push(error);
+            let is_at_end = size.is_some_and(|size| error.offset() >= Some(size));
+            let line = error.to_string();
+            let is_new = !told.contains(&line) && (contents.is_whole() || !is_at_end);
+            told.push(line);
             is_new
         });
         let mut errors = json::errors(contents);
@@ -144,7 +146,7 @@ impl About {
         let about = Self {
             version: json::VERSION,
             file: EscapedPath(dump.path()).to_string(),
-            size: Some(dump.size()),
+            size,
             format: Some(json::format_name(format)),
             flattened: format.flattened,
             bits: Some(format.bits),
@@ -180,7 +182,7 @@ impl About {
         let number = |number: u64| format!("{number:#x}");
         let lines = [
             ("File", Some(self.file.clone())),
-            ("Size", self.size.map(size)),
+            ("Size", Some(self.size.map_or_else(|| "unknown before all is read".to_owned(), size))),
             ("Format", Some(dump.format().to_string())),
             ("Machine", self.machine.clone()),
             ("Kernel", self.kernel.clone()),
@@ -299,6 +301,7 @@ impl NoteEntry {
 fn type_name(owner: &[u8], note_type: u32) -> String {
     let name = match (owner, note_type) {
         (b"LINUX", 0x700) => "device dump",
+        (owner, 0x700) if owner.starts_with(b"VMCOREDD_") => "device dump",
         (b"VMCOREDD", 0x701) => "manifest",
         (b"CORE", 1) => "prstatus",
         (b"VMCOREINFO", 0) => "vmcoreinfo",

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What `--json` prints: see docs/json.md.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use kdump::{Dump, Endian, Error, Escaped, EscapedPath, Format, Kind, Record};
-use serde::Serialize;
+use kdump::{DeviceDump, Dump, Endian, Error, Escaped, EscapedPath, Format, Kind, Record};
+use serde::{Serialize, Serializer};
 
 use crate::list;
 use crate::read::{Contents, DUMPS_MAX};
@@ -15,7 +15,7 @@ use crate::{account, failure::Failure};
 pub const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize)]
-struct File {
+struct File<D, L> {
     version: u32,
     file: String,
     format: Option<&'static str>,
@@ -23,10 +23,21 @@ struct File {
     bits: Option<u32>,
     byte_order: Option<&'static str>,
     machine: Option<String>,
-    dumps: Vec<DumpEntry>,
-    lost: Vec<LostEntry>,
+    dumps: D,
+    lost: L,
+    more_lost: usize,
     unrecorded: u64,
     errors: Vec<ErrorEntry>,
+}
+
+/// An array whose entries are made when they are written: none is kept.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(entries) = self;
+        serializer.collect_seq(entries())
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +79,33 @@ struct OfRecord {
 pub struct ErrorEntry {
     offset: Option<u64>,
     message: String,
+}
+
+impl DumpEntry {
+    fn new(dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> Self {
+        Self {
+            index: dump.index(),
+            name: Escaped(dump.name()).to_string(),
+            length: dump.length(),
+            offset: dump.offset(),
+            available: dump.available(),
+            status: list::status(dump, record),
+            reason: list::reason(dump, record),
+            of_record: record.map(OfRecord::new).unwrap_or_default(),
+        }
+    }
+}
+
+impl LostEntry {
+    fn new(record: &Record<'_>) -> Self {
+        Self {
+            name: account::cut(record.name()),
+            status: record.status().word(),
+            reason: account::reason(record),
+            length: record.length(),
+            of_record: OfRecord::new(record),
+        }
+    }
 }
 
 impl OfRecord {
@@ -125,19 +163,8 @@ pub fn byte_order(format: Format) -> &'static str {
 pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Result<(), Failure> {
     let format = dump.format();
     let matched = contents.manifest.matched(&contents.device_dumps);
-    let entries = contents.device_dumps.iter().zip(&matched.of_dumps).map(|(dump, record)| {
-        let record = record.as_ref();
-        DumpEntry {
-            index: dump.index(),
-            name: Escaped(dump.name()).to_string(),
-            length: dump.length(),
-            offset: dump.offset(),
-            available: dump.available(),
-            status: list::status(dump, record),
-            reason: list::reason(dump, record),
-            of_record: record.map(OfRecord::new).unwrap_or_default(),
-        }
-    });
+    let dumps = || contents.device_dumps.iter().zip(&matched.of_dumps);
+    let lost = || matched.others().take(account::OTHERS_SHOWN);
     let file = File {
         version: VERSION,
         file: EscapedPath(dump.path()).to_string(),
@@ -146,8 +173,9 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
         bits: Some(format.bits),
         byte_order: Some(byte_order(format)),
         machine: dump.machine().map(|machine| Escaped(&machine).to_string()),
-        dumps: entries.collect(),
-        lost: lost(&matched.others),
+        dumps: Each(|| dumps().map(|(dump, record)| DumpEntry::new(dump, record.as_ref()))),
+        lost: Each(|| lost().map(|record| LostEntry::new(&record))),
+        more_lost: account::not_shown(&matched),
         unrecorded: contents.manifest.unrecorded().unwrap_or_default(),
         errors: errors(contents),
     };
@@ -164,27 +192,19 @@ pub fn print_unreadable(to: &mut impl Write, path: &Path, error: &Error) -> Resu
         bits: None,
         byte_order: None,
         machine: None,
-        dumps: Vec::new(),
-        lost: Vec::new(),
+        dumps: Vec::<DumpEntry>::new(),
+        lost: Vec::<LostEntry>::new(),
+        more_lost: 0,
         unrecorded: 0,
         errors: vec![ErrorEntry::new(error)],
     };
     line(to, &file)
 }
 
-fn lost(others: &[Record<'_>]) -> Vec<LostEntry> {
-    let entry = |record: &Record<'_>| LostEntry {
-        name: account::cut(record.name()),
-        status: record.status().word(),
-        reason: account::reason(record),
-        length: record.length(),
-        of_record: OfRecord::new(record),
-    };
-    others.iter().map(entry).collect()
-}
-
 /// Prints one object on a line of its own.
 pub fn line(to: &mut impl Write, object: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer(&mut *to, object).map_err(io::Error::from)?;
-    Ok(to.write_all(b"\n")?)
+    let mut to = BufWriter::new(to);
+    serde_json::to_writer(&mut to, object).map_err(io::Error::from)?;
+    to.write_all(b"\n")?;
+    Ok(to.flush()?)
 }

@@ -19,10 +19,10 @@ use crate::{account, json};
 /// partial, and a REASON where there is one; unknown where it says nothing;
 /// damaged where FILE does not have all of the dump. STORED is how many bytes the
 /// crash kernel's memory had of it, TIME how many milliseconds the collection took.
-/// Below is a line for each collection that left no device dump in FILE.
+/// Below is a line for each collection that left no device dump in FILE, 10,000 at most.
 ///
-/// Of a damaged file, what can be read is listed. Bytes of a name that cannot be
-/// printed are shown as \xNN.
+/// Of a damaged or incomplete file, what can be read is listed, and the exit status is 1.
+/// Bytes of a name that cannot be printed are shown as \xNN.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -76,8 +76,8 @@ fn section(
 ) -> Result<bool, Failure> {
     let device_dumps = &contents.device_dumps;
     let matched = contents.manifest.matched(device_dumps);
-    let account = account::lines(&contents.manifest, &matched.others);
-    let has_none = device_dumps.is_empty() && account.is_empty();
+    let mut account = account::lines(&contents.manifest, &matched).peekable();
+    let has_none = device_dumps.is_empty() && account.peek().is_none();
     if has_none && !contents.is_whole() {
         return Ok(false);
     }
@@ -95,7 +95,7 @@ fn section(
         let style = |column, text: &str| if column == STATUS { color(text) } else { Style::new() };
         Table { columns: &COLUMNS, always: STATUS + 1 }.print(to, rows, style)?;
     }
-    account.iter().try_for_each(|line| writeln!(to, "{line}"))?;
+    account.try_for_each(|line| writeln!(to, "{line}"))?;
     Ok(true)
 }
 

@@ -13,10 +13,10 @@ use crate::read::{self, Contents};
 
 /// Check device dumps against their manifest
 ///
-/// Looks at the structure of FILE as far as it has to do with notes, at whether each
-/// device dump is whole, and at the length and the checksum in the manifest, if there
-/// is one. The exit status is 1 when something is damaged, or a collection did not give
-/// all that it should have.
+/// Looks at the structure of FILE as far as it has to do with notes, at whether its memory
+/// is there to the end, at whether each device dump is whole, and at the length and the
+/// checksum in the manifest, if there is one. The exit status is 1 when something is
+/// damaged or missing, or a collection did not give all that it should have.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -51,6 +51,9 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
     let contents = Contents::read(dump);
     let path = EscapedPath(dump.path());
     let matched = contents.manifest.matched(&contents.device_dumps);
+    if contents.device_dumps.is_empty() && contents.is_whole() && !quiet {
+        writeln!(stdout, "{path}: no device dumps")?;
+    }
     let mut bad = 0;
     let total = contents.device_dumps.iter().map(DeviceDump::available).sum();
     let bar = progress::bar(total, "verifying");
@@ -72,11 +75,16 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
         tell(&Escaped(device_dump.name()).to_string(), found)?;
     }
     bar.finish_and_clear();
-    for record in &matched.others {
+    for record in matched.others().take(account::OTHERS_SHOWN) {
+        let record = &record;
         let name = account::cut(record.name());
         let reason = account::reason(record).map(|reason| format!(", {reason}"));
         let text = format!("not in this file: {}{}", record.status(), reason.unwrap_or_default());
         tell(&name, Found::Bad(text))?;
+    }
+    let more = account::not_shown(&matched);
+    if more > 0 {
+        tell("manifest", Found::Bad(format!("{more} more collections are not in this file")))?;
     }
     let unrecorded = contents.manifest.unrecorded().unwrap_or_default();
     if unrecorded > 0 {

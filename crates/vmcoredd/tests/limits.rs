@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use synth::{Class, Content, Endian, Image, Kdump, Load, Note, Vmcore, Width};
@@ -12,6 +13,8 @@ use tempfile::TempDir;
 /// The most memory that a run may have written to, in bytes (`RLIMIT_DATA`). With the
 /// program itself it stays below 32 MiB.
 const DATA_MAX: u64 = 24 << 20;
+/// The most that it may have written to where there is a manifest of 16 MiB.
+const MANIFEST_DATA_MAX: u64 = 48 << 20;
 
 struct Folder(TempDir);
 
@@ -114,6 +117,59 @@ fn hundred_gib() -> Image {
     (0..300)
         .fold(made, |made, number| made.dump(format!("device{number}"), Content::Zeros(100 << 10)))
         .image()
+}
+
+/// A manifest of millions of records, of which each is short: neither memory nor time nor
+/// what is printed grows with them.
+#[test]
+fn a_manifest_of_millions_of_records_needs_no_more() {
+    const NAMES: &str = "NAME=\n";
+    const NEW: &str = "NAME=nic\nSTATUS=complete\nREASON=x\n";
+    for (record, dumps) in [(NAMES, 0), (NEW, 20_000)] {
+        let text = format!("VERSION=1\n{}", record.repeat((16 << 20) / record.len() - 10));
+        let made = (0..dumps)
+            .fold(Vmcore::new(Class::Elf64, Endian::Little), |made, _| made.dump("nic", vec![]));
+        let folder = Folder::with("vmcore", &made.note(Note::manifest(text)).image());
+        let commands = [
+            &["list", "vmcore"][..],
+            &["list", "--json", "vmcore"],
+            &["info", "vmcore"],
+            &["verify", "vmcore"],
+        ];
+        for command in commands {
+            let started = Instant::now();
+            let limit = format!("--data={MANIFEST_DATA_MAX}");
+            let output = Command::new("prlimit")
+                .arg(limit)
+                .arg(env!("CARGO_BIN_EXE_vmcoredd"))
+                .args(command)
+                .current_dir(folder.0.path())
+                .output()
+                .expect("runs");
+            let how = format!("{command:?} of {record:?} with {dumps} dumps");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{how}: {said}");
+            assert_eq!(said, "", "{how}");
+            let printed = output.stdout.len();
+            assert!(printed < 16 << 20, "{how} printed {printed} bytes");
+            // Without optimization it takes ten times as long.
+            assert!(started.elapsed() < Duration::from_secs(20), "{how}");
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let more = others(record, dumps) - 10_000;
+            let says = match command {
+                ["list", "--json", _] => format!("\"more_lost\":{more},"),
+                ["list", _] => format!("{more} more collections without a device dump"),
+                ["verify", _] => format!("{more} more collections are not in this file"),
+                _ => continue,
+            };
+            assert!(stdout.contains(&says), "{how}: {says}");
+        }
+    }
+}
+
+/// How many records of a text of 16 MiB belong to none of the dumps.
+fn others(record: &str, dumps: usize) -> usize {
+    (16 << 20) / record.len() - 10 - dumps
 }
 
 /// As many notes as there is room for, and all of them device dumps.
