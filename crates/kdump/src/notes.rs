@@ -18,7 +18,7 @@ const OWNER_MAX: usize = 64;
 const DESC_START: usize = NAME_SIZE;
 /// How many bytes of zeros are read at a time, first and at most: notes are close to each
 /// other, and fill may be as long as a segment.
-const ZEROS: (usize, usize) = (1 << 9, 1 << 18);
+const ZEROS: (usize, usize) = (1 << 9, 1 << 17);
 /// Zeros that are longer than this are not read twice, in bytes.
 const ZEROS_KEPT: u64 = 1 << 20;
 

@@ -391,3 +391,19 @@ fn read_once(file: &File, offset: u64, to: &mut [u8]) -> io::Result<usize> {
 fn is_pseudo(file: &File) -> bool {
     fstatfs(file).is_ok_and(|status| status.f_type == PROC_SUPER_MAGIC)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_procfs_says_of_lengths_is_not_heeded() {
+        let source = Source::open(Path::new("/proc/version")).expect("there");
+        assert_eq!((source.stated_length(), source.known_length()), (0, None));
+        assert!(source.reaches(1).expect("readable"));
+        let file = tempfile::NamedTempFile::new().expect("created");
+        file.as_file().set_len(4711).expect("extended");
+        let source = Source::open(file.path()).expect("there");
+        assert_eq!(source.known_length(), Some(4711));
+    }
+}

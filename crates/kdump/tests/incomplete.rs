@@ -238,16 +238,6 @@ fn memory_behind_the_end_of_an_elf_vmcore() {
     assert!(errors.len() == 1 && errors[0].contains("program headers: "), "{errors:?}");
 }
 
-/// What procfs says of lengths is not heeded.
-#[test]
-fn files_in_proc_have_no_length() {
-    // A core file of some 128 TiB, which is said to be as long.
-    if let Ok(dump) = Dump::open("/proc/kcore") {
-        let errors: Vec<_> = dump.notes().filter_map(Result::err).collect();
-        assert!(errors.is_empty(), "{errors:?}");
-    }
-}
-
 /// However many pages there are, that the file is whole is seen by a few of them.
 #[test]
 fn little_is_read_of_a_large_dump() {
