@@ -9,6 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`bytes`] | byte strings and the numbers in them |
+//! | [`command_line`] | the kernel's command line, read as the kernel reads it |
 //! | [`elf`] | file and program headers of both classes and byte orders |
 //! | [`note`] | notes: header, padding, walking |
 //! | [`device_dump`] | the device-dump note (`LINUX`, type `0x700`) and its names |
@@ -22,6 +23,7 @@
 extern crate std;
 
 pub mod bytes;
+pub mod command_line;
 pub mod device_dump;
 pub mod elf;
 mod error;

@@ -33,23 +33,15 @@ impl CommandLine {
         Ok(Self { text, length })
     }
 
-    fn words(&self) -> impl Iterator<Item = &[u8]> {
-        let text = self.text.get(..self.length).unwrap_or_default();
-        text.split(|byte| byte.is_ascii_whitespace())
+    fn text(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
     }
 
-    /// Whether device dumps are switched off: `novmcoredd[=BOOL]`, where the last
-    /// one counts, as for the C implementation (`core_param`, `kstrtobool()`).
+    /// Whether device dumps are switched off: `novmcoredd[=BOOL]`, as for the C
+    /// implementation.
     #[must_use]
     pub fn has_novmcoredd(&self) -> bool {
-        let values = self.words().filter_map(|word| match word.strip_prefix(b"novmcoredd")? {
-            [] | [b'=', b'y' | b'Y' | b't' | b'T' | b'1', ..] => Some(true),
-            [b'=', b'n' | b'N' | b'f' | b'F' | b'0', ..] => Some(false),
-            [b'=', b'o' | b'O', b'n' | b'N', ..] => Some(true),
-            [b'=', b'o' | b'O', b'f' | b'F', ..] => Some(false),
-            _ => None,
-        });
-        values.last().unwrap_or(false)
+        vmcore::command_line::has_novmcoredd(self.text())
     }
 
     /// The physical address of the headers that the dead kernel left:
@@ -60,7 +52,7 @@ impl CommandLine {
         if self.length == LENGTH_MAX {
             return None;
         }
-        let value = self.words().filter_map(|word| word.strip_prefix(b"elfcorehdr=")).last()?;
+        let value = vmcore::command_line::value(self.text(), b"elfcorehdr")?;
         parse_size(value.rsplit(|byte| *byte == b'@').next()?)
     }
 }
