@@ -15,6 +15,8 @@ use crate::run;
 
 /// Where collectors are unless told otherwise.
 pub const DIRECTORY: &str = "/etc/vmcoredd/collect.d";
+/// Why a file is not run that could be.
+pub const NOT_EXECUTABLE: &str = "it is not executable";
 /// How long one may run unless told otherwise, in seconds.
 pub const DEADLINE: &str = "10";
 /// How long all of them may, in seconds.
@@ -120,7 +122,7 @@ pub fn find(directory: &Path) -> Result<Vec<Collector>, Failure> {
         } else if !is_good_name(name.as_bytes()) {
             Some("its name is not of letters, digits, dashes, dots and underscores")
         } else if metadata.permissions().mode() & 0o111 == 0 {
-            Some("it is not executable")
+            Some(NOT_EXECUTABLE)
         } else {
             None
         };

@@ -3,27 +3,86 @@
 
 use std::cell::OnceCell;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use kdump::Escaped;
+
+use super::kdump::Kdump;
+use super::shell::{self, Settings, Trust};
+
+/// What is read of kdump's configuration.
+pub const KEYS: [&str; 17] = [
+    "USE_KDUMP",
+    "KDUMP_KERNEL",
+    "KDUMP_INITRD",
+    "KDUMP_COREDIR",
+    "KDUMP_COMPRESSION",
+    "KDUMP_KEXEC_ARGS",
+    "KDUMP_CMDLINE",
+    "KDUMP_CMDLINE_APPEND",
+    "NFS",
+    "SSH",
+    "FTP",
+    "KDUMP_KERNELVER",
+    "KDUMP_COMMANDLINE",
+    "KDUMP_COMMANDLINE_REMOVE",
+    "KDUMP_COMMANDLINE_APPEND",
+    "KDUMP_CPUS",
+    "KDUMP_SAVEDIR",
+];
+/// Our own configuration.
+pub const VMCOREDD_CONF: &str = "/etc/vmcoredd/vmcoredd.conf";
 
 /// A machine, or a directory that has its files.
 #[derive(Debug)]
 pub struct Machine {
     root: PathBuf,
+    pub trust: Trust,
+    /// What makes the crash kernel ready.
+    pub kdump: Kdump,
+    /// Its configuration, or why that is not known.
+    pub settings: Result<Settings, String>,
+    /// Our own.
+    own: Result<Settings, String>,
     /// What is in the crash kernel's initramfs, once that was asked for.
     initramfs_files: OnceCell<Option<Vec<String>>>,
 }
 
 impl Machine {
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), initramfs_files: OnceCell::new() }
+        let trust = if root == Path::new("/") { Trust::Own } else { Trust::Foreign };
+        let evaluate = |file: &str, keys: &[&str]| shell::evaluate(&[at(root, file)], keys, trust);
+        let ids = evaluate("/etc/os-release", &["ID", "ID_LIKE"]).unwrap_or_default();
+        let ids = ["ID", "ID_LIKE"].map(|key| ids.get(key).unwrap_or_default().to_owned());
+        let is_there = |path: &str| fs::symlink_metadata(at(root, path)).is_ok();
+        let kdump = Kdump::of(is_there, &ids.join(" "));
+        let none = Ok(Settings::default());
+        Self {
+            root: root.to_owned(),
+            trust,
+            kdump,
+            settings: kdump.file().map_or(none, |file| evaluate(file, &KEYS)),
+            own: evaluate(VMCOREDD_CONF, &["MODULE_PARAMETERS"]),
+            initramfs_files: OnceCell::new(),
+        }
+    }
+
+    /// Whether this is not the machine that runs now.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All that was evaluated.
+    pub fn configurations(&self) -> [&Result<Settings, String>; 2] {
+        [&self.settings, &self.own]
     }
 
     /// Where the absolute `path` is.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
-        let path = path.as_ref();
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        at(&self.root, path)
     }
 
     pub fn has(&self, path: &str) -> bool {
@@ -40,36 +99,74 @@ impl Machine {
         self.text(path)?.trim().parse().ok()
     }
 
-    /// The last value of `key` in a file of shell assignments; `None` where it has none,
-    /// or is empty.
-    pub fn setting(&self, path: &str, key: &str) -> Option<String> {
-        let text = self.text(path)?;
-        let value = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='))
-            .next_back()?;
-        let quotes = |character| matches!(character, '"' | '\'');
-        let value = value.trim().trim_matches(quotes);
-        Some(value.to_owned()).filter(|value| !value.is_empty())
+    /// The value of `key` in kdump's configuration; `None` where that is empty.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.as_ref().ok()?.get(key)
+    }
+
+    /// The parameters of the module that our own configuration has.
+    pub fn module_parameters(&self) -> &str {
+        let own = self.own.as_ref().ok();
+        own.and_then(|own| own.get("MODULE_PARAMETERS")).unwrap_or_default()
+    }
+
+    /// Whether a crash kernel is loaded.
+    pub fn is_loaded(&self) -> bool {
+        self.number("/sys/kernel/kexec_crash_loaded") == Some(1)
+    }
+
+    /// In which container this is, by what systemd-detect-virt looks at, too.
+    pub fn container(&self) -> Option<String> {
+        for path in ["/run/systemd/container", "/run/host/container-manager"] {
+            if let Some(text) = self.text(path) {
+                return Some(Escaped(text.trim().as_bytes()).to_string());
+            }
+        }
+        let variable = self.text("/proc/1/environ").and_then(|text| {
+            let value =
+                text.split('\0').find_map(|variable| variable.strip_prefix("container="))?;
+            Some(value.to_owned()).filter(|value| !value.is_empty())
+        });
+        if let Some(value) = variable {
+            return Some(Escaped(value.as_bytes()).to_string());
+        }
+        let marks = [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")];
+        marks.iter().find(|(path, _)| self.has(path)).map(|(_, name)| (*name).to_owned())
+    }
+
+    /// The release of the running kernel.
+    pub fn release(&self) -> Option<String> {
+        Some(self.text("/proc/sys/kernel/osrelease")?.trim().to_owned())
     }
 
     /// The release of the kernel that is to be the crash kernel.
     pub fn crash_release(&self) -> Option<String> {
-        let configured = self.setting("/etc/default/kdump-tools", "KDUMP_KERNEL");
-        let kernel = configured.unwrap_or_else(|| "/var/lib/kdump/vmlinuz".to_owned());
-        let link = fs::read_link(self.path(&kernel)).unwrap_or_else(|_| PathBuf::from(kernel));
-        let name = link.file_name()?.to_str()?;
-        if let Some(release) = name.strip_prefix("vmlinuz-") {
+        self.settings.as_ref().ok()?;
+        if let Some(release) = self.setting("KDUMP_KERNELVER") {
             return Some(release.to_owned());
         }
-        Some(self.text("/proc/sys/kernel/osrelease")?.trim().to_owned())
+        let kernel = match self.kdump {
+            Kdump::Tools => self.setting("KDUMP_KERNEL"),
+            Kdump::Ctl | Kdump::Suse | Kdump::Other => None,
+        };
+        let Some(kernel) = kernel else { return self.release() };
+        let link = fs::read_link(self.path(kernel)).unwrap_or_else(|_| PathBuf::from(kernel));
+        let name = link.file_name()?.to_str()?;
+        let release = name.strip_prefix("vmlinuz-").or_else(|| name.strip_prefix("vmlinux-"));
+        release.map(str::to_owned).or_else(|| self.release())
     }
 
     /// Whether that kernel was built with device dumps.
     pub fn has_own_device_dumps(&self, release: &str) -> bool {
-        let configuration = self.text(&format!("/boot/config-{release}"));
-        configuration
-            .is_some_and(|text| text.lines().any(|line| line == "CONFIG_PROC_VMCORE_DEVICE_DUMP=y"))
+        self.is_built_with(release, "CONFIG_PROC_VMCORE_DEVICE_DUMP=y")
+    }
+
+    /// Whether the configuration of the kernel `release` has this line.
+    pub fn is_built_with(&self, release: &str, wanted: &str) -> bool {
+        [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")]
+            .iter()
+            .find_map(|path| self.text(path))
+            .is_some_and(|text| text.lines().any(|line| line == wanted))
     }
 
     /// The file of a module of the kernel `release`, as depmod found it.
@@ -81,15 +178,22 @@ impl Machine {
         Some(self.path(directory).join(path))
     }
 
-    /// The initramfs of the crash kernel: that of kdump-tools, or of kexec-tools.
+    /// The initramfs of the crash kernel.
     pub fn crash_initramfs(&self) -> Option<PathBuf> {
-        let configured = self.setting("/etc/default/kdump-tools", "KDUMP_INITRD");
-        let of_kdump_tools = configured.unwrap_or_else(|| "/var/lib/kdump/initrd.img".to_owned());
         let release = self.crash_release().unwrap_or_default();
-        [of_kdump_tools, format!("/boot/initramfs-{release}kdump.img")]
-            .into_iter()
-            .map(|path| self.path(path))
-            .find(|path| path.exists())
+        let of_kdumpctl = |directory| format!("{directory}/initramfs-{release}kdump.img");
+        let paths = match self.kdump {
+            Kdump::Tools if self.setting("KDUMP_KERNEL").is_some() => {
+                self.setting("KDUMP_INITRD").into_iter().map(str::to_owned).collect()
+            }
+            Kdump::Tools => vec![format!("/boot/initrd.img-{release}")],
+            Kdump::Ctl => vec![of_kdumpctl("/boot"), of_kdumpctl("/var/lib/kdump")],
+            Kdump::Suse => {
+                vec!["/var/lib/kdump/initrd".to_owned(), format!("/boot/initrd-{release}-kdump")]
+            }
+            Kdump::Other => Vec::new(),
+        };
+        paths.into_iter().map(|path| self.path(path)).find(|path| path.exists())
     }
 
     /// The files in the initramfs of the crash kernel.
@@ -114,7 +218,7 @@ impl Machine {
         let made = modified(initramfs)?;
         let newer = |path: &PathBuf| modified(path).is_some_and(|time| time > made);
         let mut paths = vec![
-            self.path("/etc/vmcoredd/vmcoredd.conf"),
+            self.path(VMCOREDD_CONF),
             self.path("/etc/vmcoredd/modules"),
             self.path("/usr/bin/vmcoredd"),
         ];
@@ -125,10 +229,16 @@ impl Machine {
         paths.into_iter().find(newer)
     }
 
-    /// Where kdump-tools saves to.
-    pub fn dump_directory(&self) -> PathBuf {
-        let configured = self.setting("/etc/default/kdump-tools", "KDUMP_COREDIR");
-        self.path(configured.unwrap_or_else(|| "/var/crash".to_owned()))
+    /// When `path` was changed; `None` where that is not known.
+    pub fn modified(&self, path: &str) -> Option<SystemTime> {
+        modified(&self.path(path))
+    }
+
+    /// When the running kernel started.
+    pub fn boot_time(&self) -> Option<SystemTime> {
+        let text = self.text("/proc/stat")?;
+        let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse();
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds.ok()?))
     }
 
     /// How many bytes whoever is root can write to `directory`.
@@ -144,6 +254,22 @@ impl Machine {
         let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
         Some(kib.saturating_mul(1024))
     }
+
+    /// The names in the directory `path`, in order.
+    pub fn names(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(path)).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| {
+            String::from_utf8_lossy(entry.file_name().as_bytes()).into_owned()
+        };
+        let mut names: Vec<_> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+fn at(root: &Path, path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// Whether `path` is of the module `name`, compressed or not. The kernel takes dashes
@@ -155,6 +281,7 @@ pub fn is_module(path: &str, name: &str) -> bool {
         && stem.replace('-', "_") == name.replace('-', "_")
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
+/// When the file at `path` was changed.
+pub fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }

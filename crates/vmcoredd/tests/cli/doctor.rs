@@ -3,14 +3,35 @@
 //! they do on real ones, tests/tests/install.rs has machines do.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use insta::assert_snapshot;
 
 use crate::run::Folder;
 
 const RELEASE: &str = "6.12.95+deb12-amd64";
+
+/// What kdump-tools installs, without most of its comments.
+const KDUMP_TOOLS: &str = "\
+# kdump-tools configuration
+USE_KDUMP=1
+
+KDUMP_KERNEL=/var/lib/kdump/vmlinuz
+KDUMP_INITRD=/var/lib/kdump/initrd.img
+
+KDUMP_COREDIR=\"/var/crash\"
+#KDUMP_FAIL_CMD=\"reboot -f\"
+
+#KDUMP_CMDLINE_APPEND=\"reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1\"
+";
+
+/// What kdump-config 1.8.1 records when it has loaded the crash kernel with that.
+const KEXEC_CMD: &str = "/sbin/kexec -p --command-line=\"root=/dev/vda reset_devices \
+    systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb\" \
+    --initrd=/var/lib/kdump/initrd.img /var/lib/kdump/vmlinuz\n";
 
 /// A machine on which all is well.
 struct Machine(Folder);
@@ -25,9 +46,10 @@ impl Machine {
             ("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n"),
             ("/sys/module/module/parameters/sig_enforce", "N\n"),
             ("/proc/cmdline", "root=/dev/vda crashkernel=256M\n"),
+            ("/proc/stat", "cpu 1 2 3\nbtime 1000000000\n"),
             ("/proc/meminfo", "MemTotal:        1000000 kB\n"),
             ("/proc/sys/kernel/osrelease", "6.1.0-1-amd64\n"),
-            ("/etc/default/kdump-tools", "USE_KDUMP=1\nKDUMP_COREDIR=\"/var/crash\"\n"),
+            ("/etc/default/kdump-tools", KDUMP_TOOLS),
             ("/etc/vmcoredd/vmcoredd.conf", "MODULE_PARAMETERS=\"\"\n"),
             ("/etc/vmcoredd/modules", "# drivers\nnvme-regs\n"),
             ("/etc/vmcoredd/collect.d/README", "words\n"),
@@ -39,7 +61,6 @@ impl Machine {
                 &format!("{modules}/modules.dep"),
                 "updates/dkms/vmcoredd.ko.xz:\nupdates/nvme_regs.ko: updates/dkms/vmcoredd.ko.xz\n",
             ),
-            ("/var/crash/kexec_cmd", ""),
             (&format!("/boot/vmlinuz-{RELEASE}"), ""),
             (&format!("/boot/config-{RELEASE}"), "# CONFIG_PROC_VMCORE_DEVICE_DUMP is not set\n"),
             ("/etc/systemd/system/kdump-tools.service.wants/vmcoredd-save.service", ""),
@@ -59,6 +80,7 @@ impl Machine {
             "usr/lib/modules/6.12.95+deb12-amd64/updates/nvme_regs.ko",
             "etc/vmcoredd/collect.d/lspci",
         ]);
+        machine.write("/var/crash/kexec_cmd", KEXEC_CMD);
         machine
     }
 
@@ -66,10 +88,22 @@ impl Machine {
         self.0.path("root").join(path.trim_start_matches('/'))
     }
 
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("created");
-        fs::write(path, text).expect("written");
+        fs::write(&path, text).expect("written");
+        // The initramfs is made after its parts, and loaded after that.
+        let hours = match name {
+            "/var/lib/kdump/initrd.img" => 1,
+            "/var/crash/kexec_cmd" => 2,
+            _ => return,
+        };
+        self.date(name, SystemTime::now() + Duration::from_secs(hours * 3600));
+    }
+
+    fn date(&self, path: &str, time: SystemTime) {
+        let file = fs::File::options().write(true).open(self.path(path)).expect("there");
+        file.set_modified(time).expect("set");
     }
 
     fn executable(&self, collector: &str) {
@@ -85,12 +119,27 @@ impl Machine {
         fs::set_permissions(self.path("/bin/lsinitramfs"), program).expect("executable");
     }
 
-    /// What doctor says, but how much space there is, which no test decides.
-    fn doctor(&self, arguments: &[&str]) -> String {
+    /// kdump-tools' configuration with `lines` at its end.
+    fn configure(&self, lines: &str) {
+        self.write("/etc/default/kdump-tools", &format!("{KDUMP_TOOLS}{lines}\n"));
+    }
+
+    fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+            .expect("removed");
+    }
+
+    fn run(&self, arguments: &[&str]) -> crate::run::Outcome {
         let mut command = self.0.command();
         command.env("PATH", self.path("/bin")).args(["doctor", "--root", "root"]);
-        let outcome = crate::run::Outcome::from(command.args(arguments).output().expect("runs"));
-        let shown = outcome.shown();
+        crate::run::Outcome::from(command.args(arguments).output().expect("runs"))
+    }
+
+    /// What doctor says, but how much space there is and what time it is, which no test
+    /// decides.
+    fn doctor(&self, arguments: &[&str]) -> String {
+        let shown = self.run(arguments).shown();
         let words: Vec<_> = shown.split(' ').collect();
         let mut filtered: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         for (at, pair) in words.windows(3).enumerate() {
@@ -99,7 +148,12 @@ impl Machine {
                     words[at].trim_end_matches(|c: char| c.is_ascii_digit()).to_owned() + "N";
             }
         }
-        filtered.join(" ")
+        let mut shown = filtered.join(" ");
+        let mark = ".vmcoredd-backup-";
+        for at in shown.match_indices(mark).map(|(at, _)| at + mark.len()).collect::<Vec<_>>() {
+            shown.replace_range(at..at + "20261127T044400Z".len(), "yyyymmddThhmmssZ");
+        }
+        shown
     }
 }
 
@@ -112,11 +166,28 @@ fn all_is_well() {
 
 type Spoil = fn(&Machine);
 
+/// Only what differs from the machine on which all is well.
+fn differing(found: &str, well: &str) -> String {
+    let differs: Vec<_> =
+        found.lines().filter(|line| !well.lines().any(|other| other == *line)).collect();
+    differs.join("\n")
+}
+
 #[test]
-fn each_fault_is_told_with_what_mends_it() {
-    let cases: [(&str, Spoil); 17] = [
+fn each_fault_is_told_with_what_corrects_it() {
+    let failures: [(&str, Spoil); 40] = [
         ("not_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "0\n")),
+        ("reserved_in_vain", |it| {
+            it.write("/sys/kernel/kexec_crash_size", "0\n");
+            it.write("/proc/cmdline", "root=/dev/vda\n");
+            it.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n");
+        }),
         ("too_little_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "67108864\n")),
+        ("by_firmware", |it| {
+            it.write("/sys/kernel/kexec_crash_loaded", "0\n");
+            it.write("/sys/kernel/fadump_enabled", "1\n");
+            it.write("/sys/kernel/kexec_crash_size", "0\n");
+        }),
         ("not_loaded", |it| it.write("/sys/kernel/kexec_crash_loaded", "0\n")),
         ("budget_too_large", |it| {
             it.write("/etc/vmcoredd/vmcoredd.conf", "MODULE_PARAMETERS=\"budget_kib=300000\"\n");
@@ -124,21 +195,56 @@ fn each_fault_is_told_with_what_mends_it() {
         ("budget_no_number", |it| {
             it.write("/etc/vmcoredd/vmcoredd.conf", "MODULE_PARAMETERS='budget_kib=many'\n");
         }),
-        ("switched_off", |it| {
-            let text = "KDUMP_CMDLINE_APPEND=\"reset_devices novmcoredd nr_cpus=1\"\n";
-            it.write("/etc/default/kdump-tools", text);
+        ("budget_on_the_command_line", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 vmcoredd.budget_kib=300000'");
         }),
+        ("parameter_refused", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 vmcoredd.deadline_ms=1s'");
+        }),
+        ("switched_off", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND=\"reset_devices novmcoredd nr_cpus=1\"");
+        }),
+        ("switched_off_by_export", |it| {
+            it.configure("export KDUMP_CMDLINE_APPEND='novmcoredd=Y nr_cpus=1'");
+        }),
+        ("switched_off_on_the_next_line", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND=\"nr_cpus=1 \\\nnovmcoredd\"");
+        }),
+        ("switched_off_before_a_comment", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 novmcoredd' # 'nr_cpus=1'");
+        }),
+        ("switched_off_by_a_variable", |it| {
+            it.configure("OFF=novmcoredd\nKDUMP_CMDLINE_APPEND=\"nr_cpus=1 $OFF\"");
+        }),
+        ("switched_off_in_quotes", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 novmcoredd=\"1\"'");
+        }),
+        ("switched_off_instead", |it| it.configure("KDUMP_CMDLINE='root=/dev/vda novmcoredd=t'")),
         ("switched_off_here", |it| it.write("/proc/cmdline", "quiet novmcoredd=1\n")),
-        ("oops_panics", |it| {
-            it.write("/etc/default/kdump-tools", "KDUMP_CMDLINE_APPEND=\"oops=panic\"\n");
+        ("switched_off_as_loaded", |it| {
+            let loaded = KEXEC_CMD.replace("irqpoll", "irqpoll novmcoredd=on");
+            it.write("/var/crash/kexec_cmd", &loaded);
+        }),
+        ("forbidden", |it| it.write("/proc/cmdline", "module_blacklist=nouveau,vmcoredd\n")),
+        ("another_initramfs_script", |it| it.write("/proc/cmdline", "rdinit=/bin/sh\n")),
+        ("not_used", |it| it.configure("USE_KDUMP=0")),
+        ("not_used_by_a_word", |it| it.configure("USE_KDUMP=yes")),
+        ("not_configured", |it| it.write("/etc/default/kdump-tools", "#USE_KDUMP=1\n")),
+        ("no_kernel", |it| it.configure("KDUMP_KERNEL=/boot/vmlinuz")),
+        ("configuration_with_an_error", |it| it.configure("SSH=\"root@host")),
+        ("configuration_that_ends_the_shell", |it| it.configure("[ -e /missing ] || exit 3")),
+        ("configuration_that_loops", |it| it.configure("while :; do :; done")),
+        ("configuration_that_waits", |it| it.configure("sleep 1000")),
+        ("configuration_that_prints", |it| it.configure("while :; do echo no >&2; done")),
+        ("configuration_of_others", |it| {
+            let path = it.path("/etc/default/kdump-tools");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o666)).expect("set");
         }),
         ("no_module", |it| it.write(&format!("/lib/modules/{RELEASE}/modules.dep"), "")),
         ("locked_down", |it| {
             it.write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
         }),
-        ("no_initramfs", |it| {
-            fs::remove_file(it.path("/var/lib/kdump/initrd.img")).expect("removed");
-        }),
+        ("no_initramfs", |it| it.remove("/var/lib/kdump/initrd.img")),
         ("not_in_initramfs", |it| it.lists(&["conf/initramfs.conf", "usr/bin/vmcoredd"])),
         ("collector_not_executable", |it| {
             it.write("/etc/vmcoredd/collect.d/sel", "#!/bin/sh\n");
@@ -147,34 +253,392 @@ fn each_fault_is_told_with_what_mends_it() {
             it.write("/etc/vmcoredd/collect.d/sel.dpkg-old~", "#!/bin/sh\n");
         }),
         ("no_driver", |it| it.write("/etc/vmcoredd/modules", "nvme-regs\nmlx5 core\n")),
-        ("nowhere_to_save", |it| fs::remove_dir_all(it.path("/var/crash")).expect("removed")),
+        ("nowhere_to_save", |it| it.remove("/var/crash")),
+        ("saved_to_memory", |it| {
+            it.write("/proc/self/mountinfo", "1 0 0:1 / / rw - ext4 /dev/vda rw\n2 1 0:2 / /var/crash rw shared:1 - tmpfs tmpfs rw\n");
+        }),
         ("not_saved", |it| {
-            let wants = "/etc/systemd/system/kdump-tools-dump.service.wants";
-            fs::remove_dir_all(it.path(wants)).expect("removed");
+            it.remove("/etc/systemd/system/kdump-tools-dump.service.wants");
         }),
     ];
+    let warnings: [(&str, Spoil); 17] = [
+        ("oops_panics", |it| it.configure("KDUMP_CMDLINE_APPEND=\"oops=panic nr_cpus=1\"")),
+        ("oops_panics_here", |it| it.write("/proc/cmdline", "oops=panic\n")),
+        ("oops_panics_as_built", |it| {
+            it.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PANIC_ON_OOPS=y\n");
+        }),
+        ("warnings_panic", |it| it.write("/proc/cmdline", "panic_on_warn=1\n")),
+        ("another_init", |it| it.write("/proc/cmdline", "init=/bin/bash\n")),
+        ("all_processors", |it| it.configure("KDUMP_CMDLINE_APPEND=irqpoll")),
+        ("expanded", |it| it.write("/proc/cmdline", "a=$HOME\n")),
+        ("words_for_init", |it| it.write("/proc/cmdline", "quiet -- novmcoredd\n")),
+        ("loaded_before_the_initramfs", |it| {
+            let later = SystemTime::now() + Duration::from_secs(3 * 3600);
+            it.date("/var/lib/kdump/initrd.img", later);
+        }),
+        ("stale", |it| it.configure("KDUMP_CMDLINE_APPEND='irqpoll nr_cpus=1'")),
+        ("configuration_with_a_command", |it| it.configure("nonsense --now")),
+        ("no_such_compression", |it| it.configure("KDUMP_COMPRESSION=zstd")),
+        ("by_nfs", |it| it.configure("NFS=\"server:/srv/crash\"")),
+        ("by_ssh_and_ftp", |it| it.configure("SSH=root@host\nFTP=ftp.example.com:/in")),
+        ("on_nfs", |it| {
+            it.write("/proc/self/mountinfo", "1 0 0:1 / / rw - nfs4 server:/root rw\n");
+        }),
+        ("on_luks", |it| {
+            it.write("/proc/self/mountinfo", "1 0 254:1 / / rw - ext4 /dev/mapper/vg-root rw\n");
+            it.write("/sys/class/block/dm-1/dev", "254:1\n");
+            it.write("/sys/class/block/dm-1/dm/uuid", "LVM-abc\n");
+            it.write("/sys/class/block/dm-1/slaves/dm-0/x", "");
+            it.write("/sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS2-abc-sda3_crypt\n");
+        }),
+        ("in_a_container", |it| it.write("/proc/1/environ", "PATH=/bin\0container=lxc\0")),
+    ];
     let well = Machine::new().doctor(&[]);
-    for (name, spoil) in cases {
+    for (status, cases) in [(1, &failures[..]), (0, &warnings[..])] {
+        for (name, spoil) in cases {
+            let machine = Machine::new();
+            spoil(&machine);
+            let found = machine.doctor(&[]);
+            assert_ne!(found, well, "{name}");
+            assert!(found.starts_with(&format!("--- exit status: {status}\n")), "{name}: {found}");
+            assert_snapshot!(format!("spoiled_{name}"), differing(&found, &well));
+        }
+    }
+}
+
+/// What looks like a fault, and is none.
+#[test]
+fn what_the_kernel_and_kdump_tools_take_is_right() {
+    let cases: [(&str, Spoil); 12] = [
+        ("a boolean that is false", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 novmcoredd=n'");
+        }),
+        ("one that is false in the end", |it| it.write("/proc/cmdline", "novmcoredd novmcoredd=f")),
+        ("a value that the kernel refuses", |it| it.write("/proc/cmdline", "novmcoredd=maybe")),
+        // kdump-config escapes the quotation mark, so that the value starts with a backslash.
+        ("a value in quotes here", |it| it.write("/proc/cmdline", "novmcoredd=\"1\"")),
+        ("a comment", |it| it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1' # novmcoredd")),
+        ("a line that is overridden", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND=novmcoredd\nKDUMP_CMDLINE_APPEND=nr_cpus=1");
+        }),
+        ("a line that is not reached", |it| {
+            it.configure("if false; then KDUMP_CMDLINE_APPEND=novmcoredd; fi");
+        }),
+        ("an empty one", |it| it.configure("KDUMP_CMDLINE_APPEND=\"\"")),
+        ("oops=panic that is undone", |it| {
+            it.write("/proc/cmdline", "oops=panic");
+            it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 sysctl.kernel.panic_on_oops=0'");
+        }),
+        ("another command line", |it| {
+            it.write("/proc/cmdline", "novmcoredd");
+            it.configure("KDUMP_CMDLINE='root=/dev/vda'");
+        }),
+        // modprobe does not heed that for a module that is loaded by its name.
+        ("modprobe's list", |it| it.write("/proc/cmdline", "modprobe.blacklist=vmcoredd")),
+        ("a number in C's way", |it| it.configure("USE_KDUMP=' 2 '")),
+    ];
+    for (name, change) in cases {
         let machine = Machine::new();
-        spoil(&machine);
+        // What was loaded with another command line is not what this is about.
+        machine.remove("/var/crash/kexec_cmd");
+        change(&machine);
         let found = machine.doctor(&[]);
-        assert_ne!(found, well, "{name}");
-        let is_warning = ["oops_panics"].contains(&name);
-        let status = if is_warning { 0 } else { 1 };
-        assert!(found.starts_with(&format!("--- exit status: {status}\n")), "{name}: {found}");
-        // Only what differs from the machine on which all is well.
-        let differs: Vec<_> =
-            found.lines().filter(|line| !well.lines().any(|other| other == *line)).collect();
-        assert_snapshot!(format!("spoiled_{name}"), differs.join("\n"));
+        assert!(found.contains("\nthe next panic will be captured"), "{name}: {found}");
+        assert!(found.contains("as configured, nothing on it is in the way"), "{name}: {found}");
+    }
+}
+
+/// The record of what was loaded outlives a boot, and then says nothing.
+#[test]
+fn what_was_loaded_before_the_boot_does_not_count() {
+    let machine = Machine::new();
+    machine.write("/var/crash/kexec_cmd", &KEXEC_CMD.replace("irqpoll", "novmcoredd"));
+    machine.write("/proc/stat", "btime 9000000000\n");
+    let found = machine.doctor(&[]);
+    assert!(found.starts_with("--- exit status: 0\n"), "{found}");
+    machine.write("/proc/stat", "btime 1000000000\n");
+    let found = machine.doctor(&[]);
+    assert!(found.starts_with("--- exit status: 1\n"), "{found}");
+    // Nor does it where nothing is loaded.
+    machine.write("/sys/kernel/kexec_crash_loaded", "0\n");
+    let found = machine.doctor(&[]);
+    assert!(!found.contains("novmcoredd"), "{found}");
+}
+
+/// Evaluating a file changes nothing, whatever it says.
+#[test]
+fn a_configuration_has_no_side_effects() {
+    let machine = Machine::new();
+    machine.configure(
+        "touch made; echo 1 >made; mkdir made; kill -9 $PPID\n\
+         rm -r root var/crash/kexec_cmd; echo >root/etc/default/kdump-tools",
+    );
+    let found = machine.doctor(&[]);
+    assert!(found.contains("touch: cannot touch 'made': Permission denied\n"), "{found}");
+    assert!(!machine.0.path("made").exists());
+    assert!(machine.path("/var/crash/kexec_cmd").exists());
+    let text = fs::read_to_string(machine.path("/etc/default/kdump-tools")).expect("read");
+    assert!(text.starts_with(KDUMP_TOOLS));
+}
+
+/// The distributions whose kdump is another one.
+#[test]
+fn what_is_not_debian_is_not_told_debians_answers() {
+    let cases: [(&str, Spoil); 5] = [
+        ("rhel", |it| it.of_rhel("path /var/crash\ncore_collector makedumpfile -l -d 31\n")),
+        ("rhel_by_nfs", |it| it.of_rhel("nfs server:/srv # there\n")),
+        ("fedora_raw", |it| {
+            it.of_rhel("raw /dev/vdb1\n");
+            it.write("/etc/os-release", "ID=fedora\n");
+            it.write("/proc/cmdline", "root=UUID=1 crashkernel=256M novmcoredd=0\n");
+            it.write("/etc/sysconfig/kdump", "KDUMP_COMMANDLINE_APPEND=\"nr_cpus=1\"\n");
+        }),
+        ("suse", |it| it.of_suse("KDUMP_SAVEDIR=\"/var/crash\"\n")),
+        ("suse_by_sftp", |it| {
+            it.of_suse(
+                "KDUMP_SAVEDIR=sftp://root:secret@host/srv\nKDUMP_COMMANDLINE_APPEND=novmcoredd\n",
+            );
+        }),
+    ];
+    for (name, make) in cases {
+        let machine = Machine::new();
+        make(&machine);
+        let found = machine.doctor(&[]);
+        assert!(!found.contains("apt-get"), "{name}: {found}");
+        assert!(!found.contains("kdump-config"), "{name}: {found}");
+        assert!(!found.contains("secret"), "{name}: {found}");
+        // There is nothing that --fix does there.
+        let fixed = machine.doctor(&["--fix", "--yes"]);
+        assert!(fixed.contains("there is nothing that --fix would change"), "{name}: {fixed}");
+        assert_snapshot!(format!("other_{name}"), found);
+    }
+}
+
+impl Machine {
+    /// As RHEL 9 has it: its kernel has device dumps of its own.
+    fn of_rhel(&self, configuration: &str) {
+        self.remove("/usr/sbin/kdump-config");
+        self.remove("/etc/default/kdump-tools");
+        self.remove("/etc/systemd");
+        self.write("/etc/os-release", "ID=\"rhel\"\nID_LIKE=\"fedora\"\n");
+        self.write("/etc/kdump.conf", configuration);
+        self.write("/usr/bin/kdumpctl", "");
+        self.write("/etc/sysconfig/kdump", RHEL_SYSCONFIG);
+        self.write("/proc/sys/kernel/osrelease", &format!("{RELEASE}\n"));
+        self.write("/proc/cmdline", "root=UUID=1 crashkernel=256M\n");
+        self.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
+        let initramfs = format!("/boot/initramfs-{RELEASE}kdump.img");
+        fs::rename(self.path("/var/lib/kdump/initrd.img"), self.path(&initramfs)).expect("moved");
+    }
+
+    /// As SUSE has it.
+    fn of_suse(&self, configuration: &str) {
+        self.remove("/usr/sbin/kdump-config");
+        self.remove("/etc/default/kdump-tools");
+        self.remove("/etc/systemd");
+        self.write("/etc/os-release", "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n");
+        self.write("/etc/sysconfig/kdump", configuration);
+        self.write("/proc/sys/kernel/osrelease", &format!("{RELEASE}\n"));
+        let initramfs = format!("/boot/initrd-{RELEASE}-kdump");
+        fs::rename(self.path("/var/lib/kdump/initrd.img"), self.path(&initramfs)).expect("moved");
+    }
+
+    /// A machine whose faults can be corrected, with commands that say that they were run.
+    fn fixable() -> Self {
+        let machine = Self::new();
+        machine.write("/etc/default/kdump-tools", &FIXABLE.replace("USE_KDUMP=1", "USE_KDUMP=0"));
+        machine.write("/proc/cmdline", "root=/dev/vda oops=panic\n");
+        machine.write("/etc/vmcoredd/collect.d/sel", "#!/bin/sh\n");
+        machine.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
+        machine.write("/sys/kernel/kexec_crash_size", "67108864\n");
+        machine.remove("/etc/systemd/system/kdump-tools-dump.service.wants");
+        machine.write("/bin/chroot", "#!/bin/sh\nshift\necho \"(runs: $*)\"\n");
+        let program = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(machine.path("/bin/chroot"), program).expect("executable");
+        machine
+    }
+
+    /// What is in `directory`, with the time of a backup left out.
+    fn names(&self, directory: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(directory)).expect("a directory");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+            let mark = "backup-";
+            name.split_once(mark).map_or(name.clone(), |(start, _)| format!("{start}{mark}"))
+        };
+        let mut names: Vec<_> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+/// What RHEL 9 installs, but for the comments.
+const RHEL_SYSCONFIG: &str = "\
+KDUMP_KERNELVER=\"\"
+KDUMP_COMMANDLINE=\"\"
+KDUMP_COMMANDLINE_REMOVE=\"hugepages hugepagesz slub_debug quiet log_buf_len swiotlb\"
+KDUMP_COMMANDLINE_APPEND=\"irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off \
+numa=off udev.children-max=2 panic=10 acpi_no_memhotplug transparent_hugepage=never nokaslr \
+novmcoredd hest_disable\"
+KEXEC_ARGS=\"-s\"
+KDUMP_IMG=\"vmlinuz\"
+";
+
+/// A configuration with something to take out.
+const FIXABLE: &str = "\
+# mine
+USE_KDUMP=1
+KDUMP_KERNEL=/var/lib/kdump/vmlinuz
+KDUMP_INITRD=/var/lib/kdump/initrd.img
+export KDUMP_CMDLINE_APPEND=\"novmcoredd nr_cpus=1 a=\\\"b\\\"\"
+SSH_KEY=/root/key
+";
+
+#[test]
+fn fix_changes_nothing_without_yes() {
+    let machine = Machine::fixable();
+    let before = fs::read(machine.path("/etc/default/kdump-tools")).expect("read");
+    assert_snapshot!("fix_asks", machine.doctor(&["--fix"]));
+    assert_eq!(fs::read(machine.path("/etc/default/kdump-tools")).expect("read"), before);
+    assert_eq!(machine.names("/etc/default"), ["grub", "kdump-tools"]);
+}
+
+#[test]
+fn fix_corrects_what_can_be_corrected() {
+    let machine = Machine::fixable();
+    // What is a link stays one; owner and mode stay.
+    let real = machine.path("/etc/kdump-tools.mine");
+    fs::rename(machine.path("/etc/default/kdump-tools"), &real).expect("moved");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("set");
+    symlink("../kdump-tools.mine", machine.path("/etc/default/kdump-tools")).expect("linked");
+    let before = fs::read_to_string(&real).expect("read");
+    assert_snapshot!("fix_yes", machine.doctor(&["--fix", "--yes"]));
+    let link = fs::symlink_metadata(machine.path("/etc/default/kdump-tools")).expect("there");
+    assert!(link.is_symlink());
+    assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o7777, 0o640);
+    assert_snapshot!("fix_made", fs::read_to_string(&real).expect("read"));
+    assert_eq!(machine.names("/etc/default"), ["grub", "grub.d", "kdump-tools"]);
+    assert_eq!(machine.names("/etc/default/grub.d"), ["vmcoredd.cfg"]);
+    let backup = fs::read_dir(machine.path("/etc")).expect("a directory").find_map(|entry| {
+        let path = entry.expect("an entry").path();
+        path.to_string_lossy().contains("backup").then_some(path)
+    });
+    let backup = backup.expect("there");
+    assert_eq!(fs::read_to_string(&backup).expect("read"), before);
+    assert_eq!(fs::metadata(&backup).expect("there").permissions().mode() & 0o7777, 0o640);
+    // A second time there is no file to change; what needs a command or a boot is left.
+    let after = fs::read(&real).expect("read");
+    let again = machine.doctor(&["--fix", "--yes"]);
+    assert!(!again.contains("+++"), "{again}");
+    assert_eq!(fs::read(&real).expect("read"), after);
+    assert_eq!(machine.names("/etc").iter().filter(|name| name.contains("backup")).count(), 1);
+    // Where the commands did what they do, there is nothing at all.
+    machine.write("/sys/kernel/kexec_crash_size", "268435456\n");
+    machine.write("/etc/systemd/system/kdump-tools-dump.service.wants/vmcoredd-save.service", "");
+    machine.remove("/etc/vmcoredd/collect.d/sel");
+    machine.remove("/var/crash/kexec_cmd");
+    let again = machine.doctor(&["--fix", "--yes"]);
+    assert!(again.starts_with("--- exit status: 0\n"), "{again}");
+    assert!(again.contains("there is nothing that --fix would change"), "{again}");
+}
+
+/// Answers the question at a terminal, after `meanwhile`.
+fn at_a_terminal(machine: &Machine, answer: &str, meanwhile: fn(&Machine)) -> String {
+    let command = format!("{} doctor --root root --fix", env!("CARGO_BIN_EXE_vmcoredd"));
+    let mut child = std::process::Command::new("script")
+        .args(["-q", "-e", "-c", &command, "/dev/null"])
+        .current_dir(machine.0.root())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("script of util-linux");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = child.stdout.take().expect("piped");
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !said.ends_with(b"[y/N] ") && stdout.read(&mut byte).expect("read") == 1 {
+        said.extend(byte);
+    }
+    meanwhile(machine);
+    writeln!(stdin, "{answer}").expect("written");
+    stdout.read_to_end(&mut said).expect("read");
+    let status = child.wait().expect("ended").code().expect("not killed");
+    format!("{}--- exit status: {status}", String::from_utf8(said).expect("UTF-8"))
+}
+
+#[test]
+fn fix_asks_at_a_terminal() {
+    let wants_used = || {
+        let machine = Machine::new();
+        machine.configure("USE_KDUMP=0");
+        machine
+    };
+    let text =
+        |machine: &Machine| fs::read_to_string(machine.path("/etc/default/kdump-tools")).unwrap();
+    let machine = wants_used();
+    let said = at_a_terminal(&machine, "", |_| {});
+    assert!(said.ends_with("--- exit status: 1"), "{said}");
+    assert!(text(&machine).ends_with("USE_KDUMP=0\n"), "{said}");
+    let said = at_a_terminal(&machine, "y", |_| {});
+    assert!(text(&machine).ends_with("USE_KDUMP=1\n"), "{said}");
+    // What somebody else changed meanwhile is not lost.
+    let machine = wants_used();
+    let said = at_a_terminal(&machine, "y", |machine| machine.configure("USE_KDUMP=0 # mine"));
+    assert!(said.contains("it was changed meanwhile"), "{said}");
+    assert!(said.ends_with("--- exit status: 4"), "{said}");
+    assert!(text(&machine).ends_with("USE_KDUMP=0 # mine\n"), "{said}");
+    assert_eq!(machine.names("/etc/default"), ["kdump-tools"]);
+}
+
+/// What does not come out right in the shell is listed, and left.
+#[test]
+fn fix_leaves_what_it_cannot_change_rightly() {
+    for (name, lines) in [
+        ("read-only", "readonly KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'"),
+        ("an error", "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1"),
+        ("a file that ends the shell", "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'; exit"),
+    ] {
+        let machine = Machine::new();
+        machine.configure(lines);
+        let before = fs::read(machine.path("/etc/default/kdump-tools")).expect("read");
+        let found = machine.doctor(&["--fix", "--yes"]);
+        assert!(found.contains("not by --fix:"), "{name}: {found}");
+        assert!(!found.contains("+++"), "{name}: {found}");
+        assert_eq!(fs::read(machine.path("/etc/default/kdump-tools")).expect("read"), before);
+    }
+}
+
+/// A command that fails makes the exit status 1, and keeps no other from being run.
+#[test]
+fn fix_says_which_command_failed() {
+    let machine = Machine::new();
+    machine.remove("/etc/systemd/system/kdump-tools-dump.service.wants");
+    machine.lists(&["conf/initramfs.conf"]);
+    machine.write("/bin/chroot", "#!/bin/sh\nshift\necho \"(runs: $*)\"\nexit 3\n");
+    let program = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(machine.path("/bin/chroot"), program).expect("executable");
+    let outcome = machine.run(&["--fix", "--yes"]);
+    assert_eq!(outcome.status, Some(1));
+    assert_eq!(
+        outcome.stderr,
+        "vmcoredd: systemctl enable vmcoredd-save.service: exit status: 3\n\
+         vmcoredd: vmcoredd-update-initramfs: exit status: 3\n"
+    );
+    assert!(outcome.stdout().contains("(runs: vmcoredd-update-initramfs)"), "{}", outcome.stdout());
+}
+
+#[test]
+fn fix_and_yes_belong_together() {
+    let machine = Machine::new();
+    for arguments in [&["--yes"][..], &["--fix", "--json"], &["--fix", "--rehearse"]] {
+        assert_eq!(machine.run(arguments).status, Some(2), "{arguments:?}");
     }
 }
 
 #[test]
 fn an_initramfs_that_is_older_than_what_is_in_it() {
     let machine = Machine::new();
-    let old = std::time::SystemTime::UNIX_EPOCH;
-    let initramfs = fs::File::options().write(true).open(machine.path("/var/lib/kdump/initrd.img"));
-    initramfs.expect("there").set_modified(old).expect("set");
+    machine.date("/var/lib/kdump/initrd.img", SystemTime::UNIX_EPOCH);
     let found = machine.doctor(&[]);
     assert!(found.contains("was changed after"), "{found}");
     assert!(found.starts_with("--- exit status: 0\n"), "{found}");

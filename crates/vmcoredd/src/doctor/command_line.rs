@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What stands on the crash kernel's command line, and what that does.
+
+use kdump::Escaped;
+use vmcore::command_line::{Parameter, Parameters, boolean, has_novmcoredd, value};
+
+use super::check::{Check, Fix, Health};
+use super::fix::{Change, Task};
+use super::kdump::Kdump;
+use super::lines::{self, Lines, Loaded};
+use super::machine::Machine;
+
+const NAME: &str = "command line";
+
+/// Something on it that does harm, or that is missing.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    status: Health,
+    message: String,
+    /// The parameter that does it.
+    parameter: &'static str,
+    /// What undoes it when it is appended.
+    undone_by: Option<String>,
+}
+
+/// Looks at the command line that is loaded, and at the one that will be.
+pub fn check(machine: &Machine) -> Vec<Check> {
+    let Lines { configured, doubt, loaded } = lines::of(machine);
+    let mut checks = Vec::new();
+    let faults = |line: &String| faults(machine, line);
+    let of_configured = configured.as_ref().map(faults);
+    match &loaded {
+        Loaded::NotKnown | Loaded::AsConfigured => {}
+        Loaded::Otherwise(line) => {
+            let of_loaded = line.as_ref().map(faults).unwrap_or_default();
+            let known = of_configured.as_deref().unwrap_or_default();
+            for fault in of_loaded.into_iter().filter(|fault| !known.contains(fault)) {
+                let said =
+                    format!("{}, as it is loaded; the configuration has changed", fault.message);
+                let Fix { words, changes } = machine.kdump.load(machine);
+                checks.push(Check::new(NAME, fault.status, said).fix_by(words, changes));
+            }
+            let said = "the crash kernel is loaded with another command line than is configured";
+            let Fix { words, changes } = machine.kdump.load(machine);
+            checks.push(Check::warning(NAME, said).fix_by(words, changes));
+        }
+    }
+    checks.extend(doubt.map(|why| Check::warning(NAME, why)));
+    match of_configured {
+        Err(why) => checks.push(Check::unknown(NAME, why.clone())),
+        Ok(faults) => checks.extend(faults.into_iter().map(|fault| told(machine, fault))),
+    }
+    if checks.is_empty() {
+        let how = if loaded == Loaded::AsConfigured { "as it is loaded" } else { "as configured" };
+        checks.push(Check::ok(NAME, format!("{how}, nothing on it is in the way")));
+    }
+    checks
+}
+
+/// A fault of the configuration, with what corrects it.
+fn told(machine: &Machine, fault: Fault) -> Check {
+    let Fault { status, message, parameter, undone_by } = fault;
+    let check = Check::new(NAME, status, message);
+    let load = machine.kdump.load(machine);
+    let Some(file) = machine.kdump.file() else { return check };
+    let of = |text: &str| {
+        let is_it = |word: &&str| {
+            Parameters::new(word.as_bytes()).next().is_some_and(|it| it.is(parameter.as_bytes()))
+        };
+        text.split_whitespace().filter(is_it).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut changes = Vec::new();
+    let mut words = Vec::new();
+    let mut is_by_boot = false;
+    let own = machine.setting(machine.kdump.command_line_key());
+    for key in [machine.kdump.append_key(), machine.kdump.command_line_key()] {
+        let removed = of(machine.setting(key).unwrap_or_default());
+        if !removed.is_empty() {
+            words.push(format!("take {} off {key} in {file}", removed.join(" ")));
+            changes.push(Change::words(file, key, String::new(), removed, Vec::new()));
+        }
+    }
+    // What is left is the running kernel's own.
+    let running = machine.text("/proc/cmdline").unwrap_or_default();
+    let is_inherited = own.is_none() && !of(&running).is_empty();
+    if is_inherited || words.is_empty() {
+        let key = machine.kdump.append_key();
+        if let Some(undone_by) = undone_by {
+            words.push(format!("add {undone_by} to {key} in {file}"));
+            let append = lines::append(machine);
+            changes.push(Change::words(file, key, append, Vec::new(), vec![undone_by]));
+        } else {
+            words.push(format!("take {parameter} off the running kernel's command line, and boot"));
+            changes.clear();
+            is_by_boot = true;
+        }
+    }
+    if machine.kdump != Kdump::Tools {
+        changes.clear();
+    } else if !changes.is_empty() {
+        changes.push(Change::Task(Task::Load));
+    }
+    if !is_by_boot {
+        words.push(load.words);
+    }
+    check.fix_by(words.join(", "), changes)
+}
+
+/// All that is wrong with `line`.
+fn faults(machine: &Machine, line: &String) -> Vec<Fault> {
+    let text = line.as_bytes();
+    if let Some(fault) = ended(text) {
+        // What is appended after it would not correct anything.
+        return vec![fault];
+    }
+    let all = [
+        switched_off(machine, text),
+        forbidden(text),
+        oops_panics(machine, text),
+        warning_panics(text),
+        other_init(machine, text),
+        many_processors(text),
+    ];
+    let mut faults: Vec<_> = all.into_iter().flatten().collect();
+    faults.extend(refused_parameters(text));
+    faults
+}
+
+fn last<'a>(text: &'a [u8], name: &str) -> Option<Parameter<'a>> {
+    Parameters::new(text).filter(|parameter| parameter.is(name.as_bytes())).last()
+}
+
+/// A kernel with device dumps of its own is looked at elsewhere.
+fn switched_off(machine: &Machine, text: &[u8]) -> Option<Fault> {
+    let release = machine.crash_release();
+    if release.is_some_and(|release| machine.has_own_device_dumps(&release)) {
+        return None;
+    }
+    has_novmcoredd(text).then(|| Fault {
+        status: Health::Failure,
+        message: "novmcoredd is given: there will be no device dumps".to_owned(),
+        parameter: "novmcoredd",
+        undone_by: Some("novmcoredd=0".to_owned()),
+    })
+}
+
+/// What modprobe.blacklist= and rd.driver.blacklist= forbid is loaded by name all the
+/// same; the kernel's own list is final.
+fn forbidden(text: &[u8]) -> Option<Fault> {
+    let list = value(text, b"module_blacklist")?;
+    let list = String::from_utf8_lossy(list);
+    let others: Vec<_> = list.split(',').filter(|name| *name != "vmcoredd").collect();
+    list.split(',').any(|name| name == "vmcoredd").then(|| Fault {
+        status: Health::Failure,
+        message: "module_blacklist has vmcoredd: it will not be loaded".to_owned(),
+        parameter: "module_blacklist",
+        undone_by: Some(format!("module_blacklist={}", others.join(","))),
+    })
+}
+
+/// Whether `value` of a sysctl is not 0, as far as it is given.
+fn sysctl(text: &[u8], names: [&str; 2]) -> Option<bool> {
+    let value = names.iter().filter_map(|name| last(text, name)?.value).next_back()?;
+    Some(value.trim_ascii() != b"0")
+}
+
+fn oops_panics(machine: &Machine, text: &[u8]) -> Option<Fault> {
+    let by_sysctl = sysctl(text, ["sysctl.kernel.panic_on_oops", "sysctl.kernel/panic_on_oops"]);
+    let is_given = Parameters::new(text)
+        .any(|parameter| parameter.is(b"oops") && parameter.value == Some(b"panic"));
+    let is_built_in = machine
+        .crash_release()
+        .is_some_and(|release| machine.is_built_with(&release, "CONFIG_PANIC_ON_OOPS=y"));
+    let what = if is_given { "oops=panic is given" } else { "panic_on_oops is set" };
+    by_sysctl.unwrap_or(is_given || is_built_in).then(|| Fault {
+        status: Health::Warning,
+        message: format!("{what}: a collector that crashes ends the crash kernel"),
+        parameter: if by_sysctl.is_some() { "sysctl.kernel.panic_on_oops" } else { "oops" },
+        undone_by: Some("sysctl.kernel.panic_on_oops=0".to_owned()),
+    })
+}
+
+fn warning_panics(text: &[u8]) -> Option<Fault> {
+    let given = value(text, b"panic_on_warn").map(|value| value.trim_ascii() != b"0");
+    given.unwrap_or(false).then(|| Fault {
+        status: Health::Warning,
+        message: "panic_on_warn is given: a warning of a driver ends the crash kernel".to_owned(),
+        parameter: "panic_on_warn",
+        undone_by: Some("panic_on_warn=0".to_owned()),
+    })
+}
+
+/// Whether what starts first is another program than the one that starts us.
+fn other_init(machine: &Machine, text: &[u8]) -> Option<Fault> {
+    let systemd = ["/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"];
+    let (parameter, given) = if let Some(given) = value(text, b"rdinit") {
+        (given != b"/init").then_some(("rdinit", given))?
+    } else if last(text, "noinitrd").is_some() {
+        ("noinitrd", &b""[..])
+    } else {
+        let given = value(text, b"init").filter(|_| machine.kdump == Kdump::Tools)?;
+        let is_systemd = systemd.iter().any(|path| path.as_bytes() == given);
+        (!is_systemd).then_some(("init", given))?
+    };
+    let given = Escaped(given);
+    Some(match parameter {
+        "rdinit" => Fault {
+            status: Health::Failure,
+            message: format!("rdinit={given} is given: the initramfs does not load vmcoredd.ko"),
+            parameter,
+            undone_by: Some("rdinit=/init".to_owned()),
+        },
+        "noinitrd" => Fault {
+            status: Health::Failure,
+            message: "noinitrd is given: the initramfs is not used".to_owned(),
+            parameter,
+            undone_by: None,
+        },
+        _ => Fault {
+            status: Health::Warning,
+            message: format!("init={given} is given: whether it saves anything is not known"),
+            parameter,
+            undone_by: Some("init=/sbin/init".to_owned()),
+        },
+    })
+}
+
+fn many_processors(text: &[u8]) -> Option<Fault> {
+    let is_bounded = ["nr_cpus", "maxcpus", "nosmp"].iter().any(|name| last(text, name).is_some());
+    (!is_bounded).then(|| Fault {
+        status: Health::Warning,
+        message: "neither nr_cpus nor maxcpus is given: each processor takes memory of the crash \
+                  kernel"
+            .to_owned(),
+        parameter: "nr_cpus",
+        undone_by: Some("nr_cpus=1".to_owned()),
+    })
+}
+
+/// What is appended is then for init, and so is what kexec appends.
+fn ended(text: &[u8]) -> Option<Fault> {
+    // Where a word follows that the kernel does not read.
+    let count = Parameters::new(text).count();
+    let is_ended = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_ended = is_ended.skip(count).any(|word| word == b"--");
+    is_ended.then(|| Fault {
+        status: Health::Warning,
+        message: "-- is given: the kernel does not read what is appended after it".to_owned(),
+        parameter: "--",
+        undone_by: None,
+    })
+}
+
+/// Parameters of the module that keep it from being loaded: modprobe takes them from the
+/// command line.
+fn refused_parameters(text: &[u8]) -> Vec<Fault> {
+    const NUMBERS: [&str; 5] = [
+        "vmcoredd.budget_kib",
+        "vmcoredd.dump_kib",
+        "vmcoredd.inline_kib",
+        "vmcoredd.deadline_ms",
+        "vmcoredd.callback_deadline_ms",
+    ];
+    let refused = |name: &&'static str| {
+        let given = last(text, name)?;
+        let is_good = if *name == "vmcoredd.live" {
+            boolean(given.value).is_some()
+        } else {
+            given.value.is_some_and(|value| super::budget::number(value).is_some())
+        };
+        (!is_good).then(|| Fault {
+            status: Health::Failure,
+            message: format!("{name} is no value that vmcoredd.ko takes: it cannot be loaded"),
+            parameter: name,
+            undone_by: None,
+        })
+    };
+    NUMBERS.iter().chain(&["vmcoredd.live"]).filter_map(refused).collect()
+}

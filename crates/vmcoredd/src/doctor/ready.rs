@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What is ready for the crash kernel: that it is loaded, the module, and the initramfs
+//! with what is to be run in it.
+
+use std::path::Path;
+use std::process::Command;
+
+use kdump::{Escaped, EscapedPath};
+use vmcore::command_line::has_novmcoredd;
+
+use super::check::{Check, Fix};
+use super::fix::Change;
+use super::kdump::Kdump;
+use super::lines;
+use super::machine::{self, Machine};
+use crate::collect::{self, Collector};
+use crate::failure::Failure;
+
+/// What the initramfs of the crash kernel must have.
+const IN_INITRAMFS: [(&str, &str); 3] = [
+    ("/vmcoredd.ko", "vmcoredd.ko"),
+    ("usr/bin/vmcoredd", "the command"),
+    ("usr/lib/vmcoredd/crash-kernel", "the script that loads it"),
+];
+
+/// With how the initramfs is made anew.
+fn with_initramfs(machine: &Machine, check: Check) -> Check {
+    let Fix { words, changes } = machine.kdump.initramfs();
+    check.fix_by(words, changes)
+}
+
+pub fn loaded(machine: &Machine) -> Check {
+    let name = "kdump";
+    if machine.is_loaded() {
+        let made = machine.crash_initramfs().and_then(|path| machine::modified(&path));
+        if made.zip(lines::loaded_at(machine)).is_some_and(|(made, loaded)| made > loaded) {
+            let said = "the crash kernel is loaded with an older initramfs";
+            let Fix { words, changes } = machine.kdump.load(machine);
+            return Check::warning(name, said).fix_by(words, changes);
+        }
+        return Check::ok(name, "a crash kernel is loaded");
+    }
+    let by_firmware = ["/sys/kernel/fadump_enabled", "/sys/kernel/fadump/enabled"];
+    if by_firmware.iter().any(|path| machine.number(path) == Some(1)) {
+        return Check::unknown(name, "the firmware starts the crash kernel here (fadump)");
+    }
+    let Fix { words, changes } = machine.kdump.load(machine);
+    Check::failure(name, "no crash kernel is loaded").fix_by(words, changes)
+}
+
+pub fn module(machine: &Machine) -> Check {
+    let name = "module";
+    let Some(release) = machine.crash_release() else {
+        return Check::unknown(name, "which kernel is the crash kernel is not known");
+    };
+    let shown = Escaped(release.as_bytes());
+    if machine.has_own_device_dumps(&release) {
+        return own_device_dumps(machine, &release);
+    }
+    if let Some(path) = machine.module(&release, "vmcoredd") {
+        return Check::ok(name, format!("{shown} has {}", EscapedPath(&path)));
+    }
+    let said = format!("there is no vmcoredd.ko for the crash kernel, {shown}");
+    Check::failure(name, said).fix(match machine.kdump {
+        Kdump::Tools if machine.has("/usr/sbin/dkms") => {
+            format!("apt-get install linux-headers-{shown} && dkms autoinstall -k {shown}")
+        }
+        Kdump::Tools => "apt-get install vmcoredd-dkms".to_owned(),
+        Kdump::Ctl | Kdump::Suse | Kdump::Other => {
+            format!("make kmod KVER={shown}, and install it: docs/operate.md, By hand")
+        }
+    })
+}
+
+/// A kernel that was built with PROC_VMCORE_DEVICE_DUMP: vmcoredd.ko is not loaded there.
+/// There is no advice to take novmcoredd off: it keeps the kernel's own implementation,
+/// which has no bound, from using up the crash kernel's memory.
+fn own_device_dumps(machine: &Machine, release: &str) -> Check {
+    let name = "module";
+    let shown = Escaped(release.as_bytes());
+    let line = lines::of(machine).configured.unwrap_or_default();
+    let own = format!("{shown} has device dumps of its own, with which vmcoredd.ko does not load");
+    if has_novmcoredd(line.as_bytes()) {
+        let said = format!("{own}; novmcoredd switches them off: there will be no device dumps");
+        let fix = "none: without novmcoredd, the kernel's own can use up the crash kernel's memory";
+        return Check::failure(name, said).fix(fix);
+    }
+    let said = format!("{own}: collectors and /etc/vmcoredd/modules are not used");
+    let fix = "see that crashkernel= is enough for all dumps of its drivers, which have no bound";
+    Check::warning(name, said).fix(fix)
+}
+
+/// Whether the crash kernel will take the module.
+pub fn signature(machine: &Machine) -> Check {
+    let name = "signature";
+    let lockdown = machine.text("/sys/kernel/security/lockdown").unwrap_or_default();
+    let locked = lockdown.contains("[integrity]") || lockdown.contains("[confidentiality]");
+    let enforced = machine
+        .text("/sys/module/module/parameters/sig_enforce")
+        .is_some_and(|text| text.trim() == "Y");
+    if !locked && !enforced {
+        return Check::ok(name, "this kernel takes unsigned modules");
+    }
+    let why = if locked { "the kernel is locked down" } else { "module.sig_enforce is set" };
+    let release = machine.crash_release();
+    let signer = release
+        .and_then(|release| machine.module(&release, "vmcoredd"))
+        .and_then(|path| signer(&path));
+    match signer {
+        Some(signer) => {
+            let signer = Escaped(signer.as_bytes());
+            Check::warning(name, format!("{why}; vmcoredd.ko is signed by {signer}"))
+                .fix("mokutil --test-key KEY.der tells whether that key is enrolled")
+        }
+        None => Check::failure(name, format!("{why}, and vmcoredd.ko is not signed"))
+            .fix("sign it with an enrolled key: docs/operate.md, Secure Boot"),
+    }
+}
+
+/// Who signed a module, as modinfo says.
+fn signer(module: &Path) -> Option<String> {
+    let output = Command::new("modinfo").args(["-F", "signer"]).arg(module).output().ok()?;
+    let signer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(signer).filter(|signer| !signer.is_empty())
+}
+
+pub fn initramfs(machine: &Machine) -> Check {
+    let name = "initramfs";
+    let Some(path) = machine.crash_initramfs() else {
+        if machine.kdump == Kdump::Other || machine.settings.is_err() {
+            return Check::unknown(name, "which initramfs the crash kernel has is not known here");
+        }
+        return with_initramfs(machine, Check::failure(name, "the crash kernel has no initramfs"));
+    };
+    let shown = EscapedPath(&path).to_string();
+    let Some(files) = machine.initramfs_files() else {
+        let said = format!("{shown}: what is in it cannot be told without lsinitramfs or lsinitrd");
+        return Check::unknown(name, said);
+    };
+    let has = |part: &str| files.iter().any(|file| file.contains(part));
+    let missing: Vec<_> =
+        IN_INITRAMFS.iter().filter(|(part, _)| !has(part)).map(|(_, what)| *what).collect();
+    if !missing.is_empty() {
+        let said = format!("{shown} lacks {}", missing.join(", "));
+        with_initramfs(machine, Check::failure(name, said))
+    } else if let Some(newer) = machine.newer_than(&path) {
+        let said = format!("{} was changed after {shown} was made", EscapedPath(&newer));
+        with_initramfs(machine, Check::warning(name, said))
+    } else {
+        Check::ok(name, format!("{shown} has vmcoredd.ko and the command"))
+    }
+}
+
+pub fn collectors(machine: &Machine) -> Result<Vec<Check>, Failure> {
+    let collectors = collect::find(&machine.path(collect::DIRECTORY))?;
+    Ok(of_collectors(machine, &collectors))
+}
+
+fn of_collectors(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
+    let name = "collectors";
+    if collectors.is_empty() {
+        return vec![Check::ok(name, format!("there are none in {}", collect::DIRECTORY))];
+    }
+    let files = machine.initramfs_files();
+    let (mut good, mut checks) = (Vec::new(), Vec::new());
+    for collector in collectors {
+        let shown = Escaped(collector.name()).to_string();
+        let path = format!("{}/{shown}", collect::DIRECTORY.trim_start_matches('/'));
+        if let Some(problem) = collector.problem {
+            let said = format!("{shown}: {problem}");
+            let Fix { words, mut changes } = machine.kdump.initramfs();
+            let fix = if problem == collect::NOT_EXECUTABLE {
+                changes.insert(0, Change::Executable(format!("/{path}")));
+                format!("chmod +x /{path}, or remove it; {words}")
+            } else {
+                changes.clear();
+                format!("rename or remove /{path}; {words}")
+            };
+            checks.push(Check::failure(name, said).fix_by(fix, changes));
+        } else if files.is_some_and(|files| !files.contains(&path)) {
+            let said = format!("{shown} is not in the initramfs of the crash kernel");
+            checks.push(with_initramfs(machine, Check::failure(name, said)));
+        } else {
+            good.push(shown);
+        }
+    }
+    if !good.is_empty() {
+        checks.insert(0, Check::ok(name, good.join(", ")));
+    }
+    checks
+}
+
+pub fn drivers(machine: &Machine) -> Vec<Check> {
+    let name = "drivers";
+    let listed = machine.text("/etc/vmcoredd/modules").unwrap_or_default();
+    let listed = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let release = machine.crash_release();
+    let files = machine.initramfs_files();
+    let mut checks = Vec::new();
+    for driver in listed.filter(|word| !word.starts_with('#')) {
+        let shown = Escaped(driver.as_bytes()).to_string();
+        let there = release.as_ref().and_then(|release| machine.module(release, driver));
+        let is_inside =
+            |files: &[String]| files.iter().any(|file| machine::is_module(file, driver));
+        checks.push(if release.is_none() {
+            Check::unknown(name, format!("{shown}: which kernel is the crash kernel is not known"))
+        } else if there.is_none() {
+            let said = format!("{shown}: the crash kernel has no such module");
+            let fix = "build it for that kernel, or take it off /etc/vmcoredd/modules";
+            Check::failure(name, said).fix(fix)
+        } else if files.is_some_and(|files| !is_inside(files)) {
+            let said = format!("{shown} is not in the initramfs of the crash kernel");
+            with_initramfs(machine, Check::failure(name, said))
+        } else {
+            Check::ok(name, shown)
+        });
+    }
+    checks
+}
