@@ -428,7 +428,8 @@ fn staged(text: &str) -> Result<tempfile::NamedTempFile, String> {
     write().map_err(|error| format!("a temporary file: {error}"))
 }
 
-/// `text` with `line` in the place of the one line that assigns `key`.
+/// `text` with `line` in the place of the one line that assigns `key`, where that does
+/// nothing else and says nothing else.
 fn replaced(text: &str, key: &str, line: &str) -> Option<String> {
     let is_assignment = |line: &str| {
         let line = line.trim_start();
@@ -436,7 +437,8 @@ fn replaced(text: &str, key: &str, line: &str) -> Option<String> {
         line.strip_prefix(key).is_some_and(|rest| rest.starts_with('='))
     };
     let mut found = text.lines().filter(|line| is_assignment(line));
-    if found.next().is_none() || found.next().is_some() {
+    let old = found.next()?;
+    if found.next().is_some() || old.contains(['#', ';', '&', '|', '$', '`', '<', '>']) {
         return None;
     }
     let lines = text.split_inclusive('\n').map(|old| match old.strip_suffix('\n') {

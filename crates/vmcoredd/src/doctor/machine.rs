@@ -13,8 +13,9 @@ use kdump::Escaped;
 use super::kdump::Kdump;
 use super::shell::{self, Settings, Trust};
 
-/// What is read of kdump's configuration.
-pub const KEYS: [&str; 17] = [
+/// What kdump-tools, kdumpctl and SUSE's kdump read of their configuration, as far as it is
+/// looked at here, or must stay as it is when another variable is changed.
+pub const KEYS: [&str; 30] = [
     "USE_KDUMP",
     "KDUMP_KERNEL",
     "KDUMP_INITRD",
@@ -32,6 +33,19 @@ pub const KEYS: [&str; 17] = [
     "KDUMP_COMMANDLINE_APPEND",
     "KDUMP_CPUS",
     "KDUMP_SAVEDIR",
+    "KDUMP_FAIL_CMD",
+    "KDUMP_DUMP_DMESG",
+    "KDUMP_NUM_DUMPS",
+    "MAKEDUMP_ARGS",
+    "HOSTTAG",
+    "NFS_TIMEO",
+    "NFS_RETRANS",
+    "NFS_MOUNT_RETRY",
+    "FTP_USER",
+    "FTP_PASSWORD",
+    "FTP_PORT",
+    "SSH_KEY",
+    "SSH_KDUMP_RETRY",
 ];
 /// Our own configuration.
 pub const VMCOREDD_CONF: &str = "/etc/vmcoredd/vmcoredd.conf";

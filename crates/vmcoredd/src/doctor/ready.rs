@@ -2,8 +2,9 @@
 //! What is ready for the crash kernel: that it is loaded, the module, and the initramfs
 //! with what is to be run in it.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use kdump::{Escaped, EscapedPath};
 use vmcore::command_line::has_novmcoredd;
@@ -13,6 +14,7 @@ use super::fix::Change;
 use super::kdump::Kdump;
 use super::lines;
 use super::machine::{self, Machine};
+use super::shell;
 use crate::collect::{self, Collector};
 use crate::failure::Failure;
 
@@ -60,6 +62,12 @@ pub fn module(machine: &Machine) -> Check {
     if let Some(path) = machine.module(&release, "vmcoredd") {
         return Check::ok(name, format!("{shown} has {}", EscapedPath(&path)));
     }
+    if let Some(covered) = not_covered(machine, &release) {
+        let said =
+            format!("vmcoredd-dkms does not build vmcoredd.ko for the crash kernel, {shown}");
+        let fix = format!("boot a kernel that it covers: {}", Escaped(covered.as_bytes()));
+        return Check::failure(name, said).fix(fix);
+    }
     let said = format!("there is no vmcoredd.ko for the crash kernel, {shown}");
     Check::failure(name, said).fix(match machine.kdump {
         Kdump::Tools if machine.has("/usr/sbin/dkms") => {
@@ -70,6 +78,22 @@ pub fn module(machine: &Machine) -> Check {
             format!("make kmod KVER={shown}, and install it: docs/operate.md, By hand")
         }
     })
+}
+
+/// Which kernels DKMS builds the module for, where `release` is none of them.
+fn not_covered(machine: &Machine, release: &str) -> Option<String> {
+    let key = "BUILD_EXCLUSIVE_KERNEL";
+    let sources = machine.names("/usr/src");
+    let source = sources.iter().rfind(|name| name.starts_with("vmcoredd-"))?;
+    let file = machine.path(format!("/usr/src/{source}/dkms.conf"));
+    let settings = shell::evaluate(&[file], &[key], machine.trust).ok()?;
+    let pattern = settings.get(key)?;
+    // DKMS has bash match it, by the same kind of expressions.
+    let mut grep = Command::new("grep");
+    grep.args(["-E", "-q", "-e", pattern]).stdin(Stdio::piped());
+    let mut grep = grep.spawn().ok()?;
+    writeln!(grep.stdin.take()?, "{release}").ok()?;
+    (grep.wait().ok()?.code() == Some(1)).then(|| pattern.to_owned())
 }
 
 /// A kernel that was built with PROC_VMCORE_DEVICE_DUMP: vmcoredd.ko is not loaded there.

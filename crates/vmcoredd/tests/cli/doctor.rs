@@ -175,7 +175,7 @@ fn differing(found: &str, well: &str) -> String {
 
 #[test]
 fn each_fault_is_told_with_what_corrects_it() {
-    let failures: [(&str, Spoil); 40] = [
+    let failures: [(&str, Spoil); 41] = [
         ("not_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "0\n")),
         ("reserved_in_vain", |it| {
             it.write("/sys/kernel/kexec_crash_size", "0\n");
@@ -241,6 +241,13 @@ fn each_fault_is_told_with_what_corrects_it() {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666)).expect("set");
         }),
         ("no_module", |it| it.write(&format!("/lib/modules/{RELEASE}/modules.dep"), "")),
+        ("no_module_by_dkms", |it| {
+            it.write(&format!("/lib/modules/{RELEASE}/modules.dep"), "");
+            it.write("/etc/vmcoredd/modules", "");
+            let conf = "BUILT_MODULE_NAME[0]=vmcoredd\nBUILD_EXCLUSIVE_KERNEL=\"^7\\.(1|2)\\.\"\n";
+            it.write("/usr/src/vmcoredd-0.1.0/dkms.conf", conf);
+            symlink("/bin/grep", it.path("/bin/grep")).expect("linked");
+        }),
         ("locked_down", |it| {
             it.write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
         }),
@@ -540,6 +547,29 @@ fn fix_corrects_what_can_be_corrected() {
     let again = machine.doctor(&["--fix", "--yes"]);
     assert!(again.starts_with("--- exit status: 0\n"), "{again}");
     assert!(again.contains("there is nothing that --fix would change"), "{again}");
+}
+
+/// Where a line cannot be replaced without another effect, or without effect, one more
+/// line at the end does it.
+#[test]
+fn fix_adds_a_line_where_replacing_one_is_wrong() {
+    for lines in [
+        "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'; mine=1",
+        "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1' # as I want it",
+        "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'\nHOSTTAG=$KDUMP_CMDLINE_APPEND",
+        "KDUMP_CMDLINE_APPEND=x; eval 'KDUMP_CMDLINE_APPEND=\"novmcoredd nr_cpus=1\"'",
+        "KDUMP_CMDLINE_APPEND=x\neval 'KDUMP_CMDLINE_APPEND=\"novmcoredd nr_cpus=1\"'",
+        "KDUMP_CMDLINE_APPEND=\"novmcoredd \\\n nr_cpus=1\"",
+        "KDUMP_CMDLINE_APPEND=novmcoredd\nKDUMP_CMDLINE_APPEND=\"nr_cpus=1 $KDUMP_CMDLINE_APPEND\"",
+    ] {
+        let machine = Machine::new();
+        machine.configure(lines);
+        machine.doctor(&["--fix", "--yes"]);
+        let text = fs::read_to_string(machine.path("/etc/default/kdump-tools")).expect("read");
+        let added = "# By vmcoredd doctor --fix.\nKDUMP_CMDLINE_APPEND=";
+        let rest = text.strip_prefix(&format!("{KDUMP_TOOLS}{lines}\n{added}"));
+        assert!(matches!(rest, Some("nr_cpus=1\n" | "\"nr_cpus=1\"\n")), "{text}");
+    }
 }
 
 /// Answers the question at a terminal, after `meanwhile`.
