@@ -16,6 +16,10 @@ const OWNER_MAX: usize = 64;
 /// How much of a desc is read with the note's header, in bytes: the name of a device
 /// dump, so that one read finds all there is to know of it.
 const DESC_START: usize = NAME_SIZE;
+/// How much is read of each note.
+const NOTE_START: usize = HEADER_SIZE + OWNER_MAX + DESC_START;
+/// The most that is read at a time of small notes in a row, in bytes.
+const WINDOW_MAX: usize = 1 << 16;
 /// How many bytes of zeros are read at a time, first and at most: notes are close to each
 /// other, and fill may be as long as a segment.
 const ZEROS: (usize, usize) = (1 << 9, 1 << 17);
@@ -176,6 +180,42 @@ pub struct Notes<'a> {
     problems: [&'a [vmcore::Error]; 2],
     /// It was said why a stream ended too early.
     has_faulted: bool,
+    window: Window,
+}
+
+/// The bytes that were read last. Notes that are small stand in a row, and to read each by
+/// itself takes longer than all else; of large ones only the start is wanted.
+#[derive(Debug, Clone, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// The bytes at `offset`: as many as fit into `to`, or fewer where the dump ends.
+    fn read<'b>(
+        &mut self,
+        source: &Source,
+        offset: u64,
+        to: &'b mut [u8],
+    ) -> Result<&'b [u8], Error> {
+        let end = self.start + self.bytes.len() as u64;
+        let is_inside = offset >= self.start && offset + to.len() as u64 <= end;
+        if !is_inside {
+            // Where the one before was of use, the next one is larger.
+            let is_next = (self.start..=end).contains(&offset);
+            let size = if is_next { self.bytes.len() * 2 } else { 0 };
+            self.bytes.resize(size.clamp(to.len(), WINDOW_MAX), 0);
+            let length = source.read(offset, &mut self.bytes)?.len();
+            self.bytes.truncate(length);
+            self.start = offset;
+        }
+        let within = (offset - self.start) as usize;
+        let there = self.bytes.get(within..).unwrap_or_default();
+        let length = there.len().min(to.len());
+        copy(to, there);
+        Ok(to.get(..length).unwrap_or_default())
+    }
 }
 
 /// What stands at a place of a segment.
@@ -204,19 +244,21 @@ impl<'a> Notes<'a> {
             pending: None,
             problems: [&area.problems, &source.problems],
             has_faulted: false,
+            window: Window::default(),
         }
     }
 
     /// What stands next in `segment`.
-    fn read(&self, segment: &NoteSegment) -> Result<Found, Error> {
+    fn read(&mut self, segment: &NoteSegment) -> Result<Found, Error> {
         let left = segment.size.saturating_sub(self.within);
         if left == 0 {
             return self.end(segment);
         }
         let offset = segment.offset + self.within;
-        let mut buffer = [0; HEADER_SIZE + OWNER_MAX + DESC_START];
+        let mut buffer = [0; NOTE_START];
         let wanted = left.min(buffer.len() as u64) as usize;
-        let bytes = self.source.read(offset, buffer.get_mut(..wanted).unwrap_or_default())?;
+        let buffer = buffer.get_mut(..wanted).unwrap_or_default();
+        let bytes = self.window.read(self.source, offset, buffer)?;
 
         let Some(header) = NoteHeader::parse(self.area.endian, bytes) else {
             let fill = bytes.len() == wanted && bytes.iter().all(|byte| *byte == 0);

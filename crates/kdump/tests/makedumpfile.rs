@@ -217,3 +217,38 @@ fn files_with_attached_device_dumps() {
         }
     }
 }
+
+/// makedumpfile -E writes zeros first where the program headers are in the end; what ends
+/// before that has notes nevertheless.
+#[test]
+fn an_elf_stream_without_its_program_headers() {
+    let folder = Folder::new();
+    folder.makedumpfile("-F -E", &[], Some(&folder.path("stdout")));
+    let whole = fs::read(folder.path("stdout")).expect("written");
+    let number = |at: usize| u64::from_be_bytes(whole[at..at + 8].try_into().expect("8 bytes"));
+    let mut records = Vec::new();
+    let mut at = 4096;
+    while number(at) != u64::MAX {
+        records.push(at);
+        at += 16 + number(at + 8) as usize;
+    }
+    // The zeros, the ELF header, the notes; the last but one or two are the headers.
+    for cut in records[3..records.len() - 2].iter().flat_map(|at| [*at, at + 7, at + 20]) {
+        fs::write(folder.path("cut"), &whole[..cut]).expect("written");
+        let stream = File::open(folder.path("cut")).expect("there");
+        for dump in [Dump::open(folder.path("cut")), Dump::from_reader("cut", stream)] {
+            let dump = dump.expect("an ELF header");
+            let (dumps, errors): (Vec<_>, Vec<_>) = dump.device_dumps().partition(Result::is_ok);
+            let names = dumps.into_iter().map(|each| each.expect("one").name().to_vec());
+            assert!(names.eq(payloads().map(|(name, _)| name.as_bytes().to_vec())), "{cut}");
+            let errors: Vec<_> =
+                errors.into_iter().map(|each| each.expect_err("one").to_string()).collect();
+            assert!(errors[0].contains("offset 0x40: program headers: "), "{errors:?}");
+            assert!(
+                errors[1..]
+                    .iter()
+                    .all(|error| error.contains("record") || error.contains("buf_size"))
+            );
+        }
+    }
+}

@@ -115,3 +115,34 @@ fn from_a_pipe() {
         assert_eq!((outcome.status, outcome.stdout), (Some(0), payload(64)), "{title}");
     }
 }
+
+/// kdump saves to a partition, too (`raw`), whose inode has no size.
+#[test]
+fn a_block_device_has_its_length() {
+    let made = elf(Class::Elf64, Endian::Little, 3);
+    let made = made.load(synth::Load::new(0x1000, vec![9; 1 << 20]));
+    let folder = Folder::new().with("disk", &made.image());
+    let disk = fs::OpenOptions::new().write(true).open(folder.path("disk")).expect("there");
+    disk.set_len(4 << 20).expect("extended");
+    let losetup = |arguments: &[&str]| {
+        let output = std::process::Command::new("losetup").args(arguments).output();
+        output.ok().filter(|output| output.status.success())
+    };
+    let path = folder.path("disk").into_os_string().into_string().expect("UTF-8");
+    let Some(output) = losetup(&["-f", "--show", "-r", &path]) else {
+        eprintln!("left out: no block device can be made of a file here");
+        return;
+    };
+    let device = String::from_utf8(output.stdout).expect("a path");
+    let device = device.trim();
+    let listed = folder.run(["list", device]);
+    fs::write(folder.path("blob"), "blob").expect("written");
+    let attached = folder.run(["attach", device, "blob=blob", "-o", "copy"]);
+    let info = folder.run(["info", device]);
+    losetup(&["-d", device]).expect("detached");
+    assert_eq!((listed.status, listed.stderr.as_str()), (Some(0), ""), "{listed:?}");
+    assert!(info.stdout().contains(" 4194304 bytes"), "{info:?}");
+    assert_eq!(attached.status, Some(0), "{attached:?}");
+    let copy = fs::read(folder.path("copy")).expect("written");
+    assert!(copy.len() >= 4 << 20 && copy.windows(1 << 20).any(|part| part == [9; 1 << 20]));
+}
