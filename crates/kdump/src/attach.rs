@@ -2,34 +2,59 @@
 //! Adding device dumps to a dump that is a file already.
 //!
 //! Where readers look for notes is not the same in all formats. The header of a
-//! kdump-compressed dump says where they are, and they can be anywhere: so the notes are
-//! written anew behind its end. Of an ELF vmcore `crash` holds what stands before the
-//! memory, and finds notes there alone: so its memory has to move, into a copy.
+//! kdump-compressed dump says where they are, and they can be anywhere: so new notes are
+//! written at its end. Of an ELF vmcore `crash` holds what stands before the memory, and
+//! finds notes there alone: so its memory has to move, into a copy.
 
 mod compressed;
 mod elf;
+mod index;
+mod lock;
+mod writable;
 
-use std::collections::HashMap;
+pub use lock::{LockError, LockedDump};
+pub use writable::Writable;
+
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use vmcore::device_dump::{HEADER_SIZE, LENGTH_MAX, Name};
 use vmcore::elf::Endian;
-use vmcore::manifest;
+use vmcore::manifest::Status;
 use vmcore::note;
 
 use crate::format::Layout;
+use crate::manifest::{self, TEXT_MAX};
 use crate::notes::NoteSegment;
-use crate::{CopyError, DeviceDump, Dump, Error, Reason, Record, sparse};
+use crate::{
+    CopyError, DeviceDump, Dump, Error, EscapedPath, Fault, Manifest, Reason, Record, sparse,
+};
+use index::{Names, There};
 
 /// How many bytes are copied at a time.
 const BUFFER: usize = 1 << 18;
 
+/// What is to be added to a dump.
+#[derive(Debug, Default)]
+pub struct Additions<'a> {
+    /// The device dumps.
+    pub dumps: Vec<NewDump<'a>>,
+    /// Add them although that has a drawback: see [`AttachError::is_forcible`].
+    pub force: bool,
+}
+
+impl<'a> From<Vec<NewDump<'a>>> for Additions<'a> {
+    fn from(dumps: Vec<NewDump<'a>>) -> Self {
+        Self { dumps, force: false }
+    }
+}
+
 /// A device dump to be added to a file.
 #[derive(Debug)]
 pub struct NewDump<'a> {
-    /// Its name; where that is taken, it gets a number.
+    /// Its name. It gets a number where the file has a device dump of that name, or a
+    /// record of one that is elsewhere and has another length or content.
     pub name: Name,
     /// What is in it.
     pub payload: NewPayload<'a>,
@@ -39,10 +64,21 @@ pub struct NewDump<'a> {
 #[derive(Debug)]
 pub enum NewPayload<'a> {
     /// Another dump, and what its manifest tells. What is there already, by the same
-    /// name and with the same content, is not added twice.
+    /// name and with the same content, is not added twice. Of one that is cut, the
+    /// record will say so.
     Dump(DeviceDump<'a>, Option<Record<'a>>),
-    /// A file, from its start on.
+    /// A file, from where it is read next on.
     File(File),
+}
+
+impl NewPayload<'_> {
+    /// How many bytes there are, as far as that is known.
+    fn length(&self) -> u64 {
+        match self {
+            Self::Dump(dump, _) => dump.available(),
+            Self::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+        }
+    }
 }
 
 /// What became of one [`NewDump`].
@@ -62,6 +98,33 @@ pub enum AttachError {
     /// What is copied cannot be read.
     #[error(transparent)]
     Read(#[from] Error),
+    /// The dump was not written to its end, or is cut, but for its notes.
+    #[error("{0}; to what is not whole nothing is added")]
+    Incomplete(Error),
+    /// It is one of a split set, of which makedumpfile takes the notes of another part.
+    #[error(
+        "{}: starts with page {first_page:#x} of a split set, and makedumpfile --reassemble keeps \
+         the notes of the first part alone",
+        EscapedPath(path)
+    )]
+    NotFirstPart {
+        /// The file.
+        path: PathBuf,
+        /// Number of the first page of which it may have the data.
+        first_page: u64,
+    },
+    /// makedumpfile would not read the notes of the ELF vmcore any more.
+    #[error(
+        "{}: its notes would have {size} bytes, and makedumpfile reads at most {}",
+        EscapedPath(path),
+        elf::NOTES_MAX
+    )]
+    NotesTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Size of all its notes, in bytes, as far as that is known.
+        size: u64,
+    },
     /// The payload of this dump cannot be read.
     #[error("{name}: cannot read: {}", Reason(error))]
     Payload {
@@ -75,6 +138,14 @@ pub enum AttachError {
     Write(io::Error),
 }
 
+impl AttachError {
+    /// Whether [`Additions::force`] adds the dumps all the same.
+    #[must_use]
+    pub fn is_forcible(&self) -> bool {
+        matches!(self, Self::Incomplete(_) | Self::NotFirstPart { .. } | Self::NotesTooLarge { .. })
+    }
+}
+
 impl From<CopyError> for AttachError {
     fn from(error: CopyError) -> Self {
         match error {
@@ -85,71 +156,51 @@ impl From<CopyError> for AttachError {
 }
 
 impl Dump {
-    /// Whether [`attach_in_place`](Self::attach_in_place) can do it: it is a
-    /// kdump-compressed dump, and no stream of one.
+    /// Whether device dumps can be added to the file itself: it is a kdump-compressed
+    /// dump, and no stream of one. See [`LockedDump::attach_in_place`].
     #[must_use]
     pub fn attaches_in_place(&self) -> bool {
         matches!(self.layout, Layout::Compressed(_)) && self.source.is_plain_file()
     }
 
-    /// Adds device dumps to `file`, which is what `self` was opened from, open for reading
-    /// and writing.
-    ///
-    /// The file is a whole dump at each moment: without the new dumps until the last
-    /// write, of a few bytes, has been done. Data are on disk before what points to them
-    /// is written. Memory is not read, and the old notes stay where they were, as bytes
-    /// that nothing points to. `progress` is told how many bytes were written.
-    ///
-    /// # Errors
-    /// [`AttachError`]; when this cannot be done in place, the dump is damaged, has no
-    /// place to point to notes, or the numbers of its headers are too narrow, nothing was
-    /// written.
-    pub fn attach_in_place(
-        &self,
-        file: &File,
-        new: Vec<NewDump<'_>>,
-        progress: impl FnMut(u64),
-    ) -> Result<Vec<Attached>, AttachError> {
-        match &self.layout {
-            Layout::Compressed(compressed) if self.attaches_in_place() => {
-                compressed::attach(self, compressed, file, new, progress)
-            }
-            _ => {
-                let expected = "kdump-compressed, to which notes can be added in place";
-                Err(self.source.wrong(0, "file format", expected, 0).into())
-            }
-        }
-    }
-
     /// Copies the dump to `to`, an empty file open for reading and writing, and adds
     /// device dumps to that; a flattened stream is put in order. There are holes where
-    /// there are zeros.
+    /// there are zeros. Whoever has the copy take the place of the dump wants a
+    /// [`LockedDump`], so that nothing is added to that meanwhile.
     ///
     /// All of it is on disk when this is done. `progress` is told how many bytes are.
     ///
     /// # Errors
     /// [`AttachError`]; when the dump is damaged, has no place for notes, or the numbers
     /// of its headers are too narrow.
-    pub fn attach_to_copy(
+    pub fn attach_to_copy<'a>(
         &self,
         to: &File,
-        new: Vec<NewDump<'_>>,
+        additions: impl Into<Additions<'a>>,
         mut progress: impl FnMut(u64),
     ) -> Result<Vec<Attached>, AttachError> {
+        let additions = additions.into();
         match &self.layout {
-            Layout::Elf(elf) => elf::attach(self, elf, to, new, progress),
+            Layout::Elf(elf) => elf::attach(self, elf, to, additions, progress),
             Layout::Compressed(compressed) => {
                 self.copy_to_file(to, &mut progress)?;
                 let progress = |done| progress(self.size() + done);
-                compressed::attach(self, compressed, to, new, progress)
+                let attached = compressed::attach(self, compressed, to, additions, progress)?;
+                to.sync_all().map_err(AttachError::Write)?;
+                Ok(attached)
             }
         }
     }
 
+    fn not_in_place(&self) -> AttachError {
+        let expected = "kdump-compressed, to which notes can be added in place";
+        self.source.wrong(0, "file format", expected, 0).into()
+    }
+
     /// How many bytes of the `segment` its notes have: without fill.
-    fn notes_size(&self, segment: NoteSegment) -> Result<u64, Error> {
+    fn notes_size(&self, segment: NoteSegment, force: bool) -> Result<u64, AttachError> {
         let mut end = segment.offset;
-        for note in self.notes() {
+        for note in self.notes().filter_map(|note| self.needed(note, force)) {
             let note = note?;
             if (segment.offset..segment.offset + segment.size).contains(&note.offset) {
                 end = note.offset + note.header.size();
@@ -158,131 +209,237 @@ impl Dump {
         // The padding of the last one may not have been counted.
         Ok((end - segment.offset).min(segment.size))
     }
+
+    /// What a walk of the notes gave, or why nothing can be added. Where notes are
+    /// damaged, or cannot be read this time, those behind would be lost; to what is not
+    /// whole otherwise, something is added by `force`.
+    fn needed<T>(&self, of_walk: Result<T, Error>, force: bool) -> Option<Result<T, AttachError>> {
+        match of_walk {
+            Ok(item) => Some(Ok(item)),
+            Err(error) if self.is_of_notes(&error) => Some(Err(AttachError::Read(error))),
+            Err(_) if force => None,
+            Err(error) => Some(Err(AttachError::Incomplete(error))),
+        }
+    }
+
+    /// Whether `error` is one of the notes, or of what says where these are.
+    fn is_of_notes(&self, error: &Error) -> bool {
+        let Fault::Content(content) = &error.fault else {
+            return true;
+        };
+        let is_in = |segment: &NoteSegment| {
+            content.offset == segment.header_offset
+                || (segment.offset..=segment.offset + segment.size).contains(&content.offset)
+        };
+        let of_headers = ["NOTE", "note", "program headers", "first section header"];
+        self.notes.segments.iter().any(is_in)
+            || of_headers.iter().any(|part| content.field.contains(part))
+    }
 }
 
-/// What is new, written behind what there is.
-struct Adding<'a, P> {
-    dump: &'a Dump,
+/// What is to be added to a dump, beside what that has.
+struct Plan<'a> {
+    names: Names<'a>,
+    /// Those that are new, and those that were there.
+    dumps: Vec<Planned<'a>>,
+    /// How many bytes of manifest there are.
+    manifest_size: u64,
+}
+
+/// What is to become of a [`NewDump`].
+enum Planned<'a> {
+    Add(NewDump<'a>),
+    WasThere(Attached),
+}
+
+/// What stands in the file, from which a plan is made.
+struct Old<'a> {
     there: Vec<DeviceDump<'a>>,
-    writer: Writer<'a, P>,
+    manifest: Manifest,
+    manifest_size: u64,
 }
 
-impl<'a, P: FnMut(u64)> Adding<'a, P> {
-    /// Adds to `file` from `at` on; `dump` tells what there is.
-    fn new(dump: &'a Dump, file: &'a File, at: u64, progress: P) -> Result<Self, Error> {
-        let there = dump.device_dumps().collect::<Result<_, _>>()?;
-        Ok(Self { dump, there, writer: Writer { file, at, done: 0, progress } })
+impl<'a> Old<'a> {
+    /// What `dump` has, if anything may be added to it.
+    fn of(dump: &'a Dump, force: bool) -> Result<Self, AttachError> {
+        match dump.split_pages() {
+            Some((first_page, _)) if first_page > 0 && !force => {
+                let path = dump.path().to_owned();
+                return Err(AttachError::NotFirstPart { path, first_page });
+            }
+            _ => {}
+        }
+        let there = dump.device_dumps().filter_map(|each| dump.needed(each, force));
+        let there = there.collect::<Result<_, _>>()?;
+        let mut manifest_size = 0;
+        let notes = dump.notes().filter_map(|note| dump.needed(note, force));
+        let notes = notes.inspect(|note| {
+            if let Ok(note) = note
+                && manifest::is_manifest(note)
+            {
+                manifest_size += u64::from(note.header.desc_size);
+            }
+        });
+        let manifest = Manifest::find(&dump.source, notes)?.unwrap_or_default();
+        Ok(Self { there, manifest, manifest_size })
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// Finds out which of `dumps` are new.
+    fn new(old: &'a Old<'a>, dumps: Vec<NewDump<'a>>) -> Result<Self, AttachError> {
+        let matched = old.manifest.matched(&old.there);
+        let mut there = There::new(&old.there, &matched.of_dumps);
+        let dumps = dumps.into_iter().map(|new| {
+            if new.payload.length() > LENGTH_MAX {
+                return Err(too_long(&new.name));
+            }
+            if let NewPayload::Dump(dump, _) = &new.payload
+                && let Some(there) = there.find(new.name, dump)?
+            {
+                let name = Name::new(there.name()).unwrap_or(new.name);
+                let length = dump.available();
+                return Ok(Planned::WasThere(Attached { name, length, was_there: true }));
+            }
+            Ok(Planned::Add(new))
+        });
+        let dumps = dumps.collect::<Result<_, AttachError>>()?;
+        let names = Names::new(&old.there, matched.others().collect());
+        Ok(Self { names, dumps, manifest_size: old.manifest_size })
+    }
+
+    fn has_new(&self) -> bool {
+        self.dumps.iter().any(|planned| matches!(planned, Planned::Add(_)))
+    }
+
+    /// Those that were there.
+    fn were_there(self) -> Vec<Attached> {
+        let was_there = |planned| match planned {
+            Planned::WasThere(attached) => Some(attached),
+            Planned::Add(_) => None,
+        };
+        self.dumps.into_iter().filter_map(was_there).collect()
+    }
+
+    /// How many bytes the new notes have at least, as far as that is known.
+    fn least_size(&self) -> u64 {
+        let size = |planned: &Planned<'_>| match planned {
+            Planned::Add(new) => HEADER_SIZE as u64 + new.payload.length(),
+            Planned::WasThere(_) => 0,
+        };
+        self.dumps.iter().map(size).fold(0, u64::saturating_add)
     }
 
     /// Writes the notes of all that is new, and a manifest of them.
-    fn add(&mut self, endian: Endian, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, AttachError> {
-        let manifest = self.dump.manifest()?.unwrap_or_default();
-        let records: Vec<_> = manifest.matched(&self.there).others().collect();
-        let mut taken = Taken::new(&self.there);
+    fn write<P: FnMut(u64)>(
+        mut self,
+        dump: &Dump,
+        endian: Endian,
+        writer: &mut Writer<'_, P>,
+    ) -> Result<Vec<Attached>, AttachError> {
         let mut attached = Vec::new();
         let mut text = String::from("VERSION=1\n");
-        for NewDump { name, payload } in new {
-            if let NewPayload::Dump(dump, _) = &payload
-                && let Some(length) = was_there(&self.there, name, dump)?
-            {
-                attached.push(Attached { name, length, was_there: true });
-                continue;
-            }
-            let wanted = name;
-            let name = taken.free(name);
-            let (length, crc) = self.writer.dump(endian, &name, &payload)?;
-            let has_record = records.iter().any(|record| {
-                record.name() == name.as_bytes()
-                    && (record.length(), record.crc32c()) == (Some(length), Some(crc))
-            });
-            if !has_record {
-                text += &record(&name, name != wanted, length, crc, &payload);
+        for planned in self.dumps {
+            let new = match planned {
+                Planned::Add(new) => new,
+                Planned::WasThere(was_there) => {
+                    attached.push(was_there);
+                    continue;
+                }
+            };
+            // The name may depend on the payload, which is read once: so it comes last.
+            let header_at = writer.at;
+            let (length, crc) = writer.payload_of(&new)?;
+            let from_record = match &new.payload {
+                NewPayload::Dump(dump, record) if dump.is_whole() => *record,
+                _ => None,
+            };
+            let (name, is_recorded) = self.names.take(new.name, length, crc, from_record);
+            writer.header(endian, header_at, &name, length)?;
+            if !is_recorded {
+                text += &record(&name, &new, length, crc);
             }
             attached.push(Attached { name, length, was_there: false });
         }
-        if has_new(&attached) {
-            self.writer.manifest(endian, &text)?;
+        if attached.iter().all(|attached| attached.was_there) {
+            return Ok(attached);
         }
+        let size = self.manifest_size.saturating_add(text.len() as u64);
+        if size > TEXT_MAX {
+            let expected = "at most 16 MiB, with the records of what is added";
+            return Err(dump.source.wrong(0, "size of the manifest", expected, size).into());
+        }
+        writer.manifest(endian, &text)?;
         Ok(attached)
     }
 }
 
-fn has_new(attached: &[Attached]) -> bool {
-    attached.iter().any(|attached| !attached.was_there)
-}
-
-/// The length of the dump among `there` that has the name and the content of `dump`.
-fn was_there(
-    there: &[DeviceDump<'_>],
-    name: Name,
-    dump: &DeviceDump<'_>,
-) -> Result<Option<u64>, Error> {
-    for other in there {
-        if other.name() == name.as_bytes()
-            && other.length() == dump.length()
-            && other.crc32c()? == dump.crc32c()?
-        {
-            return Ok(Some(other.length()));
-        }
-    }
-    Ok(None)
-}
-
-/// The record of an added dump; `renamed` when its name had been taken.
-fn record(name: &Name, renamed: bool, length: u64, crc: u32, payload: &NewPayload<'_>) -> String {
+/// The record of a dump that is added under this `name`.
+fn record(name: &Name, new: &NewDump<'_>, length: u64, crc: u32) -> String {
+    let (dump, old) = match &new.payload {
+        NewPayload::Dump(dump, record) => (Some(dump), record.as_ref()),
+        NewPayload::File(_) => (None, None),
+    };
+    let renamed = *name != new.name;
     let mut text = format!("NAME={name}\n");
+    let unprintable = old.is_some_and(|old| old.renamed().unprintable);
+    let taken = renamed || old.is_some_and(|old| old.renamed().taken);
+    text += match (unprintable, taken) {
+        (false, false) => "",
+        (true, false) => "RENAMED=unprintable\n",
+        (false, true) => "RENAMED=taken\n",
+        (true, true) => "RENAMED=unprintable,taken\n",
+    };
     if renamed {
-        text += "RENAMED=taken\n";
+        // So that it is found when it is to be attached again.
+        text += &format!("WANTED={}\n", new.name);
     }
-    if let NewPayload::Dump(_, Some(record)) = payload {
-        for (key, value) in record.lines() {
-            if ![&b"NAME"[..], b"RENAMED", b"IN"].contains(&key) {
-                let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
-                text += &format!("{key}={value}\n");
-            }
+    let cut = dump.filter(|dump| !dump.is_whole());
+    match (cut, dump) {
+        (Some(_), _) => {
+            let (status, reason) = (Status::Partial.word(), vmcore::manifest::Reason::Cut.words());
+            text += &format!("STATUS={status}\nREASON={reason}\n");
         }
-        return text + "IN=vmcore\n";
+        // What became of a collection without a record is not known.
+        (None, Some(_)) => {}
+        (None, None) => text += &format!("STATUS={}\n", Status::Complete.word()),
     }
-    if matches!(payload, NewPayload::File(_)) {
-        text += "STATUS=complete\n";
+    let mut written = vec![&b"NAME"[..], b"RENAMED", b"WANTED", b"IN"];
+    if cut.is_some() {
+        written.extend([&b"STATUS"[..], b"REASON", b"ERRNO", b"EXIT"]);
+        written.extend([&b"LENGTH"[..], b"DECLARED", b"CRC32C"]);
     }
-    text + &format!("IN=vmcore\nLENGTH={length}\nCRC32C={crc:08x}\n")
-}
-
-/// The names that dumps have already.
-struct Taken {
-    /// Each name, and the last number that was given to it.
-    names: HashMap<Vec<u8>, u32>,
-}
-
-impl Taken {
-    fn new(there: &[DeviceDump<'_>]) -> Self {
-        Self { names: there.iter().map(|dump| (dump.name().to_vec(), 1)).collect() }
-    }
-
-    /// `name`, or with a number, which is then taken.
-    fn free(&mut self, name: Name) -> Name {
-        let mut free = name;
-        let mut number = self.names.get(name.as_bytes()).copied().unwrap_or_default();
-        while self.names.contains_key(free.as_bytes()) {
-            number += 1;
-            free = name.numbered(number);
+    for (key, value) in old.into_iter().flat_map(Record::lines) {
+        if !written.contains(&key) {
+            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
+            text += &format!("{key}={value}\n");
         }
-        self.names.insert(name.as_bytes().to_vec(), number.max(1));
-        self.names.insert(free.as_bytes().to_vec(), 1);
-        free
     }
+    text += "IN=vmcore\n";
+    if cut.is_some() || old.is_none() {
+        text += &format!("LENGTH={length}\n");
+        if let Some(cut) = cut {
+            text += &format!("DECLARED={}\n", cut.length());
+        }
+        text += &format!("CRC32C={crc:08x}\n");
+    }
+    text
 }
 
 /// Appends notes to a file.
 struct Writer<'a, P> {
-    file: &'a File,
+    file: &'a dyn Writable,
     at: u64,
     done: u64,
     progress: P,
 }
 
-impl<P: FnMut(u64)> Writer<'_, P> {
+impl<'a, P: FnMut(u64)> Writer<'a, P> {
+    /// Writes from `at` on.
+    fn new(file: &'a dyn Writable, at: u64, progress: P) -> Self {
+        Self { file, at, done: 0, progress }
+    }
+
     fn put(&mut self, bytes: &[u8]) -> Result<(), AttachError> {
         self.file.write_all_at(bytes, self.at).map_err(AttachError::Write)?;
         self.advance(bytes.len() as u64);
@@ -295,30 +452,22 @@ impl<P: FnMut(u64)> Writer<'_, P> {
         (self.progress)(self.done);
     }
 
-    /// Appends a dump; gives its length and CRC-32C.
-    fn dump(
-        &mut self,
-        endian: Endian,
-        name: &Name,
-        payload: &NewPayload<'_>,
-    ) -> Result<(u64, u32), AttachError> {
-        let header_at = self.at;
+    /// Appends a dump, but for its header; gives its length and CRC-32C.
+    fn payload_of(&mut self, new: &NewDump<'_>) -> Result<(u64, u32), AttachError> {
         self.at += HEADER_SIZE as u64;
-        let (length, crc) = match payload {
-            NewPayload::Dump(dump, _) => self.payload(name, dump.reader())?,
-            NewPayload::File(file) => {
-                let stated = file.metadata().map_or(0, |metadata| metadata.len());
-                if stated > LENGTH_MAX {
-                    return Err(too_long(name));
-                }
-                self.payload(name, file)?
-            }
+        let written = match &new.payload {
+            NewPayload::Dump(dump, _) => self.payload(&new.name, dump.reader())?,
+            NewPayload::File(file) => self.payload(&new.name, file)?,
         };
+        self.pad()?;
+        Ok(written)
+    }
+
+    /// Writes the header of a dump.
+    fn header(&self, endian: Endian, at: u64, name: &Name, length: u64) -> Result<(), AttachError> {
         let header = vmcore::device_dump::header(endian, name, length);
         let header = header.ok_or_else(|| too_long(name))?;
-        self.file.write_all_at(&header, header_at).map_err(AttachError::Write)?;
-        self.pad()?;
-        Ok((length, crc))
+        self.file.write_all_at(&header, at).map_err(AttachError::Write)
     }
 
     fn payload(&mut self, name: &Name, mut from: impl Read) -> Result<(u64, u32), AttachError> {
@@ -344,7 +493,7 @@ impl<P: FnMut(u64)> Writer<'_, P> {
 
     fn manifest(&mut self, endian: Endian, text: &str) -> Result<(), AttachError> {
         let too_long = || AttachError::Write(io::Error::from(io::ErrorKind::FileTooLarge));
-        let header = manifest::header(endian, text.len() as u64).ok_or_else(too_long)?;
+        let header = vmcore::manifest::header(endian, text.len() as u64).ok_or_else(too_long)?;
         self.put(&header)?;
         self.put(text.as_bytes())?;
         self.pad()

@@ -357,7 +357,8 @@ impl Header {
         }
     }
 
-    fn page_descs(&self) -> u64 {
+    /// Where the `page_desc`s start, in bytes.
+    pub fn page_descs(&self) -> u64 {
         self.bitmaps + self.bitmaps_size
     }
 }

@@ -59,7 +59,9 @@ mod sparse;
 mod stream;
 mod vmcoreinfo;
 
-pub use attach::{AttachError, Attached, NewDump, NewPayload};
+pub use attach::{
+    Additions, AttachError, Attached, LockError, LockedDump, NewDump, NewPayload, Writable,
+};
 pub use codec::Codec;
 pub use compression::Compression;
 pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
@@ -207,6 +209,16 @@ impl Dump {
         self.source.stated_length()
     }
 
+    /// The pages of which it has the data, when it is one of a split set: the number of
+    /// the first, and that behind the last.
+    #[must_use]
+    pub fn split_pages(&self) -> Option<(u64, u64)> {
+        match &self.layout {
+            Layout::Elf(_) => None,
+            Layout::Compressed(compressed) => compressed.header.split,
+        }
+    }
+
     /// Copies all of it to `to`, an empty file, with holes where there are zeros; a
     /// flattened stream is put in order. `progress` is told how many bytes are done.
     ///
@@ -311,7 +323,11 @@ impl Dump {
     /// [`Error`] when one cannot be read, or they are longer than 16 MiB. Damage
     /// elsewhere is no error here.
     pub fn manifest(&self) -> Result<Option<Manifest>, Error> {
-        Manifest::find(&self.source, self.notes())
+        // What is wrong with other notes is told where these are listed. What cannot be
+        // read this time, though, may be a manifest.
+        let is_damage = |error: &Error| !matches!(error.fault, Fault::Read { .. });
+        let notes = self.notes().filter(|note| !note.as_ref().is_err_and(is_damage));
+        Manifest::find(&self.source, notes)
     }
 
     /// What the dead kernel said of itself, if the dump has it.

@@ -10,11 +10,11 @@ use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
-use crate::{DeviceDump, Error, Note, Notes};
+use crate::{DeviceDump, Error, Note};
 
 /// The longest text that is read, in bytes. One of thousands of collections has
 /// a tenth of that.
-const TEXT_MAX: u64 = 16 << 20;
+pub(crate) const TEXT_MAX: u64 = 16 << 20;
 
 /// What became of every collection, as the note behind the device dumps tells.
 ///
@@ -28,14 +28,22 @@ pub struct Manifest {
     text: Vec<u8>,
 }
 
+/// Whether `note` is a manifest.
+pub(crate) fn is_manifest(note: &Note) -> bool {
+    note.header.note_type == NT_MANIFEST && note.owner() == until_zero(&OWNER)
+}
+
 impl Manifest {
     /// All manifests among `notes`, one behind the other: that of the crash kernel,
     /// and one for each time dumps were attached.
-    pub(crate) fn find(source: &Source, notes: Notes<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn find<E: From<Error>>(
+        source: &Source,
+        notes: impl Iterator<Item = Result<Note, E>>,
+    ) -> Result<Option<Self>, E> {
         let mut found = None::<Self>;
-        // What is wrong with other notes is told where these are listed.
-        for note in notes.flatten() {
-            if note.header.note_type == NT_MANIFEST && note.owner() == until_zero(&OWNER) {
+        for note in notes {
+            let note = note?;
+            if is_manifest(&note) {
                 found.get_or_insert_with(Self::default).append(source, &note)?;
             }
         }
@@ -102,37 +110,49 @@ impl Manifest {
 
     /// Finds the record of each of `device_dumps`, all those of the file.
     ///
-    /// They belong together by name. In one file names are unique; where they are
-    /// not, the first dump of a name goes with the first record of it, and so on. A
-    /// record that says that there is no dump belongs to none.
+    /// They belong together by name. In one file names are unique; where they are not,
+    /// the first dump of a name goes with the first record of it that says its length,
+    /// and so on; then what is left goes together in its order. A record that says that
+    /// there is no dump belongs to none.
     #[must_use]
     pub fn matched(&self, device_dumps: &[DeviceDump<'_>]) -> Matched<'_> {
-        // Of each name the first dump that has no record yet, and of each dump the next one
-        // of its name.
-        let mut waiting = HashMap::<&[u8], usize>::with_capacity(device_dumps.len());
-        let mut next = vec![None; device_dumps.len()];
-        for (place, device_dump) in device_dumps.iter().enumerate().rev() {
-            if let Some(next) = next.get_mut(place) {
-                *next = waiting.insert(device_dump.name(), place);
-            }
-        }
         let mut of_dumps = vec![None; device_dumps.len()];
-        let mut taken = Vec::new();
-        for (number, record) in self.records().enumerate() {
-            let Some(place) = waiting.get(record.name()).copied() else {
-                continue;
-            };
-            if !record.status().may_leave_dump() {
-                continue;
+        // The numbers of the records that belong to one, in their order.
+        let mut taken = Vec::<usize>::new();
+        for by_length in [true, false] {
+            // Of each name, or name and length, the first dump that has no record yet, and
+            // of each dump the next one.
+            let mut waiting = HashMap::<(&[u8], Option<u64>), usize>::new();
+            let mut next = vec![None; device_dumps.len()];
+            let places = device_dumps.iter().zip(&of_dumps).zip(&mut next).enumerate().rev();
+            for (place, ((dump, record), next)) in places {
+                if record.is_none() {
+                    let length = by_length.then(|| dump.length());
+                    *next = waiting.insert((dump.name(), length), place);
+                }
             }
-            match next.get(place).copied().flatten() {
-                Some(next) => waiting.insert(record.name(), next),
-                None => waiting.remove(record.name()),
-            };
-            if let Some(of_dump) = of_dumps.get_mut(place) {
-                *of_dump = Some(record);
-                taken.push(number);
+            let before = taken.len();
+            for (number, record) in self.records().enumerate() {
+                let length = record.length().filter(|_| by_length);
+                let key = (record.name(), length);
+                let Some(place) = waiting.get(&key).copied() else {
+                    continue;
+                };
+                let is_taken =
+                    taken.get(..before).unwrap_or_default().binary_search(&number).is_ok();
+                if is_taken || length.is_some() != by_length || !record.status().may_leave_dump() {
+                    continue;
+                }
+                match next.get(place).copied().flatten() {
+                    Some(next) => waiting.insert(key, next),
+                    None => waiting.remove(&key),
+                };
+                if let Some(of_dump) = of_dumps.get_mut(place) {
+                    *of_dump = Some(record);
+                    taken.push(number);
+                }
             }
+            taken.sort_unstable();
         }
         Matched { of_dumps, manifest: self, taken }
     }
@@ -176,7 +196,7 @@ impl<'a> Iterator for Records<'a> {
 ///
 /// Where a value is not there, or not of the kind that it must be, it is `None`;
 /// of one that is there more than once, the first counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Record<'a>(Lines<'a>);
 
 impl<'a> Record<'a> {
@@ -185,6 +205,27 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
         self.0.get("NAME").unwrap_or_default()
+    }
+
+    /// Whether its length and its checksum are those of what was collected. Where they
+    /// are not, they are those of what was attached: of a dump that was cut then, or had
+    /// no record.
+    #[must_use]
+    pub fn is_of_collection(&self) -> bool {
+        let is_cut = self.reason() == Some(manifest::Reason::Cut.words().as_bytes());
+        !is_cut && self.has_status()
+    }
+
+    /// The name that the dump was to have, where it was attached under another one.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&'a [u8]> {
+        self.0.get("WANTED")
+    }
+
+    /// Whether it says how the collection ended, be it in a word that is not known.
+    #[must_use]
+    pub fn has_status(&self) -> bool {
+        self.0.get("STATUS").is_some()
     }
 
     /// All its keys and values, in the order of the manifest.

@@ -122,6 +122,14 @@ impl Source {
         &self.path
     }
 
+    /// The file, where the dump is one as it is: see [`is_plain_file`](Self::is_plain_file).
+    pub fn plain_file(&self) -> Option<&File> {
+        match &self.bytes {
+            Bytes::File { file, .. } => Some(file),
+            Bytes::Flattened { .. } | Bytes::Stream { .. } => None,
+        }
+    }
+
     /// Whether it is a flattened stream.
     pub fn is_flattened(&self) -> bool {
         match &self.bytes {
@@ -134,7 +142,7 @@ impl Source {
     /// Whether the dump is a file as it is: neither flattened, nor compressed, nor from a
     /// pipe.
     pub fn is_plain_file(&self) -> bool {
-        matches!(self.bytes, Bytes::File { .. })
+        self.plain_file().is_some()
     }
 
     /// How all of it is compressed.

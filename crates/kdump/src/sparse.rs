@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Copies that leave holes where there are zeros.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
-use crate::CopyError;
 use crate::source::Source;
+use crate::{CopyError, Writable};
 
 /// How many bytes are copied at a time.
 const BUFFER: usize = 1 << 18;
@@ -18,7 +15,7 @@ pub(crate) fn copy(
     source: &Source,
     start: u64,
     length: u64,
-    to: &File,
+    to: &dyn Writable,
     at: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<(), CopyError> {
@@ -38,15 +35,15 @@ pub(crate) fn copy(
         }
         progress(from - start);
     }
-    let there = to.metadata().map_err(CopyError::Write)?.len();
+    let there = to.length().map_err(CopyError::Write)?;
     if there < at + length {
-        to.set_len(at + length).map_err(CopyError::Write)?;
+        to.set_length(at + length).map_err(CopyError::Write)?;
     }
     Ok(())
 }
 
 /// Writes `bytes` at `at`, but for blocks of zeros.
-pub(crate) fn write(to: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write(to: &dyn Writable, at: u64, bytes: &[u8]) -> std::io::Result<()> {
     let mut start = 0;
     let mut written = 0;
     for block in bytes.chunks(BLOCK) {
@@ -60,7 +57,13 @@ pub(crate) fn write(to: &File, at: u64, bytes: &[u8]) -> std::io::Result<()> {
     write_range(to, at, bytes, written, start)
 }
 
-fn write_range(to: &File, at: u64, bytes: &[u8], start: usize, end: usize) -> std::io::Result<()> {
+fn write_range(
+    to: &dyn Writable,
+    at: u64,
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+) -> std::io::Result<()> {
     match bytes.get(start..end) {
         Some(part) if !part.is_empty() => to.write_all_at(part, at + start as u64),
         _ => Ok(()),

@@ -7,8 +7,11 @@ mod on_disk;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
-use kdump::{AttachError, Attached, Dump, Name, NewDump, NewPayload, Status};
+use kdump::{
+    Additions, AttachError, Attached, Dump, LockedDump, Name, NewDump, NewPayload, Status,
+};
 use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width};
 
 use on_disk::{OnDisk, on_disk};
@@ -30,10 +33,10 @@ fn of_file(folder: &OnDisk, called: &str, payload: &[u8]) -> NewDump<'static> {
 }
 
 /// Adds to the file at `path`: in place, or by a copy that takes its place.
-fn attach(path: &Path, new: Vec<NewDump<'_>>) -> Result<Vec<Attached>, AttachError> {
-    let dump = Dump::open(path).expect("headers");
+fn attach<'a>(path: &Path, new: impl Into<Additions<'a>>) -> Result<Vec<Attached>, AttachError> {
+    let dump = LockedDump::open(path, Duration::ZERO).expect("headers, and not locked");
     if dump.attaches_in_place() {
-        return dump.attach_in_place(&open_for_both(path), new, |_| {});
+        return dump.attach_in_place(new, |_| {});
     }
     let copy = path.with_file_name("copy");
     let to = OpenOptions::new().read(true).write(true).create_new(true).open(&copy);
@@ -262,7 +265,7 @@ fn those_of_another_dump_come_with_their_records() {
                 NewDump { name, payload: NewPayload::Dump(*each, record) }
             });
             let length = fs::metadata(&file.path).expect("there").len();
-            let attached = attach(&file.path, new.collect());
+            let attached = attach(&file.path, new.collect::<Vec<_>>());
             let there: Vec<_> =
                 attached.expect("attached").iter().map(|each| each.was_there).collect();
             assert_eq!(there, [true, was_there], "{title}");
@@ -349,10 +352,10 @@ fn what_cannot_be_done_leaves_the_file_as_it_was() {
     let kdump = kdump(Width::Bits64, Endian::Little, 6).image().flattened(1000);
     for image in [elf(Class::Elf64, Endian::Little, DumpStyle::Exact).image(), kdump] {
         let file = on_disk(&image);
-        let dump = Dump::open(&file.path).expect("a good file");
+        let dump = LockedDump::open(&file.path, Duration::ZERO).expect("a good file");
         assert!(!dump.attaches_in_place());
         let new = vec![of_file(&file, "new", &[5; 100])];
-        let error = dump.attach_in_place(&open_for_both(&file.path), new, |_| {});
+        let error = dump.attach_in_place(new, |_| {});
         let expected = "expected kdump-compressed, to which notes can be added in place";
         assert!(error.expect_err("refused").to_string().contains(expected));
         assert!(fs::read(&file.path).expect("there") == image.to_vec());
@@ -370,4 +373,94 @@ fn a_payload_that_no_note_can_have_is_refused() {
     let error = attach(&file.path, new).expect_err("too long");
     assert!(matches!(error, AttachError::Payload { .. }), "{error}");
     assert!(fs::read(&file.path).expect("there") == before);
+}
+
+/// Where the notes end the file, it grows by what is added.
+#[test]
+fn notes_that_end_the_file_are_extended() {
+    for (width, endian) in [(Width::Bits64, Endian::Little), (Width::Bits32, Endian::Big)] {
+        let file = on_disk(&kdump(width, endian, 6).dump("big", vec![7; 1_000_001]).image());
+        let length = || fs::metadata(&file.path).expect("there").len();
+        let before = length();
+        for number in 0..50 {
+            let new = vec![of_file(&file, &format!("new{number}"), &[number; 1000])];
+            attach(&file.path, new).expect("attached");
+        }
+        let added = 50 * 1000;
+        let grown = length() - before;
+        println!("{width:?}: {before} bytes, {grown} more after 50 times 1,000");
+        // The notes move once; each dump has a header, a record and its part of a page.
+        assert!(grown <= 1_000_001 + added + 50 * 256 + 8192, "{grown}");
+        let found = device_dumps(&file.path);
+        assert_eq!(found.len(), 52);
+        for number in 0..50 {
+            let called = format!("new{number}");
+            let new = found.iter().find(|found| found.0 == called).expect("there");
+            assert_eq!((&new.1, new.2), (&vec![number; 1000], Status::Complete));
+        }
+    }
+}
+
+/// How long this thread has run so far, in nanoseconds; others do not count.
+fn time_run() -> u64 {
+    let counters = fs::read_to_string("/proc/thread-self/schedstat").expect("counters");
+    counters.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// How much longer `of` twice as many takes.
+fn ratio(of: impl Fn(usize) -> u64) -> f64 {
+    const COUNT: usize = 1500;
+    // What disturbs only makes it longer.
+    let least = |count| (0..3).map(|_| of(count)).min().expect("some");
+    least(2 * COUNT) as f64 / least(COUNT) as f64
+}
+
+/// The device dumps of `from`, with their records, are attached to `file`.
+fn time_to_attach(file: &Image, from: &Image) -> u64 {
+    let (file, from) = (on_disk(file), on_disk(from));
+    let from = Dump::open(&from.path).expect("a good file");
+    let began = time_run();
+    let dumps: Vec<_> = from.device_dumps().map(|each| each.expect("whole")).collect();
+    let manifest = from.manifest().expect("readable").unwrap_or_default();
+    let new = dumps.iter().zip(manifest.matched(&dumps).of_dumps).map(|(each, record)| {
+        let name = Name::new(each.name()).expect("a good name");
+        NewDump { name, payload: NewPayload::Dump(*each, record) }
+    });
+    let attached = attach(&file.path, new.collect::<Vec<_>>()).expect("attached");
+    let taken = time_run() - began;
+    assert_eq!(attached.len(), dumps.len());
+    taken
+}
+
+/// Twice as many take about twice as long, whatever they are called.
+#[test]
+fn twice_as_many_take_twice_as_long() {
+    let made = |count: usize, first: usize, name: &dyn Fn(usize) -> String| {
+        (0..count).fold(Vmcore::new(Class::Elf64, Endian::Little), |made, number| {
+            made.dump(name(number), ((first + number) as u64).to_le_bytes().to_vec())
+        })
+    };
+    let one_name = |_: usize| "nic0".to_owned();
+    let long_name = |number: usize| format!("{:a<36}{number:07}", "");
+    let cases: [(&str, &dyn Fn(usize) -> u64); 3] = [
+        ("of one name", &|count| {
+            let file = made(count, 0, &one_name).image();
+            time_to_attach(&file, &made(count, count, &one_name).image())
+        }),
+        ("of names that are long", &|count| {
+            let file = made(count, 0, &long_name).image();
+            time_to_attach(&file, &made(count, count, &long_name).image())
+        }),
+        ("with records", &|count| {
+            let records = (0..10 * count).map(|_| "NAME=nic0\nSTATUS=complete\nLENGTH=7\n");
+            let told = Note::manifest(records.collect::<String>());
+            let file = made(count, 0, &one_name).note(told.clone()).image();
+            time_to_attach(&file, &made(count, count, &one_name).note(told).image())
+        }),
+    ];
+    for (title, of) in cases {
+        let ratio = ratio(of);
+        println!("{title}: {ratio:.2} times as long");
+        assert!(ratio < 3.0, "{title}: {ratio}");
+    }
 }

@@ -11,6 +11,7 @@
 //! | `UNRECORDED` | how many collections have no record, for want of memory; not there when none |
 //! | `NAME` | name of the dump, empty where a refused one had none |
 //! | `RENAMED` | `unprintable`, `taken` or both: the driver asked for another name |
+//! | `WANTED` | the name that the dump was to have, where it was attached to a file under another one |
 //! | `STATUS` | [`Status`] |
 //! | `REASON` | [`Reason`] in words; not there where there is none |
 //! | `ERRNO` | the negative errno, where an error is the reason |
@@ -136,6 +137,8 @@ pub enum Reason {
     NoOwner,
     /// `novmcoredd` is on the kernel's command line.
     SwitchedOff,
+    /// It was read from a file that does not have all of it.
+    Cut,
 }
 
 impl Reason {
@@ -164,6 +167,7 @@ impl Reason {
             Self::NoCallback => "it has no callback",
             Self::NoOwner => "its module is not named",
             Self::SwitchedOff => "novmcoredd is given",
+            Self::Cut => "the file that it came from is cut",
         }
     }
 }
@@ -375,7 +379,7 @@ impl<const N: usize> Default for Text<N> {
 
 /// The lines of one record, or those before the first one, as they stand in a
 /// manifest that may say anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lines<'a>(&'a [u8]);
 
 impl<'a> Lines<'a> {

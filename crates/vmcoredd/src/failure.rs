@@ -100,6 +100,12 @@ pub enum Failure {
     /// A device dump cannot be added.
     #[error(transparent)]
     Payload(kdump::AttachError),
+    /// It has a drawback to add device dumps.
+    #[error("{0}; --force adds it all the same")]
+    Drawback(kdump::AttachError),
+    /// The file to be changed cannot be locked.
+    #[error("{0}; -o OUT needs no lock")]
+    Locked(kdump::LockError),
     /// Standard input cannot be read.
     #[error("standard input: cannot read: {}", Reason(.0))]
     Stdin(io::Error),
@@ -145,16 +151,18 @@ impl Failure {
         complain(self);
         match self {
             Self::NotFound { status, .. } => Status::Negative.max(*status),
-            Self::Damaged { .. } | Self::Partial { .. } => Status::Negative,
+            Self::Damaged { .. } | Self::Partial { .. } | Self::Drawback(_) => Status::Negative,
             Self::OutputIsInput(_) | Self::Name(_) | Self::WhichOne { .. } | Self::Usage(_) => {
                 Status::Usage
             }
             // Damaged, as a dump is that ends too early.
             Self::Input(kdump::Error { fault: Fault::Compressed { .. }, .. }) => Status::Negative,
             Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
-            Self::NoFile { .. } | Self::Output { .. } | Self::Stdout(_) | Self::Device(_) => {
-                Status::Output
-            }
+            Self::NoFile { .. }
+            | Self::Output { .. }
+            | Self::Locked(_)
+            | Self::Stdout(_)
+            | Self::Device(_) => Status::Output,
         }
     }
 

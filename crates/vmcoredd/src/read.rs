@@ -74,6 +74,8 @@ impl<'a> Contents<'a> {
         }
         match dump.manifest() {
             Ok(manifest) => contents.manifest = manifest.unwrap_or_default(),
+            // Both walk the same notes: one line says that they cannot be read.
+            Err(error) if is_read(&error) && contents.errors.iter().any(is_read) => {}
             Err(error) => contents.push_error(error),
         }
         contents
@@ -104,11 +106,7 @@ impl<'a> Contents<'a> {
                 "{path}: more than {DUMPS_MAX} device dumps; these are the first"
             ));
         }
-        if self
-            .errors
-            .iter()
-            .any(|error| matches!(error.fault, Fault::Read { .. } | Fault::Spool { .. }))
-        {
+        if self.errors.iter().any(is_read) {
             Status::Input
         } else if self.is_whole() {
             Status::Done
@@ -158,6 +156,11 @@ impl<'a> Contents<'a> {
             None => Failure::WhichOne { path, others },
         }
     }
+}
+
+/// Whether `error` is one of reading, not of what was read.
+fn is_read(error: &Error) -> bool {
+    matches!(error.fault, Fault::Read { .. } | Fault::Spool { .. })
 }
 
 /// What there is, in words.

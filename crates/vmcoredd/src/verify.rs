@@ -118,13 +118,21 @@ fn look_at(
                 let text = format!("damaged, expected CRC-32C {expected:08x}, found {found:08x}");
                 return Ok(Found::Bad(text));
             }
-            "as they were collected"
+            if record.is_of_collection() {
+                "as they were collected"
+            } else {
+                "as they were attached"
+            }
         }
         None => "no checksum to check against",
     };
     let reason = account::reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(match record.status() {
         kdump::Status::Complete => Found::Good(format!("ok{reason}, {length} bytes, {checked}")),
+        // It was attached, and what had become of its collection was not known.
+        kdump::Status::Unknown if !record.has_status() => {
+            Found::Good(format!("{length} bytes, {checked}"))
+        }
         status => Found::Bad(format!("{status}{reason}, {length} bytes, {checked}")),
     })
 }

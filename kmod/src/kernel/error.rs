@@ -71,7 +71,8 @@ impl From<Reason> for Errno {
             | Reason::NoSize
             | Reason::NoCallback
             | Reason::NoOwner
-            | Reason::SwitchedOff => EINVAL,
+            | Reason::SwitchedOff
+            | Reason::Cut => EINVAL,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use vmcore::elf::{Class, PT_LOAD};
 use vmcore::note;
 
-use super::{Adding, AttachError, Attached, NewDump, has_new};
+use super::{Additions, AttachError, Attached, Old, Plan, Writer};
 use crate::elf::Elf;
 use crate::notes::NoteSegment;
 use crate::source::Source;
@@ -22,28 +22,44 @@ const ALIGN: u64 = 4096;
 /// The most that `p_align` is heeded, in bytes; no machine has larger pages.
 const ALIGN_MAX: u64 = 1 << 20;
 
-/// Copies `dump` to the empty file `to`, with `new` in it.
+/// The most bytes of notes that makedumpfile reads, by one call of `read()`, which gives
+/// no more at once (`MAX_RW_COUNT`).
+pub(super) const NOTES_MAX: u64 = 0x7fff_f000;
+
+/// Copies `dump` to the empty file `to`, with the additions in it.
 pub(super) fn attach(
     dump: &Dump,
     elf: &Elf,
     to: &File,
-    new: Vec<NewDump<'_>>,
+    additions: Additions<'_>,
     mut progress: impl FnMut(u64),
 ) -> Result<Vec<Attached>, AttachError> {
-    let place = Place::find(dump, elf)?;
+    let force = additions.force;
+    let old = Old::of(dump, force)?;
+    let place = Place::find(dump, elf, force)?;
+    let plan = Plan::new(&old, additions.dumps)?;
+    let check_size = |size| match size > NOTES_MAX && !force {
+        true => Err(AttachError::NotesTooLarge { path: dump.path().to_owned(), size }),
+        false => Ok(()),
+    };
+    let has_new = plan.has_new();
     let old_end = place.start + place.old_size;
+    if has_new {
+        check_size(place.old_size.saturating_add(plan.least_size()))?;
+    }
     sparse::copy(&dump.source, 0, old_end, to, 0, |_| {})?;
-    let mut adding = Adding::new(dump, to, note::align(old_end), &mut progress)?;
-    let attached = adding.add(elf.header.encoding.endian, new)?;
-    let (new_end, written) = (adding.writer.at, adding.writer.done);
-    let (rest, by) = if has_new(&attached) {
+    let mut writer = Writer::new(to, note::align(old_end), &mut progress);
+    let attached = plan.write(dump, elf.header.encoding.endian, &mut writer)?;
+    let (new_end, written) = (writer.at, writer.done);
+    let (rest, by) = if has_new {
+        check_size(new_end - place.start)?;
         (place.behind, new_end.saturating_sub(place.behind).next_multiple_of(place.align))
     } else {
         (old_end, 0)
     };
     let left = dump.source.stated_length().saturating_sub(rest);
     sparse::copy(&dump.source, rest, left, to, rest + by, |done| progress(written + done))?;
-    if has_new(&attached) {
+    if has_new {
         let headers = Headers { source: &dump.source, elf, fields: Fields::of(elf), to, by };
         headers.rewrite(&place, new_end - place.start)?;
     }
@@ -66,7 +82,7 @@ struct Place {
 }
 
 impl Place {
-    fn find(dump: &Dump, elf: &Elf) -> Result<Self, Error> {
+    fn find(dump: &Dump, elf: &Elf, force: bool) -> Result<Self, AttachError> {
         let source = &dump.source;
         let (mut memory, mut align) = (source.stated_length(), ALIGN);
         elf.each_program_header(source, |_, header| {
@@ -86,9 +102,9 @@ impl Place {
         let found = segments.iter().find(before_memory).or(segments.first());
         let Some(segment) = found.copied() else {
             let at = elf.header.program_headers_offset;
-            return Err(source.wrong(at, "program headers", "a PT_NOTE among them", 0));
+            return Err(source.wrong(at, "program headers", "a PT_NOTE among them", 0).into());
         };
-        let old_size = dump.notes_size(segment)?;
+        let old_size = dump.notes_size(segment, force)?;
         let header = segment.header_offset;
         // An empty segment may stand anywhere.
         let place = if segment.size == 0 {
@@ -99,7 +115,8 @@ impl Place {
         };
         if !place.start.is_multiple_of(4) {
             let expected = "a multiple of 4";
-            return Err(source.wrong(header, "p_offset of PT_NOTE", expected, place.start));
+            let found = place.start;
+            return Err(source.wrong(header, "p_offset of PT_NOTE", expected, found).into());
         }
         place.check(source, elf)?;
         Ok(place)

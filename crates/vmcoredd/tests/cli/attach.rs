@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd attach`.
 
+mod faults;
+mod locks;
+mod records;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
@@ -133,21 +137,25 @@ fn holes_stay_holes() {
 #[test]
 fn what_cannot_be_attached() {
     let folder = folder();
-    let cases: [(&str, &[&str]); 8] = [
+    let gzip = Command::new("gzip").arg("-k").arg(folder.path("vmcore")).status();
+    assert!(gzip.expect("gzip is installed").success());
+    let cases: [(&str, &[&str]); 9] = [
+        ("compressed", &["vmcore.gz", "bmc=log", "--in-place"]),
         ("flattened", &["flattened", "bmc=log", "--in-place"]),
         ("no_blob", &["vmcore", "bmc=missing", "--in-place"]),
         ("folder", &["vmcore", "bmc=.", "--in-place"]),
         ("no_name", &["vmcore", "=log", "--in-place"]),
         ("no_equals", &["vmcore", "log", "--in-place"]),
-        ("foreign", &["log", "bmc=log", "--in-place"]),
+        ("foreign", &["log", "bmc=kdump", "--in-place"]),
         ("from_foreign", &["vmcore", "--from", "log", "--in-place"]),
         ("itself", &["vmcore", "bmc=log", "-o", "vmcore"]),
     ];
-    let before = fs::read(folder.path("vmcore")).expect("there");
+    let files = || ["vmcore", "vmcore.gz"].map(|file| fs::read(folder.path(file)).expect("there"));
+    let before = files();
     for (title, arguments) in cases {
         let outcome = folder.run(["attach"].iter().chain(arguments));
         assert_snapshot!(format!("not_{title}"), outcome.shown());
-        assert!(fs::read(folder.path("vmcore")).expect("there") == before);
+        assert!(files() == before);
     }
 }
 

@@ -44,12 +44,13 @@ fn what_cannot_be_opened() {
 #[test]
 fn what_cannot_be_written() {
     let folder = Folder::new().with("vmcore", &small().image());
+    fs::write(folder.path("blob"), "blob").expect("written");
     for output in ["none/out", "vmcore/out"] {
         let why =
             if output == "none/out" { "No such file or directory" } else { "Not a directory" };
         for arguments in [
             &["extract", "vmcore", "nic0", "-o", output][..],
-            &["attach", "vmcore", "nic1=vmcore", "-o", output],
+            &["attach", "vmcore", "nic1=blob", "-o", output],
         ] {
             let outcome = folder.run(arguments);
             assert_eq!(outcome.stderr, format!("vmcoredd: {output}: cannot write: {why}\n"));

@@ -287,9 +287,8 @@ fn what_is_read_is_not_written() {
         "\"$0\" extract vmcore nic0 -o - >>vmcore",
         "\"$0\" extract hard nic0 -o - >>soft",
         "\"$0\" extract - nic0 -o - <vmcore >>vmcore",
-        "\"$0\" attach vmcore self=vmcore -o vmcore",
-        "\"$0\" attach hard self=vmcore -o soft",
-        "\"$0\" attach vmcore self=log --from hard -o soft",
+        "\"$0\" attach vmcore log=log -o vmcore",
+        "\"$0\" attach hard log=log -o soft",
     ] {
         let mut command = Command::new("timeout");
         command.args(["20", "sh", "-c", script, env!("CARGO_BIN_EXE_vmcoredd")]);
