@@ -216,21 +216,34 @@ fn memory() -> io::Result<()> {
     Ok(())
 }
 
-/// One of each format, and what is refused.
+/// One of each format, and what is refused; behind each a byte that says which call fails.
 fn attach() -> io::Result<()> {
+    let save_all = |name: &str, made: Vec<u8>, faults: &[u8]| {
+        faults.iter().try_for_each(|fault| {
+            let name = match fault {
+                0x1f => name.to_owned(),
+                fault => format!("{name}-fails-{fault}"),
+            };
+            save("attach", &name, &[&made[..], &[*fault]].concat())
+        })
+    };
     for (name, class, endian) in ENCODINGS {
         let made = Vmcore::new(class, endian)
             .dump("nic0", vec![1; 9])
             .note(Note::vmcoreinfo("A=1\n"))
             .load(Load::new(0x1000, vec![7; 100]));
-        save("attach", name, &made.image().to_vec())?;
-        save("attach", &format!("{name}-many"), &made.extended_numbering().image().to_vec())?;
+        save_all(name, made.image().to_vec(), &[0x1f])?;
+        save_all(&format!("{name}-many"), made.extended_numbering().image().to_vec(), &[0x1f])?;
     }
     for (name, made) in kdumps() {
-        save("attach", &name, &made.image().to_vec())?;
+        let faults: &[u8] = match name.contains("zlib") {
+            true => &[0x1f, 3, 8 | 0x60, 9 | 0x80],
+            false => &[0x1f],
+        };
+        save_all(&name, made.image().to_vec(), faults)?;
     }
     let empty = Vmcore::new(Class::Elf64, Endian::Little);
-    save("attach", "no-notes", &empty.image().to_vec())
+    save_all("no-notes", empty.image().to_vec(), &[0x1f])
 }
 
 fn notes() -> io::Result<()> {

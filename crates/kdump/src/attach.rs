@@ -229,7 +229,7 @@ impl Dump {
         };
         let is_in = |segment: &NoteSegment| {
             content.offset == segment.header_offset
-                || (segment.offset..=segment.offset + segment.size).contains(&content.offset)
+                || (segment.offset..segment.offset + segment.size).contains(&content.offset)
         };
         let of_headers = ["NOTE", "note", "program headers", "first section header"];
         self.notes.segments.iter().any(is_in)

@@ -38,7 +38,8 @@ pub(super) fn attach(
     let old = Old::of(dump, force)?;
     let place = Place::find(dump, elf, force)?;
     let plan = Plan::new(&old, additions.dumps)?;
-    let check_size = |size| match size > NOTES_MAX && !force {
+    // Where there are more already, it does not read them as it is.
+    let check_size = |size| match size > NOTES_MAX && place.old_size <= NOTES_MAX && !force {
         true => Err(AttachError::NotesTooLarge { path: dump.path().to_owned(), size }),
         false => Ok(()),
     };

@@ -75,8 +75,9 @@ impl LockedDump {
         let path = path.as_ref();
         let failed =
             |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
-        // To open a pipe may take for ever.
-        if !fs::metadata(path).map_err(failed)?.is_file() {
+        let metadata = fs::metadata(path).map_err(failed)?;
+        // Why a directory cannot be opened is told there; to open a pipe may take for ever.
+        if !metadata.is_file() && !metadata.is_dir() {
             return Err(LockError::NoFile(path.to_owned()));
         }
         let began = Instant::now();
