@@ -401,6 +401,24 @@ fn notes_that_end_the_file_are_extended() {
     }
 }
 
+/// Of a manifest that is longer than readers read, nothing could be read any more.
+#[test]
+fn a_manifest_stays_as_short_as_it_can_be_read() {
+    let told = format!("A={}\n", "x".repeat((16 << 20) - 103));
+    let made = Kdump::new(Width::Bits64, Endian::Little, 6).page(1, &[3; 4096]);
+    let file = on_disk(&made.dump("nic0", vec![1; 5]).note(Note::manifest(told)).image());
+    let before = fs::read(&file.path).expect("there");
+    let error = attach(&file.path, vec![of_file(&file, &"n".repeat(40), b"abc")]);
+    let error = error.expect_err("refused").to_string();
+    let expected =
+        "size of the manifest: expected at most 16 MiB, with the records of what is added";
+    assert!(error.contains(expected), "{error}");
+    assert!(fs::read(&file.path).expect("there") == before);
+    // A record that is shorter fits.
+    attach(&file.path, vec![of_file(&file, "n", b"abc")]).expect("attached");
+    assert_eq!(device_dumps(&file.path).len(), 2);
+}
+
 /// How long this thread has run so far, in nanoseconds; others do not count.
 fn time_run() -> u64 {
     let counters = fs::read_to_string("/proc/thread-self/schedstat").expect("counters");
