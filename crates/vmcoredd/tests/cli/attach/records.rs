@@ -179,7 +179,11 @@ fn what_has_a_drawback_is_not_done_unless_forced() {
     let parts = kdump().split(2);
     let stream = small().image().flattened(1000);
     let without_end = stream.length() - 16;
-    let cases: [(&str, Image, &[&str]); 5] = [
+    let elf = small().image();
+    let cut = elf.clone().truncated(elf.length() - 100);
+    let cases: [(&str, Image, &[&str]); 7] = [
+        ("elf_incomplete", elf.overwritten(48, &[1]), &["--in-place"]),
+        ("elf_cut", cut, &["--in-place"]),
         ("incomplete", kdump().incomplete().image(), &["--in-place"]),
         ("incomplete_copy", kdump().incomplete().image(), &["-o", "copy"]),
         ("cut_stream", stream.truncated(without_end), &["-o", "copy"]),
