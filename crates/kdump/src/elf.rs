@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use vmcore::elf::{Class, ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, PT_NULL, ProgramHeader};
+use vmcore::elf::{ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, PT_NULL, ProgramHeader};
 use vmcore::note::{HEADER_SIZE, NoteHeader, until_zero};
 
 use crate::Error;
@@ -76,7 +76,7 @@ impl Elf {
         let mut problems = Vec::new();
         let mut says_incomplete = false;
         if header.flags & INCOMPLETE != 0 {
-            let at = if header.encoding.class == Class::Elf32 { 36 } else { 48 };
+            let at = header.encoding.fields().e_flags as u64;
             let expected = "a dump that was written to its end";
             problems.push(vmcore::Error::new(at, "e_flags", expected, header.flags.into()));
             says_incomplete = true;

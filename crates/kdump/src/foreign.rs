@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use vmcore::elf::{Class, FileHeader};
+use vmcore::elf::FileHeader;
 
 use crate::notes::Notes;
 use crate::source::Source;
@@ -268,18 +268,13 @@ pub(crate) fn of_sections(
         return Ok(None);
     }
     let encoding = header.encoding;
-    // `e_shstrndx` ends the file header.
-    let index_at = encoding.file_header_size() - 2;
-    let index = encoding.endian.u16(start, index_at).unwrap_or_default();
+    let fields = encoding.fields();
+    let index = encoding.endian.u16(start, fields.e_shstrndx).unwrap_or_default();
     let size = encoding.section_header_size();
     let at = header.section_headers_offset.saturating_add(u64::from(index) * size as u64);
     let mut buffer = [0; 64];
     let section = source.read(at, buffer.get_mut(..size).unwrap_or_default())?;
-    let offset_at = match encoding.class {
-        Class::Elf32 => 16,
-        Class::Elf64 => 24,
-    };
-    let Some(names_at) = encoding.address(section, offset_at) else {
+    let Some(names_at) = encoding.address(section, fields.sh_offset) else {
         return Ok(None);
     };
     let mut buffer = [0; NAMES];

@@ -51,41 +51,74 @@ pub const FILE_HEADER_MAX: usize = 64;
 const MAGIC: [u8; 4] = *b"\x7fELF";
 const EV_CURRENT: u8 = 1;
 
-/// Where the fields of the headers stand, and how wide the headers are.
+/// Where the fields of the headers stand in them, in bytes, by the names that
+/// `include/uapi/linux/elf.h` gives them, and how large the headers are.
 ///
-/// The 32-bit program header has `p_flags` near its end, the 64-bit one near
-/// its start; all else differs only in width.
-struct Fields {
-    file_header: usize,
-    entry: usize,
-    phoff: usize,
-    shoff: usize,
-    flags: usize,
-    ehsize: usize,
-    phentsize: usize,
-    phnum: usize,
-    shentsize: usize,
-    program_header: usize,
-    p_flags: usize,
-    p_offset: usize,
-    p_vaddr: usize,
-    p_paddr: usize,
-    p_filesz: usize,
-    p_memsz: usize,
-    p_align: usize,
-    sh_info: usize,
+/// The 32-bit program header has `p_flags` near its end, the 64-bit one near its start;
+/// all else differs only in width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fields {
+    /// Width of addresses, offsets and sizes, in bytes.
+    pub address: usize,
+    /// Size of the file header (`Elf32_Ehdr`, `Elf64_Ehdr`), in bytes.
+    pub file_header: usize,
+    /// The entry point.
+    pub e_entry: usize,
+    /// Where the program headers start.
+    pub e_phoff: usize,
+    /// Where the section headers start.
+    pub e_shoff: usize,
+    /// Processor-specific flags.
+    pub e_flags: usize,
+    /// Size of the file header.
+    pub e_ehsize: usize,
+    /// Size of a program header.
+    pub e_phentsize: usize,
+    /// Number of program headers.
+    pub e_phnum: usize,
+    /// Size of a section header.
+    pub e_shentsize: usize,
+    /// Number of section headers.
+    pub e_shnum: usize,
+    /// Which section has the names of sections.
+    pub e_shstrndx: usize,
+    /// Size of a program header (`Elf32_Phdr`, `Elf64_Phdr`), in bytes.
+    pub program_header: usize,
+    /// Permissions of the segment.
+    pub p_flags: usize,
+    /// Where the segment starts in the file.
+    pub p_offset: usize,
+    /// Its virtual address.
+    pub p_vaddr: usize,
+    /// Its physical address.
+    pub p_paddr: usize,
+    /// Its length in the file.
+    pub p_filesz: usize,
+    /// Its length in memory.
+    pub p_memsz: usize,
+    /// Its alignment.
+    pub p_align: usize,
+    /// Size of a section header (`Elf32_Shdr`, `Elf64_Shdr`), in bytes.
+    pub section_header: usize,
+    /// Where the section starts in the file.
+    pub sh_offset: usize,
+    /// What depends on the type of the section.
+    pub sh_info: usize,
 }
 
 const FIELDS32: Fields = Fields {
+    address: 4,
     file_header: 52,
-    entry: 24,
-    phoff: 28,
-    shoff: 32,
-    flags: 36,
-    ehsize: 40,
-    phentsize: 42,
-    phnum: 44,
-    shentsize: 46,
+    e_entry: 24,
+    e_phoff: 28,
+    e_shoff: 32,
+    e_flags: 36,
+    e_ehsize: 40,
+    e_phentsize: 42,
+    e_phnum: 44,
+    e_shentsize: 46,
+    e_shnum: 48,
+    e_shstrndx: 50,
     program_header: 32,
     p_flags: 24,
     p_offset: 4,
@@ -94,19 +127,24 @@ const FIELDS32: Fields = Fields {
     p_filesz: 16,
     p_memsz: 20,
     p_align: 28,
+    section_header: 40,
+    sh_offset: 16,
     sh_info: 28,
 };
 
 const FIELDS64: Fields = Fields {
+    address: 8,
     file_header: 64,
-    entry: 24,
-    phoff: 32,
-    shoff: 40,
-    flags: 48,
-    ehsize: 52,
-    phentsize: 54,
-    phnum: 56,
-    shentsize: 58,
+    e_entry: 24,
+    e_phoff: 32,
+    e_shoff: 40,
+    e_flags: 48,
+    e_ehsize: 52,
+    e_phentsize: 54,
+    e_phnum: 56,
+    e_shentsize: 58,
+    e_shnum: 60,
+    e_shstrndx: 62,
     program_header: 56,
     p_flags: 4,
     p_offset: 8,
@@ -115,11 +153,15 @@ const FIELDS64: Fields = Fields {
     p_filesz: 32,
     p_memsz: 40,
     p_align: 48,
+    section_header: 64,
+    sh_offset: 24,
     sh_info: 44,
 };
 
 impl Encoding {
-    const fn fields(self) -> &'static Fields {
+    /// Where the fields stand, and how large the headers are.
+    #[must_use]
+    pub const fn fields(self) -> &'static Fields {
         match self.class {
             Class::Elf32 => &FIELDS32,
             Class::Elf64 => &FIELDS64,
@@ -141,10 +183,7 @@ impl Encoding {
     /// Size of one section header, in bytes (`Elf32_Shdr`, `Elf64_Shdr`).
     #[must_use]
     pub const fn section_header_size(self) -> usize {
-        match self.class {
-            Class::Elf32 => 40,
-            Class::Elf64 => 64,
-        }
+        self.fields().section_header
     }
 
     /// The largest address, offset or size that the class can hold.
@@ -252,19 +291,19 @@ impl FileHeader {
             encoding,
             file_type: half(16)?,
             machine: half(18)?,
-            flags: endian.u32(header, fields.flags).ok_or(short)?,
-            entry: address(fields.entry)?,
-            program_headers_offset: address(fields.phoff)?,
-            program_headers: half(fields.phnum)?,
-            section_headers_offset: address(fields.shoff)?,
+            flags: endian.u32(header, fields.e_flags).ok_or(short)?,
+            entry: address(fields.e_entry)?,
+            program_headers_offset: address(fields.e_phoff)?,
+            program_headers: half(fields.e_phnum)?,
+            section_headers_offset: address(fields.e_shoff)?,
         };
-        let entry_size = half(fields.phentsize)?;
+        let entry_size = half(fields.e_phentsize)?;
         if parsed.program_headers != 0 && usize::from(entry_size) != fields.program_header {
             let expected = match class {
                 Class::Elf32 => "32",
                 Class::Elf64 => "56",
             };
-            let at = fields.phentsize as u64;
+            let at = fields.e_phentsize as u64;
             return Err(Error::new(at, "e_phentsize", expected, entry_size.into()));
         }
         Ok(parsed)
@@ -319,16 +358,16 @@ impl FileHeader {
         endian.put_u16(to, 16, self.file_type)?;
         endian.put_u16(to, 18, self.machine)?;
         endian.put_u32(to, 20, EV_CURRENT.into())?;
-        endian.put_u32(to, fields.flags, self.flags)?;
-        self.encoding.put_address(to, fields.entry, self.entry)?;
-        self.encoding.put_address(to, fields.phoff, self.program_headers_offset)?;
-        self.encoding.put_address(to, fields.shoff, self.section_headers_offset)?;
-        endian.put_u16(to, fields.ehsize, u16::try_from(fields.file_header).ok()?)?;
-        endian.put_u16(to, fields.phentsize, u16::try_from(fields.program_header).ok()?)?;
-        endian.put_u16(to, fields.phnum, self.program_headers)?;
+        endian.put_u32(to, fields.e_flags, self.flags)?;
+        self.encoding.put_address(to, fields.e_entry, self.entry)?;
+        self.encoding.put_address(to, fields.e_phoff, self.program_headers_offset)?;
+        self.encoding.put_address(to, fields.e_shoff, self.section_headers_offset)?;
+        endian.put_u16(to, fields.e_ehsize, u16::try_from(fields.file_header).ok()?)?;
+        endian.put_u16(to, fields.e_phentsize, u16::try_from(fields.program_header).ok()?)?;
+        endian.put_u16(to, fields.e_phnum, self.program_headers)?;
         if self.section_headers_offset != 0 {
             let size = u16::try_from(self.encoding.section_header_size()).ok()?;
-            endian.put_u16(to, fields.shentsize, size)?;
+            endian.put_u16(to, fields.e_shentsize, size)?;
         }
         Some(())
     }

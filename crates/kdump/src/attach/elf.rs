@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use vmcore::elf::{Class, PT_LOAD};
+use vmcore::elf::PT_LOAD;
 use vmcore::note;
 
 use super::{Additions, AttachError, Attached, Old, Plan, Writer};
@@ -61,7 +61,7 @@ pub(super) fn attach(
     let left = dump.source.stated_length().saturating_sub(rest);
     sparse::copy(&dump.source, rest, left, to, rest + by, |done| progress(written + done))?;
     if has_new {
-        let headers = Headers { source: &dump.source, elf, fields: Fields::of(elf), to, by };
+        let headers = Headers { source: &dump.source, elf, to, by };
         headers.rewrite(&place, new_end - place.start)?;
     }
     to.sync_all().map_err(AttachError::Write)?;
@@ -160,52 +160,14 @@ impl Place {
     }
 }
 
-/// Where the fields of the headers stand that are places in the file, in bytes, and how
-/// wide these are.
-struct Fields {
-    width: usize,
-    e_phoff: u64,
-    e_shoff: u64,
-    /// `e_shnum`, of two bytes.
-    e_shnum: u64,
-    p_offset: u64,
-    /// `p_filesz` and `p_memsz`.
-    p_sizes: [u64; 2],
-    sh_offset: u64,
-}
-
-impl Fields {
-    fn of(elf: &Elf) -> Self {
-        match elf.header.encoding.class {
-            Class::Elf32 => Self {
-                width: 4,
-                e_phoff: 28,
-                e_shoff: 32,
-                e_shnum: 48,
-                p_offset: 4,
-                p_sizes: [16, 20],
-                sh_offset: 16,
-            },
-            Class::Elf64 => Self {
-                width: 8,
-                e_phoff: 32,
-                e_shoff: 40,
-                e_shnum: 60,
-                p_offset: 8,
-                p_sizes: [32, 40],
-                sh_offset: 24,
-            },
-        }
-    }
-}
-
 /// How many section headers there are.
 fn section_count(source: &Source, elf: &Elf) -> Result<u64, Error> {
     if elf.header.section_headers_offset == 0 {
         return Ok(0);
     }
     let mut count = [0; 2];
-    source.read_whole(Fields::of(elf).e_shnum, &mut count, "e_shnum")?;
+    let at = elf.header.encoding.fields().e_shnum as u64;
+    source.read_whole(at, &mut count, "e_shnum")?;
     Ok(elf.header.encoding.endian.u16(&count, 0).unwrap_or_default().into())
 }
 
@@ -218,7 +180,6 @@ fn section_header_size(elf: &Elf) -> u64 {
 struct Headers<'a> {
     source: &'a Source,
     elf: &'a Elf,
-    fields: Fields,
     to: &'a File,
     /// By how many bytes.
     by: u64,
@@ -227,49 +188,58 @@ struct Headers<'a> {
 impl Headers<'_> {
     /// Has them say where all is now, and that the notes have `size` bytes.
     fn rewrite(&self, place: &Place, size: u64) -> Result<(), AttachError> {
-        let (header, fields) = (&self.elf.header, &self.fields);
+        let header = &self.elf.header;
+        let fields = header.encoding.fields();
         let by = |offset| if offset < place.behind { 0 } else { self.by };
         let moved = |offset: u64| offset.saturating_add(by(offset));
         let mut done = Ok(());
         let all = self.elf.each_program_header(self.source, |at, header| {
             if at != place.header && moved(header.offset) != header.offset && done.is_ok() {
-                done = self.put(moved(at) + fields.p_offset, "p_offset", moved(header.offset));
+                done = self.put(moved(at), fields.p_offset, "p_offset", moved(header.offset));
             }
         });
         all?.ok();
         done?;
         let notes = moved(place.header);
-        self.put(notes + fields.p_offset, "p_offset", place.start)?;
-        for field in fields.p_sizes {
-            self.put(notes + field, "p_filesz and p_memsz", size)?;
-        }
+        self.put(notes, fields.p_offset, "p_offset", place.start)?;
+        self.put(notes, fields.p_filesz, "p_filesz", size)?;
+        self.put(notes, fields.p_memsz, "p_memsz", size)?;
 
         let sections = header.section_headers_offset;
         if sections != 0 {
             for number in 0..section_count(self.source, self.elf)? {
-                let before = number * section_header_size(self.elf) + fields.sh_offset;
-                let at = sections.saturating_add(before);
+                let at = sections.saturating_add(number * section_header_size(self.elf));
                 let mut bytes = [0; 8];
-                let wanted = bytes.get_mut(..fields.width).unwrap_or_default();
-                self.source.read_whole(at, wanted, "sh_offset")?;
+                let wanted = bytes.get_mut(..fields.address).unwrap_or_default();
+                let offset_at = at.saturating_add(fields.sh_offset as u64);
+                self.source.read_whole(offset_at, wanted, "sh_offset")?;
                 let offset = header.encoding.address(&bytes, 0).unwrap_or_default();
                 if moved(offset) != offset {
-                    self.put(moved(at), "sh_offset", moved(offset))?;
+                    self.put(moved(at), fields.sh_offset, "sh_offset", moved(offset))?;
                 }
             }
-            self.put(fields.e_shoff, "e_shoff", moved(sections))?;
+            self.put(0, fields.e_shoff, "e_shoff", moved(sections))?;
         }
         let table = header.program_headers_offset;
-        self.put(fields.e_phoff, "e_phoff", moved(table))
+        self.put(0, fields.e_phoff, "e_phoff", moved(table))
     }
 
-    fn put(&self, at: u64, field: &'static str, value: u64) -> Result<(), AttachError> {
+    /// Writes `value` to the field `name`, which stands at byte `within` of the header at
+    /// `header`.
+    fn put(
+        &self,
+        header: u64,
+        within: usize,
+        name: &'static str,
+        value: u64,
+    ) -> Result<(), AttachError> {
+        let at = header.saturating_add(within as u64);
         let mut bytes = [0; 8];
         if self.elf.header.encoding.put_address(&mut bytes, 0, value).is_none() {
             let expected = "a place and a size below 4 GiB";
-            return Err(self.source.wrong(at, field, expected, value).into());
+            return Err(self.source.wrong(at, name, expected, value).into());
         }
-        let written = bytes.get(..self.fields.width).unwrap_or_default();
+        let written = bytes.get(..self.elf.header.encoding.fields().address).unwrap_or_default();
         self.to.write_all_at(written, at).map_err(AttachError::Write)
     }
 }
