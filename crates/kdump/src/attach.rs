@@ -15,13 +15,14 @@ mod writable;
 pub use lock::{LockError, LockedDump};
 pub use writable::Writable;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
 use vmcore::device_dump::{HEADER_SIZE, LENGTH_MAX, Name};
 use vmcore::elf::Endian;
-use vmcore::manifest::Status;
+use vmcore::manifest::{self as model, Status, Whereabouts, head, key};
 use vmcore::note;
 
 use crate::format::Layout;
@@ -338,7 +339,7 @@ impl<'a> Plan<'a> {
         writer: &mut Writer<'_, P>,
     ) -> Result<Vec<Attached>, AttachError> {
         let mut attached = Vec::new();
-        let mut text = String::from("VERSION=1\n");
+        let mut text = String::from_utf8_lossy(head(0).as_bytes()).into_owned();
         for planned in self.dumps {
             let new = match planned {
                 Planned::Add(new) => new,
@@ -380,48 +381,46 @@ fn record(name: &Name, new: &NewDump<'_>, length: u64, crc: u32) -> String {
         NewPayload::Dump(dump, record) => (Some(dump), record.as_ref()),
         NewPayload::File(_) => (None, None),
     };
-    let renamed = *name != new.name;
-    let mut text = format!("NAME={name}\n");
-    let unprintable = old.is_some_and(|old| old.renamed().unprintable);
-    let taken = renamed || old.is_some_and(|old| old.renamed().taken);
-    text += match (unprintable, taken) {
-        (false, false) => "",
-        (true, false) => "RENAMED=unprintable\n",
-        (false, true) => "RENAMED=taken\n",
-        (true, true) => "RENAMED=unprintable,taken\n",
-    };
-    if renamed {
-        // So that it is found when it is to be attached again.
-        text += &format!("WANTED={}\n", new.name);
-    }
+    let is_renamed = *name != new.name;
     let cut = dump.filter(|dump| !dump.is_whole());
+    let mut text = String::new();
+    let mut line = |key: &str, value: &dyn fmt::Display| text += &format!("{key}={value}\n");
+    line(key::NAME, name);
+    let mut renamed = old.map(Record::renamed).unwrap_or_default();
+    renamed.taken |= is_renamed;
+    if let Some(words) = renamed.words() {
+        line(key::RENAMED, &words);
+    }
+    if is_renamed {
+        // So that it is found when it is to be attached again.
+        line(key::WANTED, &new.name);
+    }
     match (cut, dump) {
         (Some(_), _) => {
-            let (status, reason) = (Status::Partial.word(), vmcore::manifest::Reason::Cut.words());
-            text += &format!("STATUS={status}\nREASON={reason}\n");
+            line(key::STATUS, &Status::Partial.word());
+            line(key::REASON, &model::Reason::Cut.words());
         }
         // What became of a collection without a record is not known.
         (None, Some(_)) => {}
-        (None, None) => text += &format!("STATUS={}\n", Status::Complete.word()),
+        (None, None) => line(key::STATUS, &Status::Complete.word()),
     }
-    let mut written = vec![&b"NAME"[..], b"RENAMED", b"WANTED", b"IN"];
+    let mut written = vec![key::NAME, key::RENAMED, key::WANTED, key::IN];
     if cut.is_some() {
-        written.extend([&b"STATUS"[..], b"REASON", b"ERRNO", b"EXIT"]);
-        written.extend([&b"LENGTH"[..], b"DECLARED", b"CRC32C"]);
+        written.extend([key::STATUS, key::REASON, key::ERRNO, key::EXIT]);
+        written.extend([key::LENGTH, key::DECLARED, key::CRC32C]);
     }
     for (key, value) in old.into_iter().flat_map(Record::lines) {
-        if !written.contains(&key) {
-            let (key, value) = (String::from_utf8_lossy(key), String::from_utf8_lossy(value));
-            text += &format!("{key}={value}\n");
+        if !written.iter().any(|written| written.as_bytes() == key) {
+            line(&String::from_utf8_lossy(key), &String::from_utf8_lossy(value));
         }
     }
-    text += "IN=vmcore\n";
+    line(key::IN, &Whereabouts::Inline.word().unwrap_or_default());
     if cut.is_some() || old.is_none() {
-        text += &format!("LENGTH={length}\n");
+        line(key::LENGTH, &length);
         if let Some(cut) = cut {
-            text += &format!("DECLARED={}\n", cut.length());
+            line(key::DECLARED, &cut.length());
         }
-        text += &format!("CRC32C={crc:08x}\n");
+        line(key::CRC32C, &format_args!("{crc:08x}"));
     }
     text
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed};
+use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed, key};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
@@ -67,8 +67,8 @@ impl Manifest {
         source.read_whole(note.desc_offset(), text, "manifest")?;
         let (head, records) = manifest::split(text);
         let records = text.len() - records.text().len();
-        self.version = self.version.or(head.number("VERSION"));
-        let more = head.number("UNRECORDED");
+        self.version = self.version.or(head.number(key::VERSION));
+        let more = head.number(key::UNRECORDED);
         if let Some(more) = more {
             self.unrecorded = Some(self.unrecorded.unwrap_or_default().saturating_add(more));
         }
@@ -204,7 +204,7 @@ impl<'a> Record<'a> {
     /// unprintable. See [`Escaped`](crate::Escaped).
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
-        self.0.get("NAME").unwrap_or_default()
+        self.0.get(key::NAME).unwrap_or_default()
     }
 
     /// Whether its length and its checksum are those of what was collected. Where they
@@ -219,13 +219,13 @@ impl<'a> Record<'a> {
     /// The name that the dump was to have, where it was attached under another one.
     #[must_use]
     pub fn wanted(&self) -> Option<&'a [u8]> {
-        self.0.get("WANTED")
+        self.0.get(key::WANTED)
     }
 
     /// Whether it says how the collection ended, be it in a word that is not known.
     #[must_use]
     pub fn has_status(&self) -> bool {
-        self.0.get("STATUS").is_some()
+        self.0.get(key::STATUS).is_some()
     }
 
     /// All its keys and values, in the order of the manifest.
@@ -236,68 +236,66 @@ impl<'a> Record<'a> {
     /// How its name differs from what the driver asked for.
     #[must_use]
     pub fn renamed(&self) -> Renamed {
-        let words = self.0.get("RENAMED").unwrap_or_default();
-        let has = |wanted: &[u8]| words.split(|byte| *byte == b',').any(|word| word == wanted);
-        Renamed { unprintable: has(b"unprintable"), taken: has(b"taken") }
+        Renamed::from_words(self.0.get(key::RENAMED).unwrap_or_default())
     }
 
     /// How the collection ended.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::new(self.0.get("STATUS").unwrap_or_default())
+        Status::new(self.0.get(key::STATUS).unwrap_or_default())
     }
 
     /// Why it ended so, in words, which may be unprintable: see
     /// [`Escaped`](crate::Escaped).
     #[must_use]
     pub fn reason(&self) -> Option<&'a [u8]> {
-        self.0.get("REASON")
+        self.0.get(key::REASON)
     }
 
     /// The negative errno, where an error is the reason.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
-        str::from_utf8(self.0.get("ERRNO")?).ok()?.parse().ok()
+        str::from_utf8(self.0.get(key::ERRNO)?).ok()?.parse().ok()
     }
 
     /// The exit status, as a shell gives it, where that of a command is the reason.
     #[must_use]
     pub fn exit(&self) -> Option<u8> {
-        u8::try_from(self.0.number("EXIT")?).ok()
+        u8::try_from(self.0.number(key::EXIT)?).ok()
     }
 
     /// Where the note of the dump stands.
     #[must_use]
     pub fn whereabouts(&self) -> Option<Whereabouts> {
-        match self.0.get("IN")? {
-            b"vmcore" => Some(Whereabouts::Vmcore),
-            b"vmcoredd" => Some(Whereabouts::Vmcoredd),
-            _ => None,
+        match manifest::Whereabouts::from_word(self.0.get(key::IN)?)? {
+            manifest::Whereabouts::Inline => Some(Whereabouts::Vmcore),
+            manifest::Whereabouts::Vmcoredd => Some(Whereabouts::Vmcoredd),
+            manifest::Whereabouts::Nowhere => None,
         }
     }
 
     /// Length of the payload, in bytes.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
-        self.0.number("LENGTH")
+        self.0.number(key::LENGTH)
     }
 
     /// The length that the collector had declared, in bytes, where it is another.
     #[must_use]
     pub fn declared(&self) -> Option<u64> {
-        self.0.number("DECLARED")
+        self.0.number(key::DECLARED)
     }
 
     /// How many bytes the payload took in the crash kernel's memory.
     #[must_use]
     pub fn stored(&self) -> Option<u64> {
-        self.0.number("STORED")
+        self.0.number(key::STORED)
     }
 
     /// How long the collection took, in milliseconds.
     #[must_use]
     pub fn milliseconds(&self) -> Option<u64> {
-        self.0.number("MILLISECONDS")
+        self.0.number(key::MILLISECONDS)
     }
 
     /// CRC-32C of the payload, to be compared with [`DeviceDump::crc32c`].
@@ -335,8 +333,8 @@ const STATUSES: [(Status, manifest::Status); 5] = [
 
 impl Status {
     fn new(word: &[u8]) -> Self {
-        let mut statuses = STATUSES.iter();
-        let known = statuses.find(|(_, model)| model.word().as_bytes() == word);
+        let model = manifest::Status::from_word(word);
+        let known = STATUSES.iter().find(|(_, known)| Some(*known) == model);
         known.map_or(Self::Unknown, |(status, _)| *status)
     }
 

@@ -31,6 +31,40 @@ use crate::device_dump::Name;
 use crate::elf::Endian;
 use crate::note::{self, NoteHeader};
 
+/// The keys, whose values the table above describes.
+pub mod key {
+    /// Version of the manifest.
+    pub const VERSION: &str = "VERSION";
+    /// How many collections have no record.
+    pub const UNRECORDED: &str = "UNRECORDED";
+    /// Name of the dump; starts a record.
+    pub const NAME: &str = "NAME";
+    /// How the name differs from what was asked for.
+    pub const RENAMED: &str = "RENAMED";
+    /// The name that an attached dump was to have.
+    pub const WANTED: &str = "WANTED";
+    /// How the collection ended.
+    pub const STATUS: &str = "STATUS";
+    /// Why it is not complete.
+    pub const REASON: &str = "REASON";
+    /// The negative errno that is the reason.
+    pub const ERRNO: &str = "ERRNO";
+    /// The exit status that is the reason.
+    pub const EXIT: &str = "EXIT";
+    /// Where the note stands.
+    pub const IN: &str = "IN";
+    /// Length of the payload, in bytes.
+    pub const LENGTH: &str = "LENGTH";
+    /// The length that was declared, in bytes.
+    pub const DECLARED: &str = "DECLARED";
+    /// How many bytes the payload takes in memory.
+    pub const STORED: &str = "STORED";
+    /// How long the collection took.
+    pub const MILLISECONDS: &str = "MILLISECONDS";
+    /// CRC-32C of the payload.
+    pub const CRC32C: &str = "CRC32C";
+}
+
 /// Owner of the manifest note, as it stands in the file.
 pub const OWNER: [u8; 9] = *b"VMCOREDD\0";
 /// `n_type` of the manifest note: no type of a core file, as which tools would
@@ -89,6 +123,13 @@ impl Status {
             Self::Refused => "refused",
             Self::Running => "running",
         }
+    }
+
+    /// The status with this word in the manifest.
+    #[must_use]
+    pub fn from_word(word: &[u8]) -> Option<Self> {
+        let all = [Self::Complete, Self::Partial, Self::Failed, Self::Refused, Self::Running];
+        all.into_iter().find(|status| status.word().as_bytes() == word)
     }
 }
 
@@ -183,6 +224,25 @@ pub enum Whereabouts {
     Inline,
 }
 
+impl Whereabouts {
+    /// The word in the manifest, which has none where there is no payload.
+    #[must_use]
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Nowhere => None,
+            Self::Vmcoredd => Some("vmcoredd"),
+            Self::Inline => Some("vmcore"),
+        }
+    }
+
+    /// Where the note stands of which the manifest has this word.
+    #[must_use]
+    pub fn from_word(word: &[u8]) -> Option<Self> {
+        let all = [Self::Vmcoredd, Self::Inline];
+        all.into_iter().find(|place| place.word().map(str::as_bytes) == Some(word))
+    }
+}
+
 /// How a dump's name differs from what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Renamed {
@@ -190,6 +250,30 @@ pub struct Renamed {
     pub unprintable: bool,
     /// Another dump had it.
     pub taken: bool,
+}
+
+impl Renamed {
+    /// The words in the manifest, which has none where the name is the one asked for.
+    #[must_use]
+    pub const fn words(self) -> Option<&'static str> {
+        match (self.unprintable, self.taken) {
+            (false, false) => None,
+            (true, false) => Some("unprintable"),
+            (false, true) => Some("taken"),
+            (true, true) => Some("unprintable,taken"),
+        }
+    }
+
+    /// What these words say; others are skipped.
+    #[must_use]
+    pub fn from_words(words: &[u8]) -> Self {
+        let mut renamed = Self::default();
+        for word in words.split(|byte| *byte == b',') {
+            renamed.unprintable |= word == b"unprintable";
+            renamed.taken |= word == b"taken";
+        }
+        renamed
+    }
 }
 
 /// What became of one collection.
@@ -241,43 +325,36 @@ impl Record {
     #[must_use]
     pub fn text(&self) -> Text<RECORD_MAX> {
         let mut text = Text::new();
-        text.line("NAME", self.name.as_ref().map_or(&[], Name::as_bytes));
-        match self.renamed {
-            Renamed { unprintable: false, taken: false } => {}
-            Renamed { unprintable: true, taken: false } => text.line("RENAMED", b"unprintable"),
-            Renamed { unprintable: false, taken: true } => text.line("RENAMED", b"taken"),
-            Renamed { unprintable: true, taken: true } => {
-                text.line("RENAMED", b"unprintable,taken");
-            }
+        text.line(key::NAME, self.name.as_ref().map_or(&[], Name::as_bytes));
+        if let Some(words) = self.renamed.words() {
+            text.line(key::RENAMED, words.as_bytes());
         }
-        text.line("STATUS", self.status.word().as_bytes());
+        text.line(key::STATUS, self.status.word().as_bytes());
         if let Some(reason) = self.reason {
-            text.line("REASON", reason.words().as_bytes());
+            text.line(key::REASON, reason.words().as_bytes());
             if let Reason::Errno(errno) | Reason::NotStarted(errno) = reason {
-                text.errno("ERRNO", errno);
+                text.errno(key::ERRNO, errno);
             }
             if let Reason::Exit(status) = reason {
-                text.number("EXIT", status.into());
+                text.number(key::EXIT, status.into());
             }
         }
-        match self.whereabouts {
-            Whereabouts::Nowhere => {}
-            Whereabouts::Vmcoredd => text.line("IN", b"vmcoredd"),
-            Whereabouts::Inline => text.line("IN", b"vmcore"),
+        if let Some(word) = self.whereabouts.word() {
+            text.line(key::IN, word.as_bytes());
         }
         let has_payload = self.whereabouts != Whereabouts::Nowhere;
         if has_payload {
-            text.number("LENGTH", self.length.into());
+            text.number(key::LENGTH, self.length.into());
             if self.declared != 0 && self.declared != self.length {
-                text.number("DECLARED", self.declared.into());
+                text.number(key::DECLARED, self.declared.into());
             }
-            text.number("STORED", self.stored.into());
+            text.number(key::STORED, self.stored.into());
         }
         if !matches!(self.status, Status::Running | Status::Refused) {
-            text.number("MILLISECONDS", self.milliseconds.into());
+            text.number(key::MILLISECONDS, self.milliseconds.into());
         }
         if has_payload {
-            text.key("CRC32C");
+            text.key(key::CRC32C);
             text.digits(self.crc32c.into(), 16, 8);
             text.push(b"\n");
         }
@@ -289,9 +366,9 @@ impl Record {
 #[must_use]
 pub fn head(unrecorded: u64) -> Text<HEAD_MAX> {
     let mut text = Text::new();
-    text.number("VERSION", 1);
+    text.number(key::VERSION, 1);
     if unrecorded > 0 {
-        text.number("UNRECORDED", unrecorded);
+        text.number(key::UNRECORDED, unrecorded);
     }
     text
 }
@@ -406,7 +483,7 @@ impl<'a> Lines<'a> {
     /// `CRC32C`.
     #[must_use]
     pub fn crc32c(&self) -> Option<u32> {
-        u32::try_from(self.digits("CRC32C", 16)?).ok()
+        u32::try_from(self.digits(key::CRC32C, 16)?).ok()
     }
 
     fn digits(&self, key: &str, base: u32) -> Option<u64> {
@@ -465,7 +542,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn record_start(text: &[u8], skipped: usize) -> usize {
     let mut start = 0_usize;
     for (index, line) in lines(text).enumerate() {
-        if index >= skipped && line.starts_with(b"NAME=") {
+        if index >= skipped
+            && line.strip_prefix(key::NAME.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        {
             return start;
         }
         start = start.saturating_add(line.len()).saturating_add(1);
