@@ -123,6 +123,7 @@ fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {
     checks.push(ready::module(machine));
     checks.push(ready::signature(machine));
     checks.push(ready::initramfs(machine));
+    checks.extend(ready::kernels(machine));
     checks.extend(ready::collectors(machine)?);
     checks.extend(ready::drivers(machine));
     checks.extend(saving::checks(machine));

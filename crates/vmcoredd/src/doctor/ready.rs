@@ -80,6 +80,30 @@ pub fn module(machine: &Machine) -> Check {
     })
 }
 
+/// The other kernels that this machine may boot and for which there is no module: DKMS
+/// skips those for which the module is not known to build.
+pub fn kernels(machine: &Machine) -> Vec<Check> {
+    let crash_release = machine.crash_release();
+    let names = machine.names("/boot");
+    let releases = names.iter().filter_map(|name| name.strip_prefix("vmlinuz-"));
+    let uncovered = releases.filter(|release| {
+        crash_release.as_deref() != Some(release)
+            && machine.module(release, "vmcoredd").is_none()
+            && !machine.has_own_device_dumps(release)
+    });
+    let check = |release: &str| {
+        let shown = Escaped(release.as_bytes());
+        let said = format!("{shown} is not covered: there is no vmcoredd.ko for it");
+        let fix = format!("/usr/lib/vmcoredd/build-module {shown} builds it, or says why not");
+        Check::warning("kernels", said).fix(fix)
+    };
+    // On other distributions nothing of ours builds modules.
+    match machine.kdump {
+        Kdump::Tools => uncovered.map(check).collect(),
+        Kdump::Ctl | Kdump::Suse | Kdump::Other => Vec::new(),
+    }
+}
+
 /// Which kernels DKMS builds the module for, where `release` is none of them.
 fn not_covered(machine: &Machine, release: &str) -> Option<String> {
     let key = "BUILD_EXCLUSIVE_KERNEL";
