@@ -85,7 +85,7 @@ impl Kernel {
     ) -> Result<()> {
         let name = format!("linux-source-{}", self.series());
         let package = format!("{name}={}", self.debian_version()?);
-        crate::source::download(&package, partial, report)?;
+        crate::source::download(self.series(), &package, partial, report)?;
         report(&format!("unpacking {package}"));
         fs::create_dir_all(tree).map_err(Error::file("create", tree))?;
         let extract = "\

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
+use crate::apt::{Apt, from_archive};
 use crate::command;
 use crate::workspace;
 use crate::{Error, Result};
@@ -15,9 +16,9 @@ use crate::{Error, Result};
 /// A series of Debian kernels that tests are run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Series {
-    /// Linux 6.12, Debian 12's backport.
+    /// Linux 6.12, Debian 13's own, and a second one of Debian 12's.
     V6_12,
-    /// Linux 6.1, Debian 12's own.
+    /// Linux 6.1, Debian 12's own. On other releases it comes from Debian 12's archive.
     V6_1,
 }
 
@@ -41,13 +42,22 @@ impl Series {
         }
     }
 
-    /// The package that depends on the newest kernel.
-    const fn image_meta(self, flavour: Flavour) -> &'static str {
-        match (self, flavour) {
-            (Self::V6_12, Flavour::Cloud) => "linux-image-6.12-cloud-amd64",
-            (Self::V6_12, Flavour::Full) => "linux-image-6.12-amd64",
-            (Self::V6_1, Flavour::Cloud) => "linux-image-cloud-amd64",
-            (Self::V6_1, Flavour::Full) => "linux-image-amd64",
+    /// The packages that may depend on the newest kernel of the series: the one that is
+    /// named after it, and that of a release's default kernel.
+    fn image_metas(self, flavour: Flavour) -> [String; 2] {
+        let flavour = match flavour {
+            Flavour::Cloud => "cloud-amd64",
+            Flavour::Full => "amd64",
+        };
+        [format!("linux-image-{self}-{flavour}"), format!("linux-image-{flavour}")]
+    }
+
+    /// The release of Debian whose archive has the series where this machine's has not.
+    /// Nothing newer than this machine: its programs would not run here.
+    pub(crate) const fn elsewhere(self) -> Option<&'static str> {
+        match self {
+            Self::V6_12 => None,
+            Self::V6_1 => Some("bookworm"),
         }
     }
 
@@ -124,7 +134,9 @@ impl Kernel {
         if let Some(kernel) = Self::unpacked(series, flavour, &kernels) {
             return Ok(kernel);
         }
-        with_newer_lists(&mut report, |report| download(series, flavour, &kernels, report))
+        from_archive(series, &mut report, |apt, report| {
+            download(series, flavour, &kernels, apt, report)
+        })
     }
 
     /// The release as `uname -r` shows it.
@@ -175,9 +187,7 @@ impl Kernel {
         let partial = self.root.join("debug.partial");
         remake_dir(&partial)?;
         let package = format!("linux-image-{}-dbg", self.release);
-        command::stdout(
-            Command::new("apt-get").args(["--quiet", "download", &package]).current_dir(&partial),
-        )?;
+        from_archive(self.series, &mut |_| {}, |apt, _| apt.download(&[&package], &partial))?;
         let extract = "dpkg-deb --fsys-tarfile ./*.deb | tar -x \"$1\"";
         command::stdout(
             Command::new("bash")
@@ -239,21 +249,6 @@ fn resolved_file(series: Series, flavour: Flavour, kernels: &Path) -> PathBuf {
     })
 }
 
-/// Downloads, and once more with new package lists when that fails: what the lists
-/// name may be gone from the archive, or there are none.
-pub(crate) fn with_newer_lists<T>(
-    report: &mut dyn FnMut(&str),
-    download: impl Fn(&mut dyn FnMut(&str)) -> Result<T>,
-) -> Result<T> {
-    download(report).or_else(|first| {
-        report("updating the package lists");
-        match command::stdout(Command::new("apt-get").args(["--quiet", "update"])) {
-            Ok(_) => download(report),
-            Err(_) => Err(first),
-        }
-    })
-}
-
 fn headers(root: &Path, release: &str) -> PathBuf {
     root.join(format!("usr/src/linux-headers-{release}"))
 }
@@ -262,16 +257,17 @@ fn download(
     series: Series,
     flavour: Flavour,
     kernels: &Path,
+    apt: &Apt,
     report: &mut dyn FnMut(&str),
 ) -> Result<Kernel> {
-    let release = newest_release(series, flavour)?;
+    let release = newest_release(series, flavour, apt)?;
     let root = kernels.join(&release);
     if !root.is_dir() {
         let partial = kernels.join(format!("{release}.partial"));
         remake_dir(&partial)?;
-        let packages = packages(&release)?;
+        let packages = packages(&release, apt)?;
         report(&format!("downloading {}", packages.join(", ")));
-        unpack(&packages, &partial, report)?;
+        unpack(&packages, &partial, apt, report)?;
         relocate(&partial, &release)?;
         fs::rename(&partial, &root).map_err(Error::file("rename", &partial))?;
     }
@@ -282,45 +278,37 @@ fn download(
     Ok(Kernel { series, release, root })
 }
 
-fn newest_release(series: Series, flavour: Flavour) -> Result<String> {
-    let meta = series.image_meta(flavour);
-    let image = dependency(meta, "image", |name| name.starts_with("linux-image-"))?;
+fn newest_release(series: Series, flavour: Flavour, apt: &Apt) -> Result<String> {
+    let [named, default] = series.image_metas(flavour);
+    let image = format!("linux-image-{series}.");
+    let wanted = |name: &str| name.starts_with(&image);
+    let image = apt
+        .dependency(&named, "image", wanted)
+        .or_else(|_| apt.dependency(&default, "image", wanted))?;
     Ok(image.trim_start_matches("linux-image-").to_owned())
 }
 
 /// All that a module build and a boot need.
-fn packages(release: &str) -> Result<Vec<String>> {
+fn packages(release: &str, apt: &Apt) -> Result<Vec<String>> {
     let headers = format!("linux-headers-{release}");
-    let common = dependency(&headers, "common headers", |name| name.ends_with("-common"))?;
-    let kbuild = dependency(&headers, "kbuild", |name| name.starts_with("linux-kbuild-"))?;
+    let common = apt.dependency(&headers, "common headers", |name| name.ends_with("-common"))?;
+    let kbuild = apt.dependency(&headers, "kbuild", |name| name.starts_with("linux-kbuild-"))?;
     Ok(vec![format!("linux-image-{release}"), headers, common, kbuild])
 }
 
-/// The first package that apt's candidate of `package` depends on and that `wanted` accepts.
-fn dependency(package: &str, what: &'static str, wanted: fn(&str) -> bool) -> Result<String> {
-    let shown = command::stdout(
-        Command::new("apt-cache").args(["show", "--no-all-versions"]).arg(package),
-    )?;
-    shown
-        .lines()
-        .filter_map(|line| line.strip_prefix("Depends: "))
-        .flat_map(|depends| depends.split([',', '|']))
-        .filter_map(|alternative| alternative.split_whitespace().next())
-        .find(|name| wanted(name))
-        .map(str::to_owned)
-        .ok_or_else(|| Error::Package { package: package.to_owned(), what })
-}
-
-fn unpack(packages: &[String], root: &Path, report: &mut dyn FnMut(&str)) -> Result<()> {
+fn unpack(packages: &[String], root: &Path, apt: &Apt, report: &mut dyn FnMut(&str)) -> Result<()> {
     let debs = root.join("debs");
     remake_dir(&debs)?;
-    let mut download = Command::new("apt-get");
-    download.args(["--quiet", "download"]).args(packages);
-    command::stdout(download.current_dir(&debs))?;
+    apt.download(packages, &debs)?;
     for deb in list_dir(&debs)? {
         let name = deb.file_name().unwrap_or_default().to_string_lossy();
         report(&format!("unpacking {name}"));
         command::stdout(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(root))?;
+    }
+    // Since Debian 13 packages have nothing in /lib, which is a link there.
+    let lib = root.join("lib");
+    if !lib.exists() {
+        std::os::unix::fs::symlink("usr/lib", &lib).map_err(Error::file("create", &lib))?;
     }
     fs::remove_dir_all(&debs).map_err(Error::file("remove", &debs))
 }
@@ -334,12 +322,13 @@ fn relocate(root: &Path, release: &str) -> Result<()> {
     fs::write(&makefile, text).map_err(Error::file("write", &makefile))?;
 
     let modules = root.join("lib/modules").join(release);
+    let up = if root.join("lib").is_symlink() { "../../../.." } else { "../../.." };
     for name in ["build", "source"] {
         let link = modules.join(name);
         let target = fs::read_link(&link).map_err(Error::file("read", &link))?;
         if let Ok(inside) = target.strip_prefix("/") {
             fs::remove_file(&link).map_err(Error::file("remove", &link))?;
-            std::os::unix::fs::symlink(Path::new("../../..").join(inside), &link)
+            std::os::unix::fs::symlink(Path::new(up).join(inside), &link)
                 .map_err(Error::file("create", &link))?;
         }
     }

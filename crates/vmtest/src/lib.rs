@@ -21,6 +21,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod apt;
 mod boot;
 mod built;
 mod command;

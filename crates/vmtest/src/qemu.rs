@@ -16,6 +16,11 @@ use crate::{Error, Result};
 /// How often the console is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How often a machine is started again whose kernel died before its init. Nothing of
+/// ours has run by then: QEMU before 8.1 has a race in software emulation that lets
+/// one of some thousand kernels die or hang while it rewrites its own code at boot.
+const MORE_STARTS: u32 = 2;
+
 /// A device of the virtual machine.
 #[derive(Debug, Clone)]
 pub enum Device {
@@ -24,6 +29,40 @@ pub enum Device {
     Ivshmem(PathBuf),
     /// QEMU's educational PCI device.
     Edu,
+}
+
+/// Follows a machine by the lines of its console.
+pub trait Watcher {
+    /// Takes the next line.
+    fn line(&mut self, line: &str);
+    /// Whether the kernel that was started last, the first or the crash kernel, ended
+    /// before its init.
+    fn died_before_init(&self) -> bool;
+    /// Forgets all, as the machine is started again.
+    fn start_again(&mut self);
+}
+
+/// Counts what a kernel with its ordinary log says of its init and of its end.
+#[derive(Debug, Default)]
+pub struct KernelLog {
+    inits: u32,
+    panics: u32,
+}
+
+impl Watcher for KernelLog {
+    fn line(&mut self, line: &str) {
+        self.inits += u32::from(line.contains("] Run /init as init process"));
+        self.panics += u32::from(line.contains("] Kernel panic - not syncing"));
+    }
+
+    /// Also when it hangs there until its time is up.
+    fn died_before_init(&self) -> bool {
+        self.panics >= self.inits
+    }
+
+    fn start_again(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// How a QEMU process ended.
@@ -132,6 +171,29 @@ impl Qemu {
                 None => thread::sleep(POLL),
             }
         }
+    }
+
+    /// As [`Qemu::run`], and again, at most twice, where the kernel died before its init;
+    /// then its `console.log` is kept as `console-1.log`, and `console-2.log`.
+    pub fn run_watched(
+        &self,
+        console: &Path,
+        messages: &Path,
+        limit: Duration,
+        watcher: &mut impl Watcher,
+    ) -> Result<Ended> {
+        for attempt in 1..=MORE_STARTS {
+            let ended = self.run(console, messages, limit, |line| watcher.line(line))?;
+            if matches!(ended, Ended::Failed(_)) || !watcher.died_before_init() {
+                return Ok(ended);
+            }
+            let [stem, extension] = [console.file_stem(), console.extension()]
+                .map(|part| part.unwrap_or_default().to_string_lossy());
+            let kept = console.with_file_name(format!("{stem}-{attempt}.{extension}"));
+            fs::rename(console, &kept).map_err(Error::file("rename", console))?;
+            watcher.start_again();
+        }
+        self.run(console, messages, limit, |line| watcher.line(line))
     }
 
     fn command(&self, console: &Path) -> Result<Command> {
@@ -254,5 +316,27 @@ impl ConsoleLines {
         let finished: Vec<u8> = self.unfinished.drain(..=end).collect();
         String::from_utf8_lossy(&finished).lines().for_each(on_line);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_init_is_known_by_its_log() {
+        let init = "[    3.210000] Run /init as init process";
+        let panic = "[   60.000000] Kernel panic - not syncing: sysrq triggered crash";
+        let died = |lines: &[&str]| {
+            let mut log = KernelLog::default();
+            lines.iter().for_each(|line| log.line(line));
+            log.died_before_init()
+        };
+        assert!(died(&[]), "it hung");
+        assert!(died(&[panic]));
+        assert!(!died(&[init]), "it has no crash kernel to start");
+        assert!(died(&[init, panic]), "its crash kernel hung");
+        assert!(died(&[init, panic, panic]));
+        assert!(!died(&[init, panic, init]));
     }
 }

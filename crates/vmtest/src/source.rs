@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::apt::from_archive;
 use crate::command;
-use crate::kernel::{remake_dir, with_newer_lists};
+use crate::kernel::remake_dir;
 use crate::workspace;
-use crate::{Error, Kernel, Result};
+use crate::{Error, Kernel, Result, Series};
 
 /// Extracted besides what is asked for: checkpatch, and what it reads.
 const CHECKPATCH: [&str; 3] =
@@ -48,7 +49,7 @@ impl Kernel {
         }
         let partial = beside("partial");
         let package = format!("{name}={version}");
-        download(&package, &partial, &mut report)?;
+        download(self.series(), &package, &partial, &mut report)?;
         report(&format!("unpacking {package}"));
         extract(&partial, &name, &missing)?;
         for path in &missing {
@@ -75,16 +76,15 @@ impl Kernel {
 
 /// Downloads a package to `directory`, in which nothing else is then.
 pub(crate) fn download(
+    series: Series,
     package: &str,
     directory: &Path,
-    mut report: &mut dyn FnMut(&str),
+    report: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    with_newer_lists(&mut report, |report| {
+    from_archive(series, report, |apt, report| {
         remake_dir(directory)?;
         report(&format!("downloading {package}"));
-        let mut download = Command::new("apt-get");
-        download.args(["--quiet", "download", package]).current_dir(directory);
-        command::stdout(&mut download).map(drop)
+        apt.download(&[package], directory)
     })
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::initramfs::Initramfs;
-use crate::qemu::{Device, Ended, Qemu};
+use crate::qemu::{Device, Ended, Qemu, Watcher};
 use crate::workspace;
 use crate::{Error, Failure, Kernel, Result};
 
@@ -30,11 +30,6 @@ pub(crate) const SCRIPT_START: &str =
     "set -e -o pipefail\nfails() { if \"$@\"; then echo \"succeeds: $*\"; return 1; fi; }";
 
 const CONSOLE_LINES_IN_ERROR: usize = 4;
-
-/// How often a machine is started again whose kernel died before its init. Nothing of
-/// ours has run by then: QEMU before 8.1 has a race in software emulation that lets
-/// one of some thousand kernels die or hang while it rewrites its own code at boot.
-const MORE_STARTS: u32 = 2;
 
 /// A run in a virtual machine, to be configured and started; used as
 /// [`PanicCycle`](crate::PanicCycle) or [`Boot`](crate::Boot).
@@ -238,20 +233,7 @@ impl<Mode> Vm<Mode> {
         let mut stages = Stages::new(self.on_stage);
         let console = files.directory.join("console.log");
         let messages = files.directory.join("qemu.log");
-        let mut attempt = 0;
-        let ended = loop {
-            let ended = qemu.run(&console, &messages, self.time_limit, |line| stages.line(line))?;
-            if !matches!(ended, Ended::ByGuest)
-                || !stages.died_before_init()
-                || attempt == MORE_STARTS
-            {
-                break ended;
-            }
-            attempt += 1;
-            let kept = files.directory.join(format!("console-{attempt}.log"));
-            fs::rename(&console, &kept).map_err(Error::file("rename", &console))?;
-            stages.start_again();
-        };
+        let ended = qemu.run_watched(&console, &messages, self.time_limit, &mut stages)?;
         let report =
             Report { statuses: read_text(&ports[STATUS_PORT])?, panicked: stages.panics > 0 };
         let failure = match ended {
@@ -404,12 +386,13 @@ impl Stages {
         stages
     }
 
-    fn start_again(&mut self) {
-        self.inits = 0;
-        self.panics = 0;
-        self.enter("booting again, as the kernel died before its init");
+    fn enter(&mut self, stage: &str) {
+        self.last = stage.to_owned();
+        (self.observer)(stage);
     }
+}
 
+impl Watcher for Stages {
     fn line(&mut self, line: &str) {
         if let Some(stage) = line.strip_prefix("@@ ") {
             let stage = stage.trim_end();
@@ -421,15 +404,15 @@ impl Stages {
         }
     }
 
-    /// Whether the kernel that panicked last, the first or the crash kernel, had not
-    /// come as far as its init.
+    /// One that hangs dies of [`KERNEL_ARGS`].
     fn died_before_init(&self) -> bool {
         self.panics > self.inits
     }
 
-    fn enter(&mut self, stage: &str) {
-        self.last = stage.to_owned();
-        (self.observer)(stage);
+    fn start_again(&mut self) {
+        self.inits = 0;
+        self.panics = 0;
+        self.enter("booting again, as the kernel died before its init");
     }
 }
 
