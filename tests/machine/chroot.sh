@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # shellcheck shell=bash
 #
-# What make-base and make-disk have in common: commands inside of the machine's root,
+# What the scripts here have in common: commands inside of the machine's root,
 # which is in $root.
 # shellcheck disable=SC2154 # they set it
 
 # What is mounted here is seen by nobody else, and gone when this ends.
 [[ -n ${OWN_MOUNTS-} ]] || OWN_MOUNTS=y exec unshare --mount --propagation private "$0" "$@"
+
+# The tree that this is in.
+# shellcheck disable=SC2034 # who sources this uses it
+source=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 
 inside() {
 	DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
@@ -24,4 +28,10 @@ enter() {
 	ln -s /proc/self/fd "$root/dev/fd"
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 	chmod +x "$root/usr/sbin/policy-rc.d"
+}
+
+# The package with the headers that a meta package is for now.
+headers_of() {
+	# shellcheck disable=SC2016 # for dpkg-query
+	inside dpkg-query -W -f '${Depends}' "$1" | sed 's/ .*//'
 }

@@ -1,56 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Whole Debian 12 machines with kdump-tools, on which our packages are installed by apt,
+//! Whole Debian machines with kdump-tools, on which our packages are installed by apt,
 //! panic in every way, and save their dumps.
 //!
-//! Takes a quarter of an hour, root, and 12 GB below `target/`: `make test-install`.
+//! Takes half an hour, root, and 20 GB below `target/`: `make test-install`. One kernel of
+//! one release takes a third of that: `make test-install MACHINE=trixie`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kdump::{Dump, Status};
 use system_tests::{Result, make_adapter, output, root};
-use vmtest::qemu::{Device, Ended, Qemu};
+use vmtest::qemu::{Device, Ended, KernelLog, Qemu};
 use vmtest::{Flavour, Kernel, Series};
 
 const ADAPTER_SIZE: usize = 1 << 20;
 /// How long a machine may take to boot, panic and save, twice over.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// The disk with everything installed, which each machine has a copy of.
-fn disk() -> &'static Path {
-    static DISK: OnceLock<PathBuf> = OnceLock::new();
-    DISK.get_or_init(|| {
-        let target = vmtest::target_dir().join("machine");
+/// A release of Debian.
+#[derive(Debug, Clone, Copy)]
+enum Debian {
+    Bookworm,
+    Trixie,
+}
+
+impl Debian {
+    fn suite(self) -> &'static str {
+        match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+
+    /// Where its machines are.
+    fn directory(self) -> PathBuf {
+        vmtest::target_dir().join("machine").join(self.suite())
+    }
+
+    /// The disk with everything installed, which each machine has a copy of.
+    fn disk(self) -> &'static Path {
+        static DISKS: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
+        DISKS[self as usize].get_or_init(|| self.make_disk())
+    }
+
+    fn make_disk(self) -> PathBuf {
+        let directory = self.directory();
         let script = |name: &str| Command::new(root().join("tests/machine").join(name));
         // Only Debian's packages are in it: it is kept.
-        let (base, made) = (target.join("base"), target.join("base.complete"));
+        let (base, made) = (directory.join("base"), directory.join("base.complete"));
         if !made.exists() {
-            output(script("make-base").arg(&base)).unwrap();
+            output(script("make-base").arg(self.suite()).arg(&base)).unwrap();
             File::create(&made).unwrap();
         }
-        let debs = vmtest::target_dir().join("deb");
-        output(Command::new(root().join("scripts/build-debs")).arg(&debs)).unwrap();
-        let disk = target.join("disk").join("disk");
+        let disk = directory.join("disk").join("disk");
         // So is the disk, as long as nothing that is on it changes.
         let sums = "find \"$1\"/*.deb tests/machine drivers kmod -type f | sort | xargs sha256sum";
         let mut sums_of = Command::new("bash");
-        sums_of.current_dir(root()).args(["-c", sums, "sums"]).arg(&debs);
-        let (key, kept) = (output(&mut sums_of).unwrap(), target.join("disk.key"));
+        sums_of.current_dir(root()).args(["-c", sums, "sums"]).arg(debs());
+        let (key, kept) = (output(&mut sums_of).unwrap(), directory.join("disk.key"));
         if fs::read_to_string(&kept).is_ok_and(|kept| kept == key) {
             return disk;
         }
         let _ = fs::remove_file(&kept);
-        output(script("make-disk").arg(&base).arg(&debs).arg(&disk)).unwrap();
+        output(script("make-disk").arg(&base).arg(debs()).arg(&disk)).unwrap();
         fs::write(&kept, key).unwrap();
         disk
+    }
+}
+
+/// Our packages.
+fn debs() -> &'static Path {
+    static DEBS: OnceLock<PathBuf> = OnceLock::new();
+    DEBS.get_or_init(|| {
+        let debs = vmtest::target_dir().join("deb");
+        output(Command::new(root().join("scripts/build-debs")).arg(&debs)).unwrap();
+        debs
     })
 }
 
 /// A machine that boots one of the kernels on its disk, again and again.
 struct Machine {
+    debian: Debian,
     directory: PathBuf,
     release: String,
     /// The directories below /var/crash that were looked at.
@@ -67,9 +100,9 @@ struct Stage {
 }
 
 impl Machine {
-    fn new(series: Series) -> Result<Self> {
-        let disk = disk();
-        let directory = vmtest::target_dir().join("machine").join(series.to_string());
+    fn new(debian: Debian, series: Series, what: &str) -> Result<Self> {
+        let disk = debian.disk();
+        let directory = debian.directory().join(format!("{series}-{what}"));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
         let own = directory.join("disk");
@@ -82,14 +115,16 @@ impl Machine {
             .expect("a kernel of each series")
             .replace("vmlinuz-", "");
         make_adapter(&directory.join("adapter.bin"), ADAPTER_SIZE, 3)?;
-        Ok(Self { directory, release, seen: Vec::new() })
+        Ok(Self { debian, directory, release, seen: Vec::new() })
     }
 
     /// Boots, and has the machine do what the script of that name says.
     fn boot(&mut self, stage: &str) -> Stage {
         let file = |name: &str| self.directory.join(format!("{stage}.{name}"));
-        let beside_disk = |name: &str| disk().with_file_name(format!("{name}-{}", self.release));
-        let append = format!("root=/dev/vda rw console=ttyS0 crashkernel=256M stage={stage}");
+        let disk = self.debian.disk();
+        let beside_disk = |name: &str| disk.with_file_name(format!("{name}-{}", self.release));
+        let append =
+            format!("root=/dev/vda rw console=ttyS0 crashkernel=256M panic=-1 stage={stage}");
         let drive = self.directory.join("disk");
         let qemu = Qemu::new(&beside_disk("vmlinuz"), &beside_disk("initrd.img"), &append)
             .memory_mib(1024)
@@ -99,7 +134,10 @@ impl Machine {
             .arg(format!("file:{}", file("said").display()))
             .arg("-drive")
             .arg(format!("file={},if=virtio,format=raw,cache=unsafe", drive.display()));
-        let ended = qemu.run(&file("console"), &file("qemu"), LIMIT, |_| {}).unwrap();
+        let started = Instant::now();
+        let mut log = KernelLog::default();
+        let ended = qemu.run_watched(&file("console"), &file("qemu"), LIMIT, &mut log).unwrap();
+        println!("{}, {stage}: {} s", self.directory.display(), started.elapsed().as_secs());
         let text = |name: &str| {
             let bytes = fs::read(file(name)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).replace('\r', "")
@@ -212,14 +250,24 @@ fn check_crash(machine: &Machine, vmcore: &Path) {
     assert!(said.contains("lspci") && said.contains("sysrq_handle_crash"), "{said}");
 }
 
-fn a_machine_saves_its_dumps(series: Series) {
-    let mut machine = Machine::new(series).unwrap();
+/// With what the driver and the collectors dump, whichever way it panics.
+fn saves_its_dumps(debian: Debian, series: Series) {
+    let mut machine = Machine::new(debian, series, "dumps").unwrap();
     let adapter = fs::read(machine.directory.join("adapter.bin")).unwrap();
 
     let stage = machine.boot("sysrq");
     assert!(stage.said.contains("doctor: 0\n"), "{}", stage.said);
     let looked = stage.said.split("doctor: 0").next().unwrap();
-    assert!(!looked.contains("warning") && !looked.contains("failure"), "{looked}");
+    let mut wrong = looked
+        .lines()
+        .filter(|line| line.starts_with("warning") || line.starts_with("failure"))
+        .collect::<Vec<_>>();
+    // The kernel that is too new, where there is one.
+    if matches!(debian, Debian::Trixie) {
+        let told = wrong.pop().unwrap_or_default();
+        assert!(told.contains(" 7.") && told.contains(" is not covered: "), "{looked}");
+    }
+    assert!(wrong.is_empty(), "{looked}");
     for collector in ["interrupts", "lspci"] {
         let whole = format!("{{\"name\":\"{collector}\",\"bytes\":");
         assert!(stage.said.contains(&whole), "{}", stage.said);
@@ -245,6 +293,11 @@ fn a_machine_saves_its_dumps(series: Series) {
     };
     assert!(of_crash_kernel(&oops) && !of_crash_kernel(&stage));
     stage.check_dumps(&adapter);
+}
+
+/// Without them, when the module cannot be loaded, and when it is gone.
+fn saves_plain_vmcores(debian: Debian, series: Series) {
+    let mut machine = Machine::new(debian, series, "plain").unwrap();
 
     let stage = machine.boot("unloadable");
     assert!(stage.console.contains("vmcoredd: vmcoredd cannot be loaded: "));
@@ -261,14 +314,28 @@ fn a_machine_saves_its_dumps(series: Series) {
     assert!(stage.saved.is_none());
 }
 
-#[test]
-#[ignore = "takes a quarter of an hour and root: make test-install"]
-fn a_machine_with_6_12_saves_its_dumps() {
-    a_machine_saves_its_dumps(Series::V6_12);
+macro_rules! machines {
+    ($($name:ident: $debian:ident, $series:ident;)+) => {
+        $(mod $name {
+            use super::{Debian, Series};
+
+            #[test]
+            #[ignore = "takes minutes and root: make test-install"]
+            fn saves_its_dumps() {
+                super::saves_its_dumps(Debian::$debian, Series::$series);
+            }
+
+            #[test]
+            #[ignore = "takes minutes and root: make test-install"]
+            fn saves_plain_vmcores() {
+                super::saves_plain_vmcores(Debian::$debian, Series::$series);
+            }
+        })+
+    };
 }
 
-#[test]
-#[ignore = "takes a quarter of an hour and root: make test-install"]
-fn a_machine_with_6_1_saves_its_dumps() {
-    a_machine_saves_its_dumps(Series::V6_1);
+machines! {
+    bookworm_with_6_12: Bookworm, V6_12;
+    bookworm_with_6_1: Bookworm, V6_1;
+    trixie_with_6_12: Trixie, V6_12;
 }

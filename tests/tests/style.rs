@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What is C, and the patches for drivers of the kernel, are in the kernel's style, as
-//! its own checkpatch sees it.
+//! its own checkpatch sees it. And no file says where packages come from.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -15,10 +15,30 @@ const NOT_FOR_US: &str = "--ignore=\
     MACRO_ARG_REUSE,MACRO_WITH_FLOW_CONTROL,LINE_SPACING,\
     AVOID_BUG";
 
-/// The files of the project with this extension.
+/// The hosts that a file may name: they are in names of formats, and in what cargo writes.
+const HOSTS: [&str; 3] = ["www.w3.org", "www.debian.org", "github.com"];
+
+/// What the name of a host that has packages begins with, and any host's ends with.
+const PACKAGES: [&str; 12] = [
+    "archive",
+    "artifactory",
+    "deb",
+    "ftp",
+    "index",
+    "mirror",
+    "mirrors",
+    "pypi",
+    "registry",
+    "security",
+    "snapshot",
+    "static",
+];
+const DOMAINS: [&str; 7] = ["com", "de", "dev", "edu", "io", "net", "org"];
+
+/// The files of the project with this extension, or all.
 fn files(extension: &str) -> Vec<PathBuf> {
     let mut list = Command::new("git");
-    list.arg("-C").arg(root()).args(["ls-files", "--", &format!("*.{extension}")]);
+    list.arg("-C").arg(root()).args(["ls-files", "--", &format!("*{extension}")]);
     output(&mut list).unwrap().lines().map(|file| root().join(file)).collect()
 }
 
@@ -35,14 +55,14 @@ fn checkpatch() -> Command {
 /// be a bug.
 #[test]
 fn the_c_sources_are_in_kernel_style() {
-    let files = [files("c"), files("h")].concat();
+    let files = [files(".c"), files(".h")].concat();
     assert!(!files.is_empty());
     output(checkpatch().arg(NOT_FOR_US).arg("--file").args(files)).unwrap();
 }
 
 #[test]
 fn the_patches_are_in_kernel_style() {
-    let patches = files("patch");
+    let patches = files(".patch");
     assert!(!patches.is_empty());
     for patch in patches {
         // By its name it would be taken for a file to be checked itself, as git has it.
@@ -51,4 +71,39 @@ fn the_patches_are_in_kernel_style() {
         let ignored = ["--no-signoff", "--ignore=UNKNOWN_COMMIT_ID"];
         output(checkpatch().args(ignored).arg("-").stdin(text)).unwrap();
     }
+}
+
+/// The hosts in a text that are not to be named.
+fn hosts(text: &str) -> Vec<String> {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let of_urls = text
+        .split("://")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c| !is_of_a_name(c)).next())
+        .filter(|host| host.contains('.'));
+    let of_packages = text.split(|c| !is_of_a_name(c)).filter(|word| {
+        let labels: Vec<_> = word.trim_matches('.').split('.').collect();
+        let [first, _, .., last] = labels[..] else { return false };
+        labels.len() > 2 && PACKAGES.contains(&first) && DOMAINS.contains(&last)
+    });
+    of_urls.chain(of_packages).filter(|host| !HOSTS.contains(host)).map(str::to_owned).collect()
+}
+
+/// apt and cargo know where packages come from on this machine, which need not be where
+/// they come from on another.
+#[test]
+fn no_file_names_a_host_that_has_packages() {
+    let host = |labels: &[&str]| labels.join(".");
+    let mirror = host(&["deb", "example", "org"]);
+    assert_eq!(hosts(&format!("see {mirror}, and example.org")), [mirror.as_str()]);
+    assert_eq!(hosts(&format!("deb http{}example.org/debian", "://")), ["example.org"]);
+    assert!(hosts("index.start.max, archive.tar.xz, and deb.org").is_empty());
+    let mut read = 0;
+    for file in files("") {
+        // Neither a link to a directory nor what is not text.
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        read += 1;
+        assert_eq!(hosts(&text), Vec::<String>::new(), "{}", file.display());
+    }
+    assert!(read > 100);
 }
