@@ -44,13 +44,27 @@ try: deps ## Panics a VM with a device of yours: DRIVER=<.ko> DEVICE=<of QEMU>
 	@$(CARGO) run --quiet --release --package system-tests --bin try_driver -- \
 		--series $(SERIES) $(addprefix --device ,$(DEVICE)) $(DRIVER)
 
-.PHONY: test
-test: deps lint ## Every test, in VMs too
-	@status=0; \
+# Most tests in virtual machines run on each kernel. On one of them each change runs them
+# all, on the others the panics and what collectors do to them.
+VM_TEST = $(CARGO) test --package system-tests --no-fail-fast
+UNIT_TESTS = status=0; \
 	$(MAKE) fuzz FUZZ='-runs=30000 -seed=1' FUZZ_CORPUS=fuzz/target/fixed || status=$$?; \
 	$(MODEL_CHECK) || status=$$?; \
-	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?; \
-	$(CARGO) test --package system-tests --no-fail-fast --tests || status=$$?; \
+	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?
+
+.PHONY: test
+test: deps lint ## The tests that each change must pass: 20 minutes
+	@$(UNIT_TESTS); \
+	$(VM_TEST) --test panic --test isolation -- on_6_1:: || status=$$?; \
+	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
+	exit $$status
+
+.PHONY: test-all
+test-all: deps lint ## Every test: both kernels, whole machines, crash (root, an hour, 20 GB)
+	@$(UNIT_TESTS); \
+	$(VM_TEST) --tests || status=$$?; \
+	$(MAKE) test-crash || status=$$?; \
+	$(MAKE) test-install || status=$$?; \
 	exit $$status
 
 .PHONY: test-crash
@@ -71,13 +85,17 @@ test-install: deps ## Debian machines with our packages panic (root, 30 minutes,
 soak: deps ## 20 panics in a row, 20 complete dumps
 	@$(CARGO) test --package system-tests --test soak -- --ignored --nocapture
 
-BENCH := --report docs/performance.md
+BENCH :=
 
 .PHONY: bench
-bench: deps ## The module beside C's, the command beside its peers: docs/performance.md
+bench: deps ## The module beside C's, the command beside its peers
 	@scripts/install-packages bc bison flex libelf-dev crash
 	@$(CARGO) build --quiet --release --package vmcoredd --package bench
 	@target/release/bench $(BENCH)
+
+.PHONY: bench-report
+bench-report: ## The same, written to docs/performance.md
+	@$(MAKE) bench BENCH='--report docs/performance.md'
 
 # How long; and what is found is kept, except where each run is to be the same.
 FUZZ := -max_total_time=60
@@ -111,16 +129,15 @@ MODEL_CHECK = RUSTFLAGS="--cfg loom" $(CARGO) test --release --package devdump -
 model-check: deps ## Every order in which the store's threads may run
 	@$(MODEL_CHECK)
 
+# Shell scripts that others read, and that have no first line to find them by.
+SOURCED := tests/machine/chroot.sh
+
 .PHONY: lint
 lint: deps ## Formatting, clippy, shellcheck
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	@shellcheck kmod/build/rust-module kmod/build/check-object scripts/* .ci/run \
-		packaging/initramfs-tools/* packaging/kdump/{crash-kernel,save,vmcoredd-update-initramfs} \
-		packaging/dkms/{build,build-module,check,kernel-hook} packaging/dracut/*/*.sh \
-		packaging/debian/*.{postinst,postrm,prerm} \
-		tests/machine/{make-base,make-disk,uncovered,chroot.sh} tests/machine/stages/* tests/machine/collect.d/*
+	@git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck $(SOURCED)
 
 .PHONY: kmod
 kmod: kdir ## The module, for the kernel KVER=<release>

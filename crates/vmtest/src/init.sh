@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
 # The init of every kernel that vmtest boots: makes /ports, runs /script,
