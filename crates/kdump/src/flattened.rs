@@ -275,8 +275,14 @@ impl Pieces {
 
 /// Puts the records of the flattened stream in `spool` where they belong in the dump; what
 /// is wrong with it, other than what the stream itself knows.
-pub(crate) fn unflatten(spool: &mut Spool) -> Option<vmcore::Error> {
+///
+/// What is compressed is read `further` bytes after the last record: a wrong byte may look
+/// like a record, and it is the end that says that one was wrong.
+pub(crate) fn unflatten(spool: &mut Spool, further: u64) -> Option<vmcore::Error> {
     let problem = put_records(spool);
+    if spool.compression().is_some() {
+        spool.skip_rest(further);
+    }
     spool.grow();
     spool.end();
     // The stream's own fault says more.

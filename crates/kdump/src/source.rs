@@ -112,7 +112,7 @@ impl Source {
         let mut problems = Vec::new();
         if was_flattened {
             // Any record may be the one that is asked for.
-            problems.extend(flattened::unflatten(&mut spool));
+            problems.extend(flattened::unflatten(&mut spool, LOOK_AHEAD));
         }
         let bytes = Bytes::Stream { spool: Box::new(RefCell::new(spool)), was_flattened };
         Ok(Self { path: path.to_owned(), bytes, problems })

@@ -133,6 +133,11 @@ impl Read for Plain {
     }
 }
 
+/// Whether a file would have become larger than its file system allows.
+fn is_too_large(fault: &Fault) -> bool {
+    matches!(fault, Fault::Spool { error, .. } if error.kind() == ErrorKind::FileTooLarge)
+}
+
 /// A stream, and a temporary file with what was read of it.
 pub(crate) struct Spool {
     stream: Stream,
@@ -227,10 +232,22 @@ impl Spool {
         self.fault = Some(Fault::Spool { directory: self.directory.clone(), error: error.into() });
     }
 
+    /// Reads at most so many bytes after the dump, which nobody wants: at the end of what
+    /// is compressed stands whether all before was right.
+    pub fn skip_rest(&mut self, most: u64) {
+        let mut left = most;
+        while left > 0 && !self.stream.ended {
+            left = left.saturating_sub(self.stream.fill(&mut self.buffer) as u64);
+        }
+    }
+
     /// No more is to be read.
     pub fn end(&mut self) {
         self.ended = true;
-        self.fault = self.fault.take().or(self.stream.fault.take());
+        let of_stream = self.stream.fault.take();
+        // Where that has wrong bytes, they may be what had the file become too large.
+        let says_more = |of_file: &Fault| of_stream.is_none() || !is_too_large(of_file);
+        self.fault = self.fault.take().filter(says_more).or(of_stream);
     }
 
     /// The next bytes of the stream, for a caller who knows where in the dump they stand.

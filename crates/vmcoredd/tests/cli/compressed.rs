@@ -52,10 +52,14 @@ const DUMPS: usize = 12;
 
 /// A vmcore of which most is device dumps, and some memory after them.
 fn vmcore() -> Vec<u8> {
+    made().image().to_vec()
+}
+
+fn made() -> Vmcore {
     let made =
         Vmcore::new(Class::Elf64, Endian::Little).load(Load::new(0x1000, noise(300_000, 99)));
     let dump = |made: Vmcore, at: usize| made.dump(format!("dev{at}"), noise(20_000, at as u64));
-    (0..DUMPS).fold(made, dump).note(Note::vmcoreinfo("OSRELEASE=6.12\n")).image().to_vec()
+    (0..DUMPS).fold(made, dump).note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
 }
 
 /// How many device dumps are listed as they are, and not as damaged.
@@ -144,6 +148,37 @@ fn a_wrong_byte_is_not_taken_for_data() {
             }
             compressed[at] ^= 0x10;
         }
+    }
+}
+
+#[test]
+fn a_flattened_stream_is_read_to_the_end_of_what_is_compressed() {
+    let plain = made().image().flattened(4096).to_vec();
+    for program in PROGRAMS {
+        let folder = Folder::new();
+        let whole_one = compress(program, &plain);
+        let check = |content: &[u8], status: i32| {
+            fs::write(folder.path("dump"), content).expect("written");
+            for arguments in [&["list", "dump"][..], &["verify", "dump"], &["info", "dump"]] {
+                let outcome = folder.run(arguments);
+                let found = (outcome.status, outcome.stderr.lines().count());
+                assert_eq!(found, (Some(status), status as usize), "{program:?}: {outcome:?}");
+            }
+        };
+        check(&whole_one, 0);
+        if program.contains(&"-l") || program.contains(&"--no-check") {
+            continue;
+        }
+        check(&whole_one[..whole_one.len() - 1], 1);
+        let mut wrong = whole_one.clone();
+        // In all formats the end has a checksum of what came before.
+        let at = wrong.len() - if program[0] == "xz" { 20 } else { 6 };
+        wrong[at] ^= 0x10;
+        check(&wrong, 1);
+        wrong = whole_one;
+        let middle = wrong.len() / 2;
+        wrong[middle] ^= 0x10;
+        check(&wrong, 1);
     }
 }
 
