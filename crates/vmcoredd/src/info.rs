@@ -75,9 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         stdout.flush()?;
         status = status.max(contents.complain(dump.path()));
         more.iter().for_each(complain);
-        if !more.is_empty() {
-            status = status.max(Status::Negative);
-        }
+        status = more.iter().map(read::status).fold(status, Status::max);
     }
     Ok(status)
 }

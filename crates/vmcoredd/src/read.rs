@@ -106,13 +106,8 @@ impl<'a> Contents<'a> {
                 "{path}: more than {DUMPS_MAX} device dumps; these are the first"
             ));
         }
-        if self.errors.iter().any(is_read) {
-            Status::Input
-        } else if self.is_whole() {
-            Status::Done
-        } else {
-            Status::Negative
-        }
+        let least = if self.is_whole() { Status::Done } else { Status::Negative };
+        self.errors.iter().map(status).fold(least, Status::max)
     }
 
     /// The device dump that `wanted` names, by its name or else its index; without
@@ -161,6 +156,11 @@ impl<'a> Contents<'a> {
 /// Whether `error` is one of reading, not of what was read.
 fn is_read(error: &Error) -> bool {
     matches!(error.fault, Fault::Read { .. } | Fault::Spool { .. })
+}
+
+/// The exit status for `error`.
+pub fn status(error: &Error) -> Status {
+    if is_read(error) { Status::Input } else { Status::Negative }
 }
 
 /// What there is, in words.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd info`.
 
+use std::fs;
+use std::process::Command;
+
 use insta::assert_snapshot;
 use synth::{Class, Compression, Endian, Kdump, Load, Note, Vmcore, Width};
 
-use crate::run::{Folder, small};
+use crate::run::{Folder, Outcome, small};
 
 #[test]
 fn every_format() {
@@ -50,4 +53,31 @@ fn several_files() {
         .with("powerpc", &Vmcore::new(Class::Elf64, Endian::Little).machine(21).image());
     assert_snapshot!("several", folder.run(["info", "elf", "cut", "missing", "powerpc"]).shown());
     assert_eq!(folder.run(["info", "elf", "cut"]).status, Some(1));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_called_damaged() {
+    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
+        .dump("nic0", vec![1; 5000])
+        .vmcoreinfo("OSRELEASE=6.12\nPAGESIZE=4096\n")
+        .page(1, &[7; 4096]);
+    let folder = Folder::new().with("vmcore", &kdump.image());
+    let mut failed = 0;
+    for number in 1.. {
+        let mut strace = Command::new("strace");
+        strace.args(["-qq", "-o", "trace", "-e", "trace=pread64", "-P"]);
+        strace.arg(folder.path("vmcore"));
+        strace.args(["-e", &format!("inject=pread64:error=EIO:when={number}")]);
+        strace.args([env!("CARGO_BIN_EXE_vmcoredd"), "info", "vmcore"]);
+        let output = strace.current_dir(folder.root()).output().expect("strace is installed");
+        let outcome = Outcome::from(output);
+        let trace = fs::read_to_string(folder.path("trace")).expect("written");
+        if !trace.contains("INJECTED") {
+            break;
+        }
+        let is_silent = outcome.stderr.is_empty();
+        assert!(is_silent || outcome.status == Some(3), "read {number}: {outcome:?}");
+        failed += usize::from(!is_silent);
+    }
+    assert!(failed > 5, "{failed}");
 }
