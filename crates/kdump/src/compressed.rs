@@ -88,6 +88,8 @@ pub(crate) struct Header {
     /// Where the fields of the sub header stand that say where notes are: of the offset
     /// and of the size, and how many bytes the latter has.
     pub note_fields: Option<(u64, u64, usize)>,
+    /// Where notes start, which the sub header does not say: there are zeros.
+    notes_by_place: Option<u64>,
     /// Where the number of blocks of the bitmaps stands, in bytes.
     bitmap_blocks_at: u64,
     /// Where the first bitmap starts, in bytes.
@@ -160,6 +162,17 @@ impl Layout {
             let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
             is_inside || (offset, size) == (0, 0)
         })
+    }
+
+    /// Size of the sub header of this `version`, 4 or later, in bytes.
+    fn sub_header_size(self, version: u32) -> u64 {
+        let SubHeader { vmcoreinfo, note, start_pfn_64, .. } = self.sub_header();
+        // Version 5 has the erased data's offset and size, version 6 three numbers of pages.
+        (match version {
+            ..5 => 2 * note - vmcoreinfo,
+            5 => start_pfn_64,
+            _ => start_pfn_64 + 24,
+        }) as u64
     }
 
     fn sub_header(self) -> SubHeader {
@@ -311,6 +324,8 @@ impl Header {
                 let note = block_size + at.note as u64;
                 (note, note + 8, numbers.long)
             }),
+            notes_by_place: (since(4) && sub.bytes.iter().all(|byte| *byte == 0))
+                .then(|| block_size + layout.sub_header_size(version)),
             bitmap_blocks_at: (start.behind_time() + 12) as u64,
             bitmaps,
             bitmaps_size,
@@ -458,7 +473,7 @@ impl Compressed {
             let expected = "a dump that was written to its end";
             problems.push(vmcore::Error::new(0, "status", expected, 0x8));
         }
-        let says_incomplete = header.incomplete;
+        let mut says_incomplete = header.incomplete;
         let notes = header.notes(source)?;
         let header_offset = header.note_fields.map_or(0, |(offset, ..)| offset);
         let (mut segments, mut found) = (Vec::new(), None);
@@ -477,6 +492,16 @@ impl Compressed {
         }
         problems.extend(found);
         let endian = header.endian;
+        if let Some(start) = header.notes_by_place
+            && let Some(segment) = NoteSegment::by_place(source, endian, header_offset, start)?
+        {
+            // makedumpfile writes notes first, and then the sub header.
+            let expected = "one that was written; notes are looked for after it";
+            let field = "kdump_sub_header with offset_note";
+            problems.push(vmcore::Error::new(header.block_size, field, expected, 0));
+            segments.push(segment);
+            says_incomplete = true;
+        }
         let notes = NoteArea::new(endian, segments, problems, says_incomplete);
         Ok((Self { header, ranks: OnceCell::new() }, notes))
     }

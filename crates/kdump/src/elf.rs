@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use vmcore::elf::{ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, PT_NULL, ProgramHeader};
-use vmcore::note::{HEADER_SIZE, NoteHeader, until_zero};
 
 use crate::Error;
 use crate::notes::{NoteArea, NoteSegment};
@@ -21,11 +20,6 @@ const BATCH: usize = 64;
 const PROGRAM_HEADERS_MAX: u32 = 1 << 20;
 /// The most note segments that are kept in mind; the kernel makes one of all.
 const NOTE_SEGMENTS_MAX: usize = 1 << 16;
-
-/// The most notes that are found by their place.
-const NOTES_BY_PLACE_MAX: usize = 1 << 16;
-/// The longest name of an owner there, in bytes, with its zero.
-const OWNER_MAX: usize = 64;
 
 /// An ELF vmcore.
 #[derive(Debug)]
@@ -125,7 +119,9 @@ impl Elf {
             let at = header.program_headers_offset;
             let expected = "headers, not zeros; notes are looked for after them";
             problems.push(vmcore::Error::new(at, "program headers", expected, 0));
-            segments.extend(notes_after_headers(source, &elf)?);
+            let after = at.saturating_add(elf.table_size());
+            let endian = elf.header.encoding.endian;
+            segments.extend(NoteSegment::by_place(source, endian, at, after)?);
             says_incomplete = true;
         }
         elf.last_load = last_load;
@@ -271,32 +267,6 @@ fn program_headers(
         header.len() as u64,
     );
     Ok(file.encoding.section_info(header).filter(|_| offset != 0).ok_or(missing))
-}
-
-/// The notes that stand after the program headers, where these do not say where notes are:
-/// as far as what stands there looks like notes, for memory comes next.
-fn notes_after_headers(source: &Source, elf: &Elf) -> Result<Option<NoteSegment>, Error> {
-    let encoding = elf.header.encoding;
-    let header_offset = elf.header.program_headers_offset;
-    let offset = header_offset.saturating_add(elf.table_size());
-    let mut size = 0_u64;
-    for _ in 0..NOTES_BY_PLACE_MAX {
-        let mut buffer = [0; HEADER_SIZE + OWNER_MAX];
-        let bytes = source.read(offset.saturating_add(size), &mut buffer)?;
-        let Some(header) = NoteHeader::parse(encoding.endian, bytes) else { break };
-        let owner = bytes.get(HEADER_SIZE..).unwrap_or_default();
-        let owner = owner.get(..header.name_size as usize).unwrap_or_default();
-        let is_owner = owner.split_last().is_some_and(|(last, name)| {
-            let name = until_zero(name);
-            *last == 0 && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
-        });
-        let end = size.saturating_add(header.size());
-        if !is_owner || i64::try_from(offset.saturating_add(end)).is_err() {
-            break;
-        }
-        size = end;
-    }
-    Ok((size > 0).then_some(NoteSegment { header_offset, offset, size }))
 }
 
 /// The note segment of the program header that stands at `header_offset`, behind

@@ -26,6 +26,9 @@ const ZEROS: (usize, usize) = (1 << 9, 1 << 17);
 /// Zeros that are longer than this are not read twice, in bytes.
 const ZEROS_KEPT: u64 = 1 << 20;
 
+/// The most notes that are found by their place.
+const BY_PLACE_MAX: usize = 1 << 16;
+
 /// Where a dump's notes stand, and how they are written.
 #[derive(Debug)]
 pub(crate) struct NoteArea {
@@ -108,6 +111,36 @@ pub(crate) struct NoteSegment {
     pub offset: u64,
     /// How many bytes they have, with zero fill behind them.
     pub size: u64,
+}
+
+impl NoteSegment {
+    /// The notes that start at `offset`, where what stands at `header_offset` does not say
+    /// so: as far as what stands there looks like notes, for memory comes next.
+    pub fn by_place(
+        source: &Source,
+        endian: Endian,
+        header_offset: u64,
+        offset: u64,
+    ) -> Result<Option<Self>, Error> {
+        let mut size = 0_u64;
+        for _ in 0..BY_PLACE_MAX {
+            let mut buffer = [0; HEADER_SIZE + OWNER_MAX];
+            let bytes = source.read(offset.saturating_add(size), &mut buffer)?;
+            let Some(header) = NoteHeader::parse(endian, bytes) else { break };
+            let owner = bytes.get(HEADER_SIZE..).unwrap_or_default();
+            let owner = owner.get(..header.name_size as usize).unwrap_or_default();
+            let is_owner = owner.split_last().is_some_and(|(last, name)| {
+                let name = until_zero(name);
+                *last == 0 && !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
+            });
+            let end = size.saturating_add(header.size());
+            if !is_owner || i64::try_from(offset.saturating_add(end)).is_err() {
+                break;
+            }
+            size = end;
+        }
+        Ok((size > 0).then_some(Self { header_offset, offset, size }))
+    }
 }
 
 /// A note, without its desc.

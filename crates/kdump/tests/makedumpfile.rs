@@ -220,10 +220,9 @@ fn files_with_attached_device_dumps() {
 
 /// makedumpfile -E writes zeros first where the program headers are in the end; what ends
 /// before that has notes nevertheless.
-#[test]
-fn an_elf_stream_without_its_program_headers() {
-    let folder = Folder::new();
-    folder.makedumpfile("-F -E", &[], Some(&folder.path("stdout")));
+/// What makedumpfile writes, and where each of its records starts.
+fn flattened(folder: &Folder, options: &str) -> (Vec<u8>, Vec<usize>) {
+    folder.makedumpfile(options, &[], Some(&folder.path("stdout")));
     let whole = fs::read(folder.path("stdout")).expect("written");
     let number = |at: usize| u64::from_be_bytes(whole[at..at + 8].try_into().expect("8 bytes"));
     let mut records = Vec::new();
@@ -232,6 +231,39 @@ fn an_elf_stream_without_its_program_headers() {
         records.push(at);
         at += 16 + number(at + 8) as usize;
     }
+    (whole, records)
+}
+
+/// The file header comes first, then notes, and then the sub header, which says where
+/// they are.
+#[test]
+fn a_kdump_compressed_stream_without_its_sub_header() {
+    let folder = Folder::new();
+    let (whole, records) = flattened(&folder, "-F -c");
+    let sub_header = records[2];
+    assert_eq!(&whole[sub_header..sub_header + 8], 4096_u64.to_be_bytes());
+    for cut in [sub_header - 20, sub_header, sub_header + 20] {
+        fs::write(folder.path("cut"), &whole[..cut]).expect("written");
+        let stream = File::open(folder.path("cut")).expect("there");
+        for dump in [Dump::open(folder.path("cut")), Dump::from_reader("cut", stream)] {
+            let dump = dump.expect("a file header");
+            let (dumps, errors): (Vec<_>, Vec<_>) = dump.device_dumps().partition(Result::is_ok);
+            let names = dumps.into_iter().map(|each| each.expect("one").name().to_vec());
+            assert!(names.eq(payloads().map(|(name, _)| name.as_bytes().to_vec())), "{cut}");
+            let errors: Vec<_> =
+                errors.into_iter().map(|each| each.expect_err("one").to_string()).collect();
+            assert!(
+                errors.len() <= 2 && errors[0].contains("kdump_sub_header with offset_note: "),
+                "{errors:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_elf_stream_without_its_program_headers() {
+    let folder = Folder::new();
+    let (whole, records) = flattened(&folder, "-F -E");
     // The zeros, the ELF header, the notes; the last but one or two are the headers.
     for cut in records[3..records.len() - 2].iter().flat_map(|at| [*at, at + 7, at + 20]) {
         fs::write(folder.path("cut"), &whole[..cut]).expect("written");
