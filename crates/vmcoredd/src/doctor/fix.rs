@@ -196,7 +196,7 @@ impl Plan {
     }
 
     fn old(&self, machine: &Machine, path: &str) -> Result<Option<String>, String> {
-        match fs::read_to_string(machine.path(path)) {
+        match read(&machine.path(path)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("{path}: cannot read: {error}")),
@@ -313,7 +313,7 @@ impl Edited {
         // A link stays a link: what it leads to is replaced.
         let path = path.canonicalize()?;
         let metadata = fs::metadata(&path)?;
-        if fs::read_to_string(&path)? != *old {
+        if read(&path)? != *old {
             return Err(io::Error::other("it was changed meanwhile"));
         }
         let temporary = self.temporary(&path, Some(&metadata))?;
@@ -338,6 +338,15 @@ impl Edited {
         temporary.as_file().sync_all()?;
         Ok(temporary)
     }
+}
+
+/// The text of the file at `path`.
+fn read(path: &Path) -> io::Result<String> {
+    // To open a pipe would be to wait for whoever writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    fs::read_to_string(path)
 }
 
 /// Writes `text` beside `path`, under a name that nothing takes for a configuration.

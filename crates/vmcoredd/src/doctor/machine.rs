@@ -84,7 +84,7 @@ impl Machine {
         }
     }
 
-    /// Whether this is not the machine that runs now.
+    /// The directory that has its files; `/` for the machine that runs now.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -104,8 +104,11 @@ impl Machine {
         fs::symlink_metadata(self.path(path)).is_ok()
     }
 
+    /// What the file at `path` says. From anything else, as a pipe that nobody writes to,
+    /// nothing is read.
     pub fn text(&self, path: &str) -> Option<String> {
-        let bytes = fs::read(self.path(path)).ok()?;
+        let path = self.path(path);
+        let bytes = path.is_file().then(|| fs::read(path).ok())??;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -207,7 +210,7 @@ impl Machine {
             }
             Kdump::Other => Vec::new(),
         };
-        paths.into_iter().map(|path| self.path(path)).find(|path| path.exists())
+        paths.into_iter().map(|path| self.path(path)).find(|path| path.is_file())
     }
 
     /// The files in the initramfs of the crash kernel.

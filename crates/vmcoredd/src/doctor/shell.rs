@@ -123,14 +123,16 @@ pub fn evaluate(files: &[PathBuf], keys: &[&str], trust: Trust) -> Result<Settin
 /// Whether `file` is there; an error where it is, and cannot or should not be run.
 fn may_be_run(file: &Path) -> Result<bool, String> {
     let shown = EscapedPath(file);
-    let metadata = match File::open(file).and_then(|_| fs::metadata(file)) {
-        Ok(metadata) => metadata,
+    let cannot = |error| format!("{shown}: cannot read: {error}");
+    let metadata = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(format!("{shown}: cannot read: {error}")),
+        metadata => metadata.map_err(cannot)?,
     };
+    // To open a pipe would be to wait for whoever writes to it.
     if !metadata.is_file() {
         return Err(format!("{shown}: is no file"));
     }
+    File::open(file).map_err(cannot)?;
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     let is_ours = [0, user].contains(&metadata.uid());
     let by_group = metadata.mode() & 0o020 != 0 && ![0, group].contains(&metadata.gid());
@@ -139,6 +141,9 @@ fn may_be_run(file: &Path) -> Result<bool, String> {
     }
     Ok(true)
 }
+
+/// What a process prints, once a thread has all of it.
+type Output = mpsc::Receiver<Vec<u8>>;
 
 /// What became of a script.
 struct Ended {
@@ -150,7 +155,7 @@ struct Ended {
 
 fn run(script: String, trust: Trust) -> io::Result<Ended> {
     // Landlock binds the thread that asks for it, and what that starts.
-    let confined = thread::spawn(move || {
+    let confined = thread::Builder::new().spawn(move || {
         let is_confined = confine();
         if trust == Trust::Foreign && !is_confined {
             let why = "is not run, for this kernel has no Landlock to confine it";
@@ -165,24 +170,30 @@ fn run(script: String, trust: Trust) -> io::Result<Ended> {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-    });
+    })?;
     let mut child = confined.join().map_err(|_| io::Error::other("the shell's thread ended"))??;
-    let stdout = child.stdout.take().map(collect);
-    let stderr = child.stderr.take().map(collect);
-    let end = Instant::now() + DEADLINE;
-    let status = loop {
-        let status = child.try_wait()?;
-        if status.is_some() || Instant::now() >= end {
-            break status;
-        }
-        thread::sleep(LOOK);
-    };
+    let watched = watch(&mut child);
     // Also what it left behind, which has its outputs open.
     kill(&mut child);
-    let arrived = |output: Option<mpsc::Receiver<Vec<u8>>>| {
+    let (status, outputs) = watched?;
+    let [stdout, stderr] = outputs.map(|output| {
         output.and_then(|output| output.recv_timeout(ARRIVES).ok()).unwrap_or_default()
-    };
-    Ok(Ended { status, stdout: arrived(stdout), stderr: arrived(stderr) })
+    });
+    Ok(Ended { status, stdout, stderr })
+}
+
+/// How `child` ended, if it did in time, and what will have what it printed.
+fn watch(child: &mut Child) -> io::Result<(Option<ExitStatus>, [Option<Output>; 2])> {
+    let stdout = child.stdout.take().map(collect).transpose()?;
+    let stderr = child.stderr.take().map(collect).transpose()?;
+    let end = Instant::now() + DEADLINE;
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= end {
+            return Ok((status, [stdout, stderr]));
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Takes from this thread what could change anything; whether the kernel did so.
@@ -202,15 +213,15 @@ fn confine() -> bool {
 }
 
 /// Has a thread read `output`, up to a bound. Whoever writes more gets a broken pipe.
-fn collect(output: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+fn collect(output: impl Read + Send + 'static) -> io::Result<Output> {
     let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut text = Vec::new();
         let _ = output.take(LENGTH_MAX).read_to_end(&mut text);
         // Nobody waits for it any more when that took too long.
         let _ = send.send(text);
-    });
-    receive
+    })?;
+    Ok(receive)
 }
 
 fn kill(child: &mut Child) {

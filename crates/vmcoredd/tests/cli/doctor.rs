@@ -130,10 +130,14 @@ impl Machine {
             .expect("removed");
     }
 
-    fn run(&self, arguments: &[&str]) -> crate::run::Outcome {
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = self.0.command();
-        command.env("PATH", self.path("/bin")).args(["doctor", "--root", "root"]);
-        crate::run::Outcome::from(command.args(arguments).output().expect("runs"))
+        command.env("PATH", self.path("/bin")).args(["doctor", "--root", "root"]).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> crate::run::Outcome {
+        crate::run::Outcome::from(self.command(arguments).output().expect("runs"))
     }
 
     /// What doctor says, but how much space there is and what time it is, which no test
@@ -387,6 +391,65 @@ fn a_configuration_has_no_side_effects() {
     assert!(machine.path("/var/crash/kexec_cmd").exists());
     let text = fs::read_to_string(machine.path("/etc/default/kdump-tools")).expect("read");
     assert!(text.starts_with(KDUMP_TOOLS));
+}
+
+/// Nobody writes to these pipes, so that opening one would take for ever.
+#[test]
+fn what_is_no_file_is_not_opened() {
+    for path in [
+        "/etc/default/kdump-tools",
+        "/etc/default/grub.d/vmcoredd.cfg",
+        "/etc/vmcoredd/vmcoredd.conf",
+        "/etc/vmcoredd/modules",
+        "/proc/cmdline",
+        "/var/crash/kexec_cmd",
+        "/var/lib/kdump/initrd.img",
+    ] {
+        let machine = Machine::new();
+        machine.write("/sys/kernel/kexec_crash_size", "0\n");
+        machine.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n");
+        machine.write(path, "");
+        machine.remove(path);
+        let made = std::process::Command::new("mkfifo").arg(machine.path(path)).status();
+        assert!(made.expect("mkfifo of coreutils").success());
+        let mut doctor = machine.command(&["--fix"]);
+        let ended = run_for(Duration::from_secs(20), doctor.stdout(std::process::Stdio::null()));
+        assert_eq!(ended.and_then(|status| status.code()), Some(1), "{path}");
+    }
+}
+
+/// How `command` ended; `None` where it did not in that time.
+fn run_for(
+    time: Duration,
+    command: &mut std::process::Command,
+) -> Option<std::process::ExitStatus> {
+    let mut child = command.spawn().expect("runs");
+    let end = std::time::Instant::now() + time;
+    loop {
+        let status = child.try_wait().expect("waited");
+        if status.is_some() || std::time::Instant::now() > end {
+            let _ = child.kill();
+            let _ = child.wait();
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// As where a configuration has started as many processes as there can be.
+#[test]
+fn without_another_thread_it_is_told() {
+    let machine = Machine::new();
+    for which in 1..=12 {
+        let inject = format!("inject=clone,clone3:error=EAGAIN:when={which}");
+        let mut traced = std::process::Command::new("strace");
+        traced.args(["-qq", "-o", "/dev/null", "-e", &inject]);
+        traced.arg(env!("CARGO_BIN_EXE_vmcoredd")).args(["doctor", "--root", "root"]);
+        traced.current_dir(machine.0.root()).env("PATH", "/usr/bin:/bin");
+        let ended = crate::run::Outcome::from(traced.output().expect("strace is installed"));
+        assert_eq!(ended.stderr, "", "call {which}");
+        assert!(matches!(ended.status, Some(0 | 1)), "call {which}: {ended:?}");
+    }
 }
 
 /// The distributions whose kdump is another one.
