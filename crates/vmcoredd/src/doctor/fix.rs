@@ -450,6 +450,11 @@ fn replaced(text: &str, key: &str, line: &str) -> Option<String> {
     if found.next().is_some() || old.contains(['#', ';', '&', '|', '$', '`', '<', '>']) {
         return None;
     }
+    // `USE_KDUMP=0 OTHER=1` does more.
+    let words = shlex::split(old)?;
+    if words.iter().skip_while(|word| *word == "export").count() != 1 {
+        return None;
+    }
     let lines = text.split_inclusive('\n').map(|old| match old.strip_suffix('\n') {
         _ if !is_assignment(old) => old.to_owned(),
         Some(old) if old.trim_start().starts_with("export ") => format!("export {line}\n"),

@@ -619,6 +619,8 @@ fn fix_corrects_what_can_be_corrected() {
 fn fix_adds_a_line_where_replacing_one_is_wrong() {
     for lines in [
         "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'; mine=1",
+        "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1' mine=1",
+        "export KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1' mine=1",
         "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1' # as I want it",
         "KDUMP_CMDLINE_APPEND='novmcoredd nr_cpus=1'\nHOSTTAG=$KDUMP_CMDLINE_APPEND",
         "KDUMP_CMDLINE_APPEND=x; eval 'KDUMP_CMDLINE_APPEND=\"novmcoredd nr_cpus=1\"'",
