@@ -38,16 +38,22 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// The command without what is hidden, which clap would complete.
+/// The command without the subcommands and options that are hidden, which clap would
+/// complete.
 fn public() -> Command {
     let command = help::command();
-    let shown = command.get_subcommands().filter(|each| !each.is_hide_set()).cloned();
-    Command::new(NAME)
+    let subcommand = |(name, _)| Some(shown(name, command.find_subcommand(name)?));
+    shown(NAME, &command)
         .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .subcommands(help::OF_SUBCOMMANDS.into_iter().filter_map(subcommand))
+}
+
+fn shown(name: &'static str, command: &Command) -> Command {
+    Command::new(name)
         .about(command.get_about().cloned().unwrap_or_default())
         .long_about(command.get_long_about().cloned().unwrap_or_default())
-        .subcommand_required(true)
-        .subcommands(shown)
+        .args(command.get_arguments().filter(|each| !each.is_hide_set()).cloned())
 }
 
 fn man_pages(directory: &Path) -> io::Result<()> {

@@ -26,7 +26,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
     (
         "list",
         &[
@@ -92,22 +92,24 @@ const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
 
 /// The command with all that its help says.
 pub fn command() -> clap::Command {
-    let statuses = EXIT_STATUS.map(|(status, meaning)| format!("  {status}  {meaning}"));
-    let after = format!("{}\n\nExit status:\n{}", of_examples(EXAMPLES), statuses.join("\n"));
-    let command = crate::Arguments::command().after_help(after);
+    let command = with_sections(crate::Arguments::command(), EXAMPLES);
     OF_SUBCOMMANDS.into_iter().fold(command, |command, (name, examples)| {
-        command.mut_subcommand(name, |command| command.after_help(of_examples(examples)))
+        command.mut_subcommand(name, |command| with_sections(command, examples))
     })
+}
+
+/// With what its help has after the options; that of `-h` is short.
+fn with_sections(command: clap::Command, examples: &[&str]) -> clap::Command {
+    let examples = format!("Examples:\n  {}", examples.join("\n  "));
+    let statuses = EXIT_STATUS.map(|(status, meaning)| format!("  {status}  {meaning}"));
+    let long = format!("{examples}\n\nExit status:\n{}", statuses.join("\n"));
+    command.after_help(examples).after_long_help(long)
 }
 
 /// The examples of the command or the subcommand `name`.
 pub fn examples(name: &str) -> &'static [&'static str] {
     let of_subcommand = OF_SUBCOMMANDS.iter().find(|(subcommand, _)| *subcommand == name);
     of_subcommand.map_or(EXAMPLES, |(_, examples)| examples)
-}
-
-fn of_examples(examples: &[&str]) -> String {
-    format!("Examples:\n  {}", examples.join("\n  "))
 }
 
 #[cfg(test)]

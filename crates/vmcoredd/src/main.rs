@@ -35,9 +35,10 @@ use clap::{FromArgMatches, Parser, Subcommand};
 /// A device dump is what a driver or a command saved of a device after the kernel had
 /// crashed. Read are /proc/vmcore of the crash kernel and what was saved of it: ELF
 /// vmcores and the kdump-compressed dumps of makedumpfile, flattened or not, as files and
-/// from pipes, compressed by gzip, bzip2, xz, lz4 or zstd or not. The memory in them is not read. Where
-/// vmcoredd.ko is loaded, `add`, `run` and `collect` add what a process knows; `attach`
-/// adds to a file. `doctor` tells whether this machine's next panic will be captured.
+/// from pipes, compressed by gzip, bzip2, xz, lz4 or zstd or not. The memory in them is
+/// not read. Where vmcoredd.ko is loaded, `add`, `run` and `collect` add what a process
+/// knows; `attach` adds to a file. `doctor` tells whether this machine's next panic will
+/// be captured.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Arguments {

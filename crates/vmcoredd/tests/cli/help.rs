@@ -64,6 +64,7 @@ fn what_is_hidden_is_not_completed() {
         let script = std::fs::read_to_string(folder.path(file)).expect("there");
         assert!(script.contains("extract") && script.contains("doctor"), "{file}");
         assert!(!script.contains("generate"), "{file}");
+        assert!(script.contains("rehearse") && !script.contains("root"), "{file}");
     }
 }
 
