@@ -7,7 +7,7 @@
 //! change is not made, and listed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use super::grub;
 use super::machine::{KEYS, Machine};
 use super::shell::{self, Settings};
 use crate::failure::{Failure, complain};
+use crate::output;
+use crate::temporary::Temporary;
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,7 +256,7 @@ impl Plan {
         writeln!(stdout)?;
         for (path, edited) in &self.files {
             let target = machine.path(path);
-            let backup = edited.write(&target).map_err(|error| Failure::output(&target, error))?;
+            let backup = edited.write(&target)?;
             match backup {
                 Some(backup) => {
                     let root = machine.root().canonicalize();
@@ -300,43 +302,39 @@ impl Plan {
 }
 
 impl Edited {
-    /// Puts the new text in the place of what is at `path`; gives where the old one is.
-    fn write(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
+    /// Puts the new text in the place of what is at `path`; gives where the old one is. A
+    /// link stays a link: what it leads to is replaced.
+    fn write(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        let failed = |error| Failure::output(path, error);
         let Some(old) = &self.old else {
-            let temporary = self.temporary(path, None)?;
-            temporary.persist_noclobber(path).map_err(|error| error.error)?;
+            self.write_new(path).map_err(failed)?;
             return Ok(None);
         };
-        // A link stays a link: what it leads to is replaced.
-        let path = path.canonicalize()?;
-        let metadata = fs::metadata(&path)?;
-        if read(&path)? != *old {
-            return Err(io::Error::other("it was changed meanwhile"));
+        if read(path).map_err(failed)? != *old {
+            return Err(failed(io::Error::other("it was changed meanwhile")));
         }
-        let temporary = self.temporary(&path, Some(&metadata))?;
-        let backup = backup(&path, old, &metadata)?;
-        temporary.persist(&path).map_err(|error| error.error)?;
-        Ok(Some(backup))
+        let backup = path.canonicalize().and_then(|target| backup(&target, old)).map_err(failed)?;
+        let replaced =
+            output::replace(path, |to| to.write_all(self.new.as_bytes()).map_err(failed));
+        if replaced.is_err() && read(path).is_ok_and(|text| text == *old) {
+            // What it is a copy of is still there.
+            let _ = fs::remove_file(&backup);
+        }
+        replaced.map(|()| Some(backup))
     }
 
-    /// The new text beside `path`, with the owner and the mode of `like`.
-    fn temporary(
-        &self,
-        path: &Path,
-        like: Option<&Metadata>,
-    ) -> io::Result<tempfile::NamedTempFile> {
+    /// Makes the file, whatever the umask, such that all can read it.
+    fn write_new(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-        let mut temporary = tempfile::Builder::new().prefix(".vmcoredd-").tempfile_in(folder)?;
-        temporary.write_all(self.new.as_bytes())?;
-        match like {
-            Some(like) => keep_owner_and_mode(temporary.as_file(), like)?,
-            None => temporary.as_file().set_permissions(Permissions::from_mode(0o644))?,
+        fs::create_dir_all(folder)?;
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(io::Error::other("there is something by now, or a link to nothing"));
         }
-        temporary.as_file().sync_all()?;
-        Ok(temporary)
+        let mut temporary = Temporary::new(folder)?;
+        temporary.file().write_all(self.new.as_bytes())?;
+        temporary.file().set_permissions(Permissions::from_mode(0o644))?;
+        temporary.file().sync_all()?;
+        temporary.keep(path)
     }
 }
 
@@ -349,22 +347,34 @@ fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
-/// Writes `text` beside `path`, under a name that nothing takes for a configuration.
-fn backup(path: &Path, text: &str, metadata: &Metadata) -> io::Result<PathBuf> {
+/// Writes `text` beside `path`, with its owner and mode, under a name that nothing takes
+/// for a configuration.
+fn backup(path: &Path, text: &str) -> io::Result<PathBuf> {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".vmcoredd-backup-{time}"));
-    let name = PathBuf::from(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name)?;
+    let named = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".vmcoredd-backup-{time}"));
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        PathBuf::from(name)
+    };
+    let create =
+        |name: &PathBuf| OpenOptions::new().write(true).create_new(true).mode(0o600).open(name);
+    let mut number = 1;
+    let (name, mut file) = loop {
+        let name = named(number);
+        match create(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            created => break (name, created?),
+        }
+    };
+    let like = fs::metadata(path)?;
     file.write_all(text.as_bytes())?;
-    keep_owner_and_mode(&file, metadata)?;
+    fchown(&file, Some(like.uid()), Some(like.gid()))?;
+    file.set_permissions(like.permissions())?;
     file.sync_all()?;
     Ok(name)
-}
-
-fn keep_owner_and_mode(file: &File, like: &Metadata) -> io::Result<()> {
-    fchown(file, Some(like.uid()), Some(like.gid()))?;
-    file.set_permissions(like.permissions())
 }
 
 /// Runs `command` in the machine.

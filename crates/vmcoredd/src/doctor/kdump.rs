@@ -86,8 +86,11 @@ impl Kdump {
     }
 
     /// How the initramfs of the crash kernel is made anew.
-    pub fn initramfs(self) -> Fix {
+    pub fn initramfs(self, machine: &Machine) -> Fix {
         match self {
+            Self::Tools if !machine.has("/usr/sbin/vmcoredd-update-initramfs") => {
+                by_hand("apt-get install vmcoredd")
+            }
             Self::Tools => Fix {
                 words: Task::Initramfs.command(true).join(" "),
                 changes: vec![Change::Task(Task::Initramfs)],
@@ -121,7 +124,8 @@ pub fn configuration(machine: &Machine) -> Vec<Check> {
             ),
         }
     }
-    if machine.kdump == Kdump::Tools && machine.has(KDUMP_TOOLS) {
+    // Without its file, kdump-config does nothing.
+    if [KDUMP_TOOLS, "/usr/sbin/kdump-config"].iter().any(|path| machine.has(path)) {
         checks.extend(kdump_tools(machine));
     }
     if checks.is_empty() {

@@ -27,7 +27,7 @@ const IN_INITRAMFS: [(&str, &str); 3] = [
 
 /// With how the initramfs is made anew.
 fn with_initramfs(machine: &Machine, check: Check) -> Check {
-    let Fix { words, changes } = machine.kdump.initramfs();
+    let Fix { words, changes } = machine.kdump.initramfs(machine);
     check.fix_by(words, changes)
 }
 
@@ -216,7 +216,7 @@ fn of_collectors(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
         let path = format!("{}/{shown}", collect::DIRECTORY.trim_start_matches('/'));
         if let Some(problem) = collector.problem {
             let said = format!("{shown}: {problem}");
-            let Fix { words, mut changes } = machine.kdump.initramfs();
+            let Fix { words, mut changes } = machine.kdump.initramfs(machine);
             let fix = if problem == collect::NOT_EXECUTABLE {
                 changes.insert(0, Change::Executable(format!("/{path}")));
                 format!("chmod +x /{path}, or remove it; {words}")

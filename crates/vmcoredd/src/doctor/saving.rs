@@ -282,6 +282,12 @@ fn saved(machine: &Machine) -> Check {
         Check::ok(name, "/proc/vmcoredd is saved beside the vmcore")
     } else {
         let said = "/proc/vmcoredd is not saved: what is too large for /proc/vmcore would be lost";
+        if ["/usr/lib", "/lib"]
+            .iter()
+            .all(|lib| !machine.has(&format!("{lib}/systemd/system/{unit}")))
+        {
+            return Check::failure(name, said).fix("apt-get install vmcoredd");
+        }
         let enable = [Change::Task(Task::Enable)];
         Check::failure(name, said).fix_by(format!("systemctl enable {unit}"), enable)
     }

@@ -56,6 +56,8 @@ impl Machine {
             ("/etc/vmcoredd/collect.d/lspci", "#!/bin/sh\nexec lspci\n"),
             ("/usr/sbin/kdump-config", ""),
             ("/usr/sbin/dkms", ""),
+            ("/usr/sbin/vmcoredd-update-initramfs", ""),
+            ("/usr/lib/systemd/system/vmcoredd-save.service", ""),
             (&format!("{modules}/updates/dkms/vmcoredd.ko.xz"), ""),
             (
                 &format!("{modules}/modules.dep"),
@@ -179,7 +181,14 @@ fn differing(found: &str, well: &str) -> String {
 
 #[test]
 fn each_fault_is_told_with_what_corrects_it() {
-    let failures: [(&str, Spoil); 41] = [
+    let failures: [(&str, Spoil); 43] = [
+        ("no_configuration", |it| it.remove("/etc/default/kdump-tools")),
+        ("no_package", |it| {
+            it.remove("/usr/sbin/vmcoredd-update-initramfs");
+            it.remove("/usr/lib/systemd/system/vmcoredd-save.service");
+            it.remove("/etc/systemd/system/kdump-tools.service.wants");
+            it.lists(&["conf/initramfs.conf"]);
+        }),
         ("not_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "0\n")),
         ("reserved_in_vain", |it| {
             it.write("/sys/kernel/kexec_crash_size", "0\n");
@@ -636,6 +645,33 @@ fn fix_adds_a_line_where_replacing_one_is_wrong() {
         let rest = text.strip_prefix(&format!("{KDUMP_TOOLS}{lines}\n{added}"));
         assert!(matches!(rest, Some("nr_cpus=1\n" | "\"nr_cpus=1\"\n")), "{text}");
     }
+}
+
+/// However often that is in a second, and whatever fails, nothing of the file is lost.
+#[test]
+fn fix_keeps_each_file_that_it_changes_and_no_other() {
+    let machine = Machine::new();
+    let is_backup = |name: &String| name.contains(".vmcoredd-backup-");
+    let backups = || machine.names("/etc/default").into_iter().filter(is_backup).count();
+    for number in 1..=4 {
+        machine.configure("USE_KDUMP=0");
+        machine.run(&["--fix", "--yes"]);
+        assert_eq!(backups(), number);
+    }
+    // The new file does not get the name of the old one.
+    machine.configure("USE_KDUMP=0");
+    let mut traced = std::process::Command::new("strace");
+    let inject = "inject=rename,renameat,renameat2:error=EIO";
+    traced.args(["-qq", "-o", "/dev/null", "-e", inject, env!("CARGO_BIN_EXE_vmcoredd")]);
+    traced.args(["doctor", "--root", "root", "--fix", "--yes"]);
+    traced.current_dir(machine.0.root());
+    let ended = crate::run::Outcome::from(traced.output().expect("strace is installed"));
+    assert_eq!(ended.status, Some(4), "{ended:?}");
+    let said = "vmcoredd: root/etc/default/kdump-tools: cannot write: Input/output error\n";
+    assert!(ended.stderr.ends_with(said), "{ended:?}");
+    assert_eq!(backups(), 4);
+    let text = fs::read_to_string(machine.path("/etc/default/kdump-tools")).expect("read");
+    assert!(text.ends_with("USE_KDUMP=0\n"), "{text}");
 }
 
 /// Answers the question at a terminal, after `meanwhile`.
