@@ -30,8 +30,9 @@ enter() {
 	chmod +x "$root/usr/sbin/policy-rc.d"
 }
 
-# The package with the headers that a meta package is for now.
+# The package with the headers that a meta package is for now: kernels from 7 on depend on
+# others, too.
 headers_of() {
 	# shellcheck disable=SC2016 # for dpkg-query
-	inside dpkg-query -W -f '${Depends}' "$1" | sed 's/ .*//'
+	inside dpkg-query -W -f '${Depends}' "$1" | grep -o 'linux-headers-[0-9][^ ,]*'
 }
