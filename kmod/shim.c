@@ -350,8 +350,10 @@ u64 shim_milliseconds(void)
 struct shim_thread {
 	struct task_struct *task;
 	struct module *owner;
-	/* Set by the starter when there is one, and reset by the thread. */
-	void *job;
+	void (*run)(void *work);
+	void (*drop)(void *work);
+	/* Set by the starter when there is any, and reset by the thread. */
+	void *work;
 	struct completion ended;
 	atomic_t state;
 	/* What the collector did to it is nothing that the next one would notice. */
@@ -363,45 +365,45 @@ enum { THREAD_RUNS, THREAD_ENDED, THREAD_ABANDONED };
 /* How often a thread that died is looked for, which tells nobody. */
 #define THREAD_LOOK	msecs_to_jiffies(20)
 
-/* The thread that is kept, waiting for a job; or NULL. */
+/* The thread that is kept, waiting for work; or NULL. */
 static struct shim_thread *kept_thread;
 
-/* The next job; NULL when the thread is to end. */
-static void *thread_job(struct shim_thread *thread)
+/* The next work; NULL when the thread is to end. */
+static void *thread_work(struct shim_thread *thread)
 {
-	void *job;
+	void *work;
 
 	for (;;) {
 		set_current_state(TASK_IDLE);
 		/* With all that the starter set before. */
-		job = smp_load_acquire(&thread->job);
-		if (job || kthread_should_stop())
+		work = smp_load_acquire(&thread->work);
+		if (work || kthread_should_stop())
 			break;
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	return job;
+	return work;
 }
 
 static int thread_main(void *data)
 {
 	struct shim_thread *thread = data;
 	bool as_new;
-	void *job;
+	void *work;
 
-	while ((job = thread_job(thread))) {
+	while ((work = thread_work(thread))) {
 		/*
 		 * An allocation for which there is no memory is to fail, not to invoke
 		 * the OOM killer: a dump is not worth a process, which may be the one
 		 * that saves.
 		 */
 		current->flags |= PF_DUMPCORE;
-		rust_run(job);
+		thread->run(work);
 		as_new = !preempt_count() && !irqs_disabled() && !signal_pending(current);
 		thread->as_new = as_new;
-		WRITE_ONCE(thread->job, NULL);
+		WRITE_ONCE(thread->work, NULL);
 		if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ENDED) != THREAD_RUNS) {
-			rust_abandoned(job);
+			thread->drop(work);
 			module_put(thread->owner);
 			put_task_struct(thread->task);
 			kfree(thread);
@@ -439,7 +441,8 @@ static void thread_end(struct shim_thread *thread)
 	kfree(thread);
 }
 
-struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error)
+struct shim_thread *shim_thread_start(struct module *owner, void (*run)(void *work),
+				      void (*drop)(void *work), void *work, int *error)
 {
 	struct shim_thread *thread;
 
@@ -458,10 +461,12 @@ struct shim_thread *shim_thread_start(struct module *owner, void *job, int *erro
 		return NULL;
 	}
 	thread->owner = owner;
+	thread->run = run;
+	thread->drop = drop;
 	atomic_set(&thread->state, THREAD_RUNS);
 	reinit_completion(&thread->ended);
 	/* With all that was set above. */
-	smp_store_release(&thread->job, job);
+	smp_store_release(&thread->work, work);
 	wake_up_process(thread->task);
 	return thread;
 }

@@ -157,11 +157,14 @@ u32 shim_crc32c(u32 crc, const void *data, size_t length);
 u64 shim_milliseconds(void);
 
 /**
- * Starts a thread, or the one that was kept, which calls rust_run() with @job, and
- * keeps @owner, if that is not NULL, loaded meanwhile. NULL with a negative errno in
- * @error, also where @owner is being unloaded. Sleeps.
+ * Starts a thread, or the one that was kept, which calls @run with @work, and keeps
+ * @owner, if that is not NULL, loaded meanwhile. If the thread is left to itself, it
+ * calls @drop with @work after that; otherwise @work stays the caller's. NULL with a
+ * negative errno in @error, also where @owner is being unloaded; then nothing is
+ * called. Sleeps.
  */
-struct shim_thread *shim_thread_start(struct module *owner, void *job, int *error);
+struct shim_thread *shim_thread_start(struct module *owner, void (*run)(void *work),
+				      void (*drop)(void *work), void *work, int *error);
 
 /**
  * Waits for @thread, @milliseconds at most or, if that is 0, for ever:
@@ -170,14 +173,14 @@ struct shim_thread *shim_thread_start(struct module *owner, void *job, int *erro
 int shim_thread_wait(struct shim_thread *thread, u32 milliseconds);
 
 /**
- * Frees @thread, which has ended its job or, if @crashed, died; or keeps it for the
+ * Frees @thread, which has ended its work or, if @crashed, died; or keeps it for the
  * next one. Sleeps.
  */
 void shim_thread_free(struct shim_thread *thread, bool crashed);
 
 /**
- * Leaves @thread to itself: when it ends, it calls rust_abandoned() with its job
- * and frees itself. False, and nothing is done, if it has just ended.
+ * Leaves @thread to itself: when it ends, it drops its work and frees itself. False,
+ * and nothing is done, if it has just ended.
  */
 bool shim_thread_abandon(struct shim_thread *thread);
 
@@ -373,11 +376,5 @@ ssize_t rust_producer_write(const void *producer, struct iov_iter *from);
 
 /** VMCOREDD_IOC_COMMIT, with its argument. 0 or a negative errno. Sleeps. */
 int rust_producer_commit(const void *producer, s32 status);
-
-/** The body of a thread of shim_thread_start(). Sleeps. */
-void rust_run(void *job);
-
-/** Frees the @job of a thread that was left to itself. Sleeps. */
-void rust_abandoned(void *job);
 
 #endif /* VMCOREDD_SHIM_H */

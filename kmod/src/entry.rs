@@ -12,7 +12,7 @@ use vmcore::device_dump::NAME_SIZE;
 use vmcore::manifest::Reason;
 
 use crate::collect::{Wanted, check_size, collect, in_one_buffer, in_pieces};
-use crate::job::{self, Callback, Collect, Job, Pieces, Release};
+use crate::job::{self, Callback, Collect, Pieces, Release};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
 use crate::kernel::iter::Iter;
 use crate::kernel::mapping::UserMapping;
@@ -299,25 +299,4 @@ pub unsafe extern "C" fn rust_producer_commit(producer: *const c_void, status: i
     // SAFETY: the caller promises it.
     let producer: &Producer = unsafe { Shared::borrow(producer) };
     to_c(producer.commit(status))
-}
-
-/// The body of a collector's own thread.
-///
-/// # Safety
-/// `job` is the one that the thread was started with.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rust_run(job: *mut c_void) {
-    // SAFETY: the caller promises it.
-    let job: &Job = unsafe { Shared::borrow(job) };
-    job.run();
-}
-
-/// Frees the job of a thread that was left to itself.
-///
-/// # Safety
-/// `job` is the one that the thread was started with, and not used again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rust_abandoned(job: *mut c_void) {
-    // SAFETY: the caller promises it.
-    drop(unsafe { Shared::<Job>::from_raw(job) });
 }

@@ -11,7 +11,7 @@ use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EFAULT, ENOMEM, Errno, to_c};
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::shim;
-use crate::kernel::thread::{self, End, Owner};
+use crate::kernel::thread::{self, End, Owner, Work};
 
 /// The callback of a collector that writes in pieces.
 pub type Collect =
@@ -92,7 +92,7 @@ impl Pieces {
     }
 }
 
-enum Work {
+enum Task {
     /// With what the callback fills, until it is taken back.
     Callback(Callback, Option<PageBuffer>),
     Pieces(Pieces, Lent<KernelMemory>),
@@ -100,7 +100,7 @@ enum Work {
 
 /// What a collector's own thread does, and what came of it.
 pub struct Job {
-    work: Work,
+    task: Task,
     returned: AtomicI32,
 }
 
@@ -110,8 +110,8 @@ unsafe impl Send for Job {}
 unsafe impl Sync for Job {}
 
 impl Job {
-    fn new(work: Work) -> Result<Shared<Self>, NoMemory> {
-        Shared::new(Self { work, returned: AtomicI32::new(0) })
+    fn new(task: Task) -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self { task, returned: AtomicI32::new(0) })
     }
 
     /// Lets `callback` fill `buffer`.
@@ -119,7 +119,7 @@ impl Job {
     /// # Errors
     /// [`NoMemory`].
     pub fn callback(callback: Callback, buffer: PageBuffer) -> Result<Shared<Self>, NoMemory> {
-        Self::new(Work::Callback(callback, Some(buffer)))
+        Self::new(Task::Callback(callback, Some(buffer)))
     }
 
     /// Lets `pieces` write to `writer`.
@@ -131,7 +131,7 @@ impl Job {
         writer: DumpWriter<KernelMemory>,
     ) -> Result<Shared<Self>, NoMemory> {
         let lent = Lent::new(&KernelMemory, writer);
-        let job = lent.and_then(|lent| Self::new(Work::Pieces(pieces, lent)));
+        let job = lent.and_then(|lent| Self::new(Task::Pieces(pieces, lent)));
         if job.is_err() {
             pieces.release();
         }
@@ -146,7 +146,7 @@ impl Job {
             Ok(End::Crashed) => Ending::Crashed,
             Ok(End::Abandoned) => Ending::Late,
             Err(errno) => {
-                if let Work::Pieces(pieces, _) = &this.work {
+                if let Task::Pieces(pieces, _) = &this.task {
                     pieces.release();
                 }
                 Ending::Other(match errno {
@@ -157,16 +157,43 @@ impl Job {
         }
     }
 
-    /// The work itself, in the job's thread. Sleeps.
-    pub fn run(&self) {
-        let returned = match &self.work {
-            Work::Callback(callback, Some(buffer)) => {
+    /// The buffer of a callback, when its thread has this job no longer.
+    pub fn take_buffer(this: &mut Shared<Self>) -> Option<PageBuffer> {
+        match &mut this.unique()?.task {
+            Task::Callback(_, buffer) => buffer.take(),
+            Task::Pieces(..) => None,
+        }
+    }
+
+    /// The buffer of a callback that may still be filling it.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&PageBuffer> {
+        match &self.task {
+            Task::Callback(_, buffer) => buffer.as_ref(),
+            Task::Pieces(..) => None,
+        }
+    }
+
+    /// What was written in pieces; nothing more is taken.
+    #[must_use]
+    pub fn take_writer(&self) -> Option<DumpWriter<KernelMemory>> {
+        match &self.task {
+            Task::Callback(..) => None,
+            Task::Pieces(_, lent) => lent.take(),
+        }
+    }
+}
+
+impl Work for Job {
+    fn run(&self) {
+        let returned = match &self.task {
+            Task::Callback(callback, Some(buffer)) => {
                 // SAFETY: by the invariant; the callback knows how large the
                 // buffer is, and nobody else has it but to copy bytes from it.
                 unsafe { shim::shim_call_collector(callback.data, buffer.start()) }
             }
-            Work::Callback(_, None) => EFAULT.0,
-            Work::Pieces(pieces, lent) => {
+            Task::Callback(_, None) => EFAULT.0,
+            Task::Pieces(pieces, lent) => {
                 let writer = core::ptr::from_ref(lent).cast_mut().cast();
                 // SAFETY: by the invariant; the writer lives as long as the job.
                 let returned = unsafe { (pieces.collect)(pieces.collector, writer) };
@@ -175,32 +202,6 @@ impl Job {
             }
         };
         self.returned.store(returned, Ordering::Release);
-    }
-
-    /// The buffer of a callback, when its thread has this job no longer.
-    pub fn take_buffer(this: &mut Shared<Self>) -> Option<PageBuffer> {
-        match &mut this.unique()?.work {
-            Work::Callback(_, buffer) => buffer.take(),
-            Work::Pieces(..) => None,
-        }
-    }
-
-    /// The buffer of a callback that may still be filling it.
-    #[must_use]
-    pub fn buffer(&self) -> Option<&PageBuffer> {
-        match &self.work {
-            Work::Callback(_, buffer) => buffer.as_ref(),
-            Work::Pieces(..) => None,
-        }
-    }
-
-    /// What was written in pieces; nothing more is taken.
-    #[must_use]
-    pub fn take_writer(&self) -> Option<DumpWriter<KernelMemory>> {
-        match &self.work {
-            Work::Callback(..) => None,
-            Work::Pieces(_, lent) => lent.take(),
-        }
     }
 }
 
