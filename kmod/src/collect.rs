@@ -7,12 +7,11 @@ use vmcore::device_dump::{LENGTH_MAX, Name, NameError};
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 use vmcore::note::until_zero;
 
-use crate::job::{Callback, Job, Pieces};
+use crate::job::{Callback, Collector, Job};
 use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
-use crate::kernel::thread::Owner;
 use crate::module::Module;
 
 /// How long a collector that writes in pieces may take unless the operator says
@@ -44,21 +43,41 @@ impl Wanted {
     }
 }
 
-/// Lets `collect` make a dump, unless something about it is refused: `wanted` says
-/// why there is no name, `allowed` why there is no dump of that name. Sleeps.
+/// What makes a dump.
+pub enum Source {
+    /// A collector of mainline's API.
+    Callback(Callback),
+    /// A collector that writes in pieces.
+    Collector(Collector),
+}
+
+impl Source {
+    /// The dump that it makes. Sleeps.
+    fn dump(self, module: &Module, wanted: &Wanted) -> Record {
+        match self {
+            Self::Callback(callback) => in_one_buffer(module, wanted, callback),
+            Self::Collector(collector) => in_pieces(module, wanted, collector),
+        }
+    }
+}
+
+/// Makes a dump of `source`, unless something about it is refused: `wanted` says why
+/// there is no name, `source` why there is no dump of that name. Sleeps.
 ///
 /// # Errors
 /// The errno that goes back to the driver; the reason is in the log and in the
 /// manifest.
 pub fn collect(
     wanted: Result<Wanted, Reason>,
-    allowed: Result<(), Reason>,
-    collect: impl FnOnce(&Shared<Module>, Wanted) -> Record,
+    source: Result<Source, Reason>,
 ) -> Result<(), Errno> {
     let module = loaded()?;
-    let record = match admit(&module, wanted, allowed) {
-        Ok(wanted) => collect(&module, wanted),
-        Err(refused) => refused,
+    let record = match source {
+        Ok(source) => match admit(&module, &wanted) {
+            Ok(wanted) => source.dump(&module, wanted),
+            Err(refused) => refused,
+        },
+        Err(reason) => refuse(&module, &wanted, reason),
     };
     tell(&module, &record);
     result(&record)
@@ -79,21 +98,23 @@ pub fn loaded() -> Result<Shared<Module>, Errno> {
 ///
 /// # Errors
 /// The record of its refusal.
-pub fn admit(
+pub fn admit<'a>(
     module: &Module,
-    wanted: Result<Wanted, Reason>,
-    allowed: Result<(), Reason>,
-) -> Result<Wanted, Record> {
-    let allowed = match module.is_switched_off() {
-        true => Err(Reason::SwitchedOff),
-        false => allowed,
-    };
-    match (wanted, allowed) {
-        (Ok(wanted), Ok(())) => Ok(wanted),
-        (Ok(Wanted { name, renamed }), Err(reason)) => {
-            Err(module.store().refuse(Some(name), renamed, reason))
-        }
-        (Err(reason), _) => Err(module.store().refuse(None, Renamed::default(), reason)),
+    wanted: &'a Result<Wanted, Reason>,
+) -> Result<&'a Wanted, Record> {
+    match wanted {
+        Ok(wanted) if !module.is_switched_off() => Ok(wanted),
+        _ => Err(refuse(module, wanted, Reason::SwitchedOff)),
+    }
+}
+
+/// The record of a dump that is refused for `reason`, unless there is one that comes
+/// before it: that it has no name, or that no dump is taken.
+fn refuse(module: &Module, wanted: &Result<Wanted, Reason>, reason: Reason) -> Record {
+    let reason = if module.is_switched_off() { Reason::SwitchedOff } else { reason };
+    match wanted {
+        Ok(Wanted { name, renamed }) => module.store().refuse(Some(*name), *renamed, reason),
+        Err(reason) => module.store().refuse(None, Renamed::default(), *reason),
     }
 }
 
@@ -121,7 +142,7 @@ pub fn result(record: &Record) -> Result<(), Errno> {
 
 /// Starts the collection of `declared` bytes, or of any number where that is 0.
 /// Sleeps.
-pub fn start(module: &Module, wanted: Wanted, declared: u64) -> Collection<KernelMemory> {
+pub fn start(module: &Module, wanted: &Wanted, declared: u64) -> Collection<KernelMemory> {
     let collection = Collection::start(module.store(), &wanted.name, wanted.renamed, declared);
     // Who looks now sees that it is running.
     module.update_sizes();
@@ -140,18 +161,17 @@ pub fn check_size(size: u64) -> Result<(), Reason> {
     }
 }
 
-/// A dump of the `size` bytes that `callback` leaves in one buffer, which is there
-/// only meanwhile. Sleeps.
-pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callback) -> Record {
+/// A dump of what `callback` leaves in one buffer, which is there only meanwhile. Sleeps.
+fn in_one_buffer(module: &Module, wanted: &Wanted, callback: Callback) -> Record {
+    let size = callback.size();
     let collection = start(module, wanted, size.into());
-    let owner = callback.owner();
     let job = PageBuffer::new(size).and_then(|buffer| Job::callback(callback, buffer));
     let mut job = match job {
         Ok(job) => job,
         Err(NoMemory) => return collection.end(None, Ending::Other(Reason::NoMemory)),
     };
     let limit = module.parameters().callback_deadline;
-    let ending = Job::carry_out(&job, owner, limit);
+    let ending = Job::carry_out(&job, limit);
     match ending {
         // What a callback that failed left in the buffer is not meant to be read.
         Ending::Returned(errno) if errno != 0 => collection.end(None, ending),
@@ -171,8 +191,8 @@ pub fn in_one_buffer(module: &Module, wanted: Wanted, size: u32, callback: Callb
 /// place for.
 fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Shared<Job>) -> DumpWriter<KernelMemory> {
     // The writer itself remembers what did not fit.
-    let _ = match Job::take_buffer(job) {
-        Some(buffer) => buffer.into_parts().try_for_each(|part| writer.write(&part)),
+    let _ = match Job::own_buffer(job) {
+        Some(buffer) => buffer.take_parts().try_for_each(|part| writer.write(&part)),
         None => job.buffer().map_or(Ok(()), |buffer| {
             let mut at = 0;
             writer.write_with(buffer.size() as u64, |to| {
@@ -185,28 +205,15 @@ fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Shared<Job>) -> DumpWr
     writer
 }
 
-/// A dump that `pieces`, a collector in the module `owner`, writes in pieces, `size`
-/// bytes or, where that is 0, any number. Sleeps.
-pub fn in_pieces(
-    module: &Module,
-    wanted: Wanted,
-    owner: Owner,
-    size: u64,
-    pieces: Pieces,
-) -> Record {
-    let collection = start(module, wanted, size);
-    let limit = pieces.deadline().unwrap_or(DEADLINE);
+/// A dump that `collector` writes in pieces. Sleeps.
+fn in_pieces(module: &Module, wanted: &Wanted, collector: Collector) -> Record {
+    let collection = start(module, wanted, collector.size());
+    let limit = collector.deadline().unwrap_or(DEADLINE);
     let limit = module.parameters().deadline.map_or(limit, |most| most.min(limit));
-    let writer = match collection.writer(Some(limit.into())) {
-        Ok(writer) => writer,
-        Err(NoMemory) => {
-            pieces.release();
-            return collection.end(None, Ending::Other(Reason::NoMemory));
-        }
-    };
-    match Job::pieces(pieces, writer) {
+    let writer = collection.writer(Some(limit.into()));
+    match writer.and_then(|writer| Job::collector(collector, writer)) {
         Ok(job) => {
-            let ending = Job::carry_out(&job, owner, Some(limit.saturating_add(GRACE)));
+            let ending = Job::carry_out(&job, Some(limit.saturating_add(GRACE)));
             collection.end(job.take_writer(), ending)
         }
         Err(NoMemory) => collection.end(None, Ending::Other(Reason::NoMemory)),

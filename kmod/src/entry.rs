@@ -11,8 +11,8 @@ use devdump::Lent;
 use vmcore::device_dump::NAME_SIZE;
 use vmcore::manifest::Reason;
 
-use crate::collect::{Wanted, check_size, collect, in_one_buffer, in_pieces};
-use crate::job::{self, Callback, Collect, Pieces, Release};
+use crate::collect::{Source, Wanted, check_size, collect};
+use crate::job::{self, Callback, CollectFn, Collector, Held, ReleaseFn};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
 use crate::kernel::iter::Iter;
 use crate::kernel::mapping::UserMapping;
@@ -127,6 +127,8 @@ pub unsafe extern "C" fn rust_mmap(
 ///
 /// # Safety
 /// `data` is null, or a valid `struct vmcoredd_data` with `name`, its 44 bytes.
+/// `has_callback` says that it has one, which may be called once and writes at most
+/// `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_add(
     data: *mut shim::vmcoredd_data,
@@ -140,13 +142,14 @@ pub unsafe extern "C" fn rust_add(
         // SAFETY: the caller promises 44 bytes.
         Wanted::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) })
     };
-    let callback = if has_callback { Ok(()) } else { Err(Reason::NoCallback) };
-    let allowed = check_size(size.into()).and(callback);
-    to_c(collect(wanted, allowed, |module, wanted| {
-        // SAFETY: `data` is valid and has a callback; the caller waits for it.
-        let callback = unsafe { Callback::new(data) };
-        in_one_buffer(module, wanted, size, callback)
-    }))
+    let callback = match has_callback {
+        // SAFETY: the caller promises it, and waits. Where a deadline ends that, a callback
+        // that was not called is dropped first. For one that runs, nobody can promise that
+        // `data` stays: docs/reliability.md says why that is accepted.
+        true => Ok(Source::Callback(unsafe { Callback::new(data, size) })),
+        false => Err(Reason::NoCallback),
+    };
+    to_c(collect(wanted, check_size(size.into()).and(callback)))
 }
 
 /// The body of `vmcoredd_wanted()`.
@@ -167,8 +170,8 @@ pub unsafe extern "C" fn rust_register(
     length: usize,
     size: u64,
     deadline: u32,
-    collect_pieces: Option<Collect>,
-    release: Option<Release>,
+    collect_pieces: Option<CollectFn>,
+    release: Option<ReleaseFn>,
     collector: *mut shim::vmcoredd_collector,
 ) -> c_int {
     let wanted = if collector.is_null() {
@@ -179,32 +182,20 @@ pub unsafe extern "C" fn rust_register(
         // SAFETY: the caller promises `length` bytes.
         Wanted::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })
     };
-    let allowed = match collect_pieces {
+    // SAFETY: the caller promises it.
+    let held = unsafe { Held::new(release, collector) };
+    let collector = match collect_pieces {
         None => Err(Reason::NoCallback),
         Some(_) if owner.is_null() => Err(Reason::NoOwner),
-        Some(_) => Ok(()),
+        Some(collect) => {
+            // SAFETY: the caller promises that it is loaded.
+            let owner = unsafe { Owner::new(owner) };
+            // SAFETY: the caller promises it.
+            let collector = unsafe { Collector::new(owner, collect, held, size, deadline) };
+            Ok(Source::Collector(collector))
+        }
     };
-    let mut release = release;
-    let result = collect(wanted, allowed, |module, wanted| {
-        let callback = collect_pieces.unwrap_or(collects_nothing);
-        // SAFETY: the caller promises it.
-        let pieces = unsafe { Pieces::new(callback, release.take(), collector, deadline) };
-        // SAFETY: the caller promises it.
-        in_pieces(module, wanted, unsafe { Owner::new(owner) }, size, pieces)
-    });
-    if let Some(release) = release {
-        // SAFETY: the caller promises it; nothing was called.
-        unsafe { release(collector) };
-    }
-    to_c(result)
-}
-
-/// Stands for a callback that is missing, which was refused before.
-unsafe extern "C" fn collects_nothing(
-    _: *mut shim::vmcoredd_collector,
-    _: *mut shim::vmcoredd_writer,
-) -> c_int {
-    EINVAL.0
+    to_c(collect(wanted, collector))
 }
 
 /// The body of `vmcoredd_write()`.

@@ -11,70 +11,140 @@ use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EFAULT, ENOMEM, Errno, to_c};
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::shim;
+use crate::kernel::take_once::TakeOnce;
 use crate::kernel::thread::{self, End, Owner, Work};
-
-/// The callback of a collector that writes in pieces.
-pub type Collect =
-    unsafe extern "C" fn(*mut shim::vmcoredd_collector, *mut shim::vmcoredd_writer) -> c_int;
-/// What is called when such a collector has ended.
-pub type Release = unsafe extern "C" fn(*mut shim::vmcoredd_collector);
 
 /// A collector of mainline's API.
 ///
 /// # Invariants
-/// `data` has a callback, which may be called once, by any thread.
+/// `data` has a callback, which may be called by any thread while this value lives, and
+/// writes at most `size` bytes to the buffer that it is given.
 pub struct Callback {
     data: *mut shim::vmcoredd_data,
+    size: u32,
 }
+
+// SAFETY: by the invariant, any thread may call it.
+unsafe impl Send for Callback {}
 
 impl Callback {
     /// The collector in `data`.
     ///
     /// # Safety
-    /// `data` is valid and has a callback, which may be called once by any thread.
-    pub unsafe fn new(data: *mut shim::vmcoredd_data) -> Self {
+    /// `data` is valid and has a callback, which any thread may call once while the
+    /// value lives, and which writes at most `size` bytes to its buffer. Its module is
+    /// loaded until it has ended.
+    pub unsafe fn new(data: *mut shim::vmcoredd_data, size: u32) -> Self {
         // INVARIANT: as the caller promises.
-        Self { data }
+        Self { data, size }
+    }
+
+    /// How large its buffer must be, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.size
     }
 
     /// The module that it is in: the API does not say which.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
+    fn owner(&self) -> Owner {
         // SAFETY: by the invariant, there is a callback.
         let owner = unsafe { shim::shim_collector_owner(self.data) };
-        // SAFETY: whoever called us waits, with its code and what it refers to loaded.
+        // SAFETY: null, or the callback's module, which `new` was promised is loaded.
         unsafe { Owner::new(owner) }
+    }
+
+    /// Calls it; gives what it returned, 0 or a negative errno. Sleeps.
+    fn call(self, buffer: &PageBuffer) -> c_int {
+        if buffer.size() < self.size as usize {
+            return EFAULT.0;
+        }
+        // SAFETY: by the invariant, with a buffer as large as the callback takes it to
+        // be; meanwhile others only copy bytes from it.
+        unsafe { shim::shim_call_collector(self.data, buffer.start()) }
     }
 }
 
-/// A collector that writes in pieces.
+/// The callback of a collector that writes in pieces.
+pub type CollectFn =
+    unsafe extern "C" fn(*mut shim::vmcoredd_collector, *mut shim::vmcoredd_writer) -> c_int;
+/// What is called when such a collector is not needed any more.
+pub type ReleaseFn = unsafe extern "C" fn(*mut shim::vmcoredd_collector);
+
+/// A driver's data, which it has back when this value is dropped.
 ///
 /// # Invariants
-/// `collect` may be called once, and then `release` once, with `collector`, by any
-/// thread.
-#[derive(Clone, Copy)]
-pub struct Pieces {
-    collect: Collect,
-    release: Option<Release>,
+/// `release`, where there is one, may be called with `collector` by any thread when this
+/// value is dropped.
+pub struct Held {
+    release: Option<ReleaseFn>,
     collector: *mut shim::vmcoredd_collector,
+}
+
+impl Held {
+    /// Holds `collector`.
+    ///
+    /// # Safety
+    /// `release`, where there is one, may be called once with `collector` by any thread,
+    /// when the value is dropped.
+    #[must_use]
+    pub unsafe fn new(
+        release: Option<ReleaseFn>,
+        collector: *mut shim::vmcoredd_collector,
+    ) -> Self {
+        // INVARIANT: as the caller promises.
+        Self { release, collector }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: by the invariant; a value is dropped once.
+            unsafe { release(self.collector) };
+        }
+    }
+}
+
+/// A collector that writes in pieces; it is released when this value is dropped.
+///
+/// # Invariants
+/// `collect` may be called by any thread with what is `held`, while this value lives, and
+/// uses the writer that it is given until it returns. `owner` has its code.
+pub struct Collector {
+    owner: Owner,
+    collect: CollectFn,
+    held: Held,
+    size: u64,
     deadline: u32,
 }
 
-impl Pieces {
-    /// The collector `collect`, which wants `deadline` milliseconds, or, where that is
-    /// 0, does not say.
+// SAFETY: by the invariants of it and of `Held`, any thread may call and release it.
+unsafe impl Send for Collector {}
+
+impl Collector {
+    /// The collector `collect`, which will write `size` bytes and wants `deadline`
+    /// milliseconds, or, where that is 0, does not say.
     ///
     /// # Safety
-    /// `collect` may be called once, and then `release` once, with `collector`, by any
-    /// thread.
+    /// Any thread may call `collect` once with what is `held`, while the value lives;
+    /// it uses its writer until it returns, and `owner` has its code and that of the
+    /// release function.
+    #[must_use]
     pub unsafe fn new(
-        collect: Collect,
-        release: Option<Release>,
-        collector: *mut shim::vmcoredd_collector,
+        owner: Owner,
+        collect: CollectFn,
+        held: Held,
+        size: u64,
         deadline: u32,
     ) -> Self {
         // INVARIANT: as the caller promises.
-        Self { collect, release, collector, deadline }
+        Self { owner, collect, held, size, deadline }
+    }
+
+    /// How many bytes it will write; 0 when it does not know.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// How long it wants to take, in milliseconds; `None` when it does not say.
@@ -83,35 +153,32 @@ impl Pieces {
         (self.deadline > 0).then_some(self.deadline)
     }
 
-    /// Says that the collector is not needed any more: it has ended, or is not called.
-    pub fn release(&self) {
-        if let Some(release) = self.release {
-            // SAFETY: by the invariant.
-            unsafe { release(self.collector) };
-        }
+    /// Calls it; gives what it returned, 0 or a negative errno, and releases it. Sleeps.
+    fn call(self, writer: &Lent<KernelMemory>) -> c_int {
+        let writer = core::ptr::from_ref(writer).cast_mut().cast();
+        // SAFETY: by the invariant; `writer` is valid until this returns, and entries
+        // from C only share it.
+        unsafe { (self.collect)(self.held.collector, writer) }
     }
 }
 
+/// Who is called, until it is, and where it puts the dump. If it crashes, it is lost on
+/// the stack of its thread.
 enum Task {
-    /// With what the callback fills, until it is taken back.
-    Callback(Callback, Option<PageBuffer>),
-    Pieces(Pieces, Lent<KernelMemory>),
+    Callback(TakeOnce<Callback>, PageBuffer),
+    Collector(TakeOnce<Collector>, Lent<KernelMemory>),
 }
 
 /// What a collector's own thread does, and what came of it.
 pub struct Job {
+    owner: Owner,
     task: Task,
     returned: AtomicI32,
 }
 
-// SAFETY: by the invariants of `Callback` and `Pieces`, any thread may call them.
-unsafe impl Send for Job {}
-// SAFETY: only the job's thread calls them; all else may be shared.
-unsafe impl Sync for Job {}
-
 impl Job {
-    fn new(task: Task) -> Result<Shared<Self>, NoMemory> {
-        Shared::new(Self { task, returned: AtomicI32::new(0) })
+    fn new(owner: Owner, task: Task) -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self { owner, task, returned: AtomicI32::new(0) })
     }
 
     /// Lets `callback` fill `buffer`.
@@ -119,49 +186,44 @@ impl Job {
     /// # Errors
     /// [`NoMemory`].
     pub fn callback(callback: Callback, buffer: PageBuffer) -> Result<Shared<Self>, NoMemory> {
-        Self::new(Task::Callback(callback, Some(buffer)))
+        Self::new(callback.owner(), Task::Callback(TakeOnce::new(callback), buffer))
     }
 
-    /// Lets `pieces` write to `writer`.
+    /// Lets `collector` write to `writer`.
     ///
     /// # Errors
-    /// [`NoMemory`]; `pieces` is released.
-    pub fn pieces(
-        pieces: Pieces,
+    /// [`NoMemory`]; `collector` is released.
+    pub fn collector(
+        collector: Collector,
         writer: DumpWriter<KernelMemory>,
     ) -> Result<Shared<Self>, NoMemory> {
-        let lent = Lent::new(&KernelMemory, writer);
-        let job = lent.and_then(|lent| Self::new(Task::Pieces(pieces, lent)));
-        if job.is_err() {
-            pieces.release();
-        }
-        job
+        let lent = Lent::new(&KernelMemory, writer)?;
+        Self::new(collector.owner, Task::Collector(TakeOnce::new(collector), lent))
     }
 
-    /// Runs `this` in a thread of its own, with `owner` loaded meanwhile, and waits
-    /// for its end, `limit` milliseconds at most. Sleeps.
-    pub fn carry_out(this: &Shared<Self>, owner: Owner, limit: Option<u32>) -> Ending {
-        match thread::run(this, owner, limit) {
+    /// Runs `this` in a thread of its own, with the module that it is in loaded
+    /// meanwhile, and waits for its end, `limit` milliseconds at most. Sleeps.
+    pub fn carry_out(this: &Shared<Self>, limit: Option<u32>) -> Ending {
+        let end = thread::run(this, limit);
+        // What was not called by now never is: whose data it uses is about to go on.
+        match &this.task {
+            Task::Callback(callback, _) => drop(callback.take()),
+            Task::Collector(collector, _) => drop(collector.take()),
+        }
+        match end {
             Ok(End::Ended) => Ending::Returned(this.returned.load(Ordering::Acquire)),
             Ok(End::Crashed) => Ending::Crashed,
             Ok(End::Abandoned) => Ending::Late,
-            Err(errno) => {
-                if let Task::Pieces(pieces, _) = &this.task {
-                    pieces.release();
-                }
-                Ending::Other(match errno {
-                    ENOMEM => Reason::NoMemory,
-                    Errno(errno) => Reason::NotStarted(errno),
-                })
-            }
+            Err(ENOMEM) => Ending::Other(Reason::NoMemory),
+            Err(Errno(errno)) => Ending::Other(Reason::NotStarted(errno)),
         }
     }
 
     /// The buffer of a callback, when its thread has this job no longer.
-    pub fn take_buffer(this: &mut Shared<Self>) -> Option<PageBuffer> {
+    pub fn own_buffer(this: &mut Shared<Self>) -> Option<&mut PageBuffer> {
         match &mut this.unique()?.task {
-            Task::Callback(_, buffer) => buffer.take(),
-            Task::Pieces(..) => None,
+            Task::Callback(_, buffer) => Some(buffer),
+            Task::Collector(..) => None,
         }
     }
 
@@ -169,8 +231,8 @@ impl Job {
     #[must_use]
     pub fn buffer(&self) -> Option<&PageBuffer> {
         match &self.task {
-            Task::Callback(_, buffer) => buffer.as_ref(),
-            Task::Pieces(..) => None,
+            Task::Callback(_, buffer) => Some(buffer),
+            Task::Collector(..) => None,
         }
     }
 
@@ -179,29 +241,23 @@ impl Job {
     pub fn take_writer(&self) -> Option<DumpWriter<KernelMemory>> {
         match &self.task {
             Task::Callback(..) => None,
-            Task::Pieces(_, lent) => lent.take(),
+            Task::Collector(_, lent) => lent.take(),
         }
     }
 }
 
 impl Work for Job {
+    fn owner(&self) -> Owner {
+        self.owner
+    }
+
     fn run(&self) {
         let returned = match &self.task {
-            Task::Callback(callback, Some(buffer)) => {
-                // SAFETY: by the invariant; the callback knows how large the
-                // buffer is, and nobody else has it but to copy bytes from it.
-                unsafe { shim::shim_call_collector(callback.data, buffer.start()) }
-            }
-            Task::Callback(_, None) => EFAULT.0,
-            Task::Pieces(pieces, lent) => {
-                let writer = core::ptr::from_ref(lent).cast_mut().cast();
-                // SAFETY: by the invariant; the writer lives as long as the job.
-                let returned = unsafe { (pieces.collect)(pieces.collector, writer) };
-                pieces.release();
-                returned
-            }
+            Task::Callback(callback, buffer) => callback.take().map(|own| own.call(buffer)),
+            Task::Collector(collector, lent) => collector.take().map(|own| own.call(lent)),
         };
-        self.returned.store(returned, Ordering::Release);
+        // Where it was taken before, nobody asks any more.
+        self.returned.store(returned.unwrap_or(EFAULT.0), Ordering::Release);
     }
 }
 

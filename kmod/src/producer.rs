@@ -55,7 +55,7 @@ impl Producer {
             return Err(EBUSY);
         }
         let module = loaded()?;
-        let wanted = match admit(&module, wanted, Ok(())) {
+        let wanted = match admit(&module, &wanted) {
             Ok(wanted) => wanted,
             Err(refused) => {
                 tell(&module, &refused);

@@ -35,7 +35,7 @@ impl Run {
 ///
 /// # Invariants
 /// `runs` are of `shim_pages_alloc` and owned by this value; `map`, unless it is
-/// null, is a mapping of all of them.
+/// null, is a mapping of all of them. It has `size` bytes; it is null where that is 0.
 pub struct PageBuffer {
     runs: List<Run>,
     map: *mut c_void,
@@ -76,7 +76,7 @@ impl PageBuffer {
         if buffer.map.is_null() { Err(NoMemory) } else { Ok(buffer) }
     }
 
-    /// Where the buffer is, in one piece.
+    /// Where the buffer is, in one piece; null where it is empty.
     #[must_use]
     pub fn start(&self) -> *mut c_void {
         self.map
@@ -108,10 +108,9 @@ impl PageBuffer {
         rest.fill(0);
     }
 
-    /// What is in the buffer, part by part from its start; it is no longer in one
-    /// piece.
+    /// Takes what is in the buffer, part by part from its start; it is empty then.
     #[must_use]
-    pub fn into_parts(mut self) -> Parts {
+    pub fn take_parts(&mut self) -> Parts {
         self.unmap();
         let mut runs = core::mem::replace(&mut self.runs, KernelMemory.list());
         // The first run is taken first, from the end of the list.
@@ -121,7 +120,7 @@ impl PageBuffer {
             rest = between;
         }
         // INVARIANT: this value owned them, and has them no longer.
-        Parts { runs, left: self.size }
+        Parts { runs, left: core::mem::take(&mut self.size) }
     }
 
     fn unmap(&mut self) {

@@ -20,4 +20,5 @@ pub mod parameters;
 pub mod proc;
 pub mod shim;
 pub mod slot;
+pub mod take_once;
 pub mod thread;

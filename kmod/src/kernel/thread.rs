@@ -26,6 +26,11 @@ pub enum End {
 #[derive(Debug, Clone, Copy)]
 pub struct Owner(*mut shim::module);
 
+// SAFETY: a pointer to a loaded module may be used on any thread.
+unsafe impl Send for Owner {}
+// SAFETY: as above.
+unsafe impl Sync for Owner {}
+
 impl Owner {
     /// The module `owner`, or none when that is null.
     ///
@@ -41,11 +46,14 @@ impl Owner {
 
 /// What a thread of its own does.
 pub trait Work: Send + Sync + 'static {
+    /// The module that its code is in, which stays loaded until it has ended.
+    fn owner(&self) -> Owner;
+
     /// Does it, in that thread. Sleeps.
     fn run(&self);
 }
 
-/// Runs `work` in a thread of its own, and keeps `owner` loaded meanwhile; waits for
+/// Runs `work` in a thread of its own, and keeps its owner loaded meanwhile; waits for
 /// its end, `limit` milliseconds at most. Sleeps.
 ///
 /// When this returns, the thread has `work` no longer, unless it is
@@ -53,10 +61,10 @@ pub trait Work: Send + Sync + 'static {
 ///
 /// # Errors
 /// An errno when the thread could not be started.
-pub fn run<W: Work>(work: &Shared<W>, owner: Owner, limit: Option<u32>) -> Result<End, Errno> {
+pub fn run<W: Work>(work: &Shared<W>, limit: Option<u32>) -> Result<End, Errno> {
     let raw = work.clone().into_raw();
     // SAFETY: `raw` is an owner of a `W`, which is what the functions for `W` take.
-    let end = unsafe { run_raw(run_work::<W>, drop_work::<W>, raw, owner, limit) };
+    let end = unsafe { run_raw(run_work::<W>, drop_work::<W>, raw, work.owner(), limit) };
     if end != Ok(End::Abandoned) {
         // SAFETY: the thread was not started, has ended or died, so that `raw` is ours.
         unsafe { drop_work::<W>(raw) };
