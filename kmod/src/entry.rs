@@ -31,9 +31,13 @@ pub extern "C" fn rust_load() -> c_int {
 }
 
 /// Module unload.
+///
+/// # Safety
+/// Nobody uses the module, nor can again.
 #[unsafe(no_mangle)]
-pub extern "C" fn rust_unload() {
-    Module::unload();
+pub unsafe extern "C" fn rust_unload() {
+    // SAFETY: the caller promises it.
+    unsafe { Module::unload() };
 }
 
 /// Opens a file.

@@ -112,7 +112,9 @@ impl Module {
         })?;
         MODULE.set(module.clone());
         if let Err(NoMemory) = module.create_entries(compared) {
-            Self::unload();
+            // SAFETY: the only error is that `/proc/vmcoredd` could not be created, so
+            // that there is no file yet; and no module is linked to one that loads.
+            unsafe { Self::unload() };
             return Err(NoMemory.into());
         }
         // Nothing else depends on it, so it comes last.
@@ -124,7 +126,7 @@ impl Module {
     }
 
     /// Creates the entries in `/proc`; the kernel's own goes last of all, after so many
-    /// pages were compared in so many milliseconds.
+    /// pages were compared in so many milliseconds. Where it fails, there is none of ours.
     fn create_entries(&self, (pages, milliseconds): (u64, u64)) -> Result<(), NoMemory> {
         self.entries.lock().vmcoredd = Some(Entry::create(Which::Vmcoredd)?);
         self.update_sizes();
@@ -154,9 +156,13 @@ impl Module {
         Ok(())
     }
 
-    /// Unloads the module, when nobody uses it. Sleeps.
-    pub fn unload() {
-        if let Some(module) = MODULE.take() {
+    /// Unloads the module. Sleeps.
+    ///
+    /// # Safety
+    /// Nobody uses the module, nor can again: its use count is 0 for good.
+    pub unsafe fn unload() {
+        // SAFETY: every entry from C that asks for the module holds its use count.
+        if let Some(module) = unsafe { MODULE.take() } {
             *module.entries.lock() = Entries::default();
         }
     }

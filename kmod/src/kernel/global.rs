@@ -5,6 +5,12 @@ use super::memory::Shared;
 use super::slot::Slot;
 
 /// A static that is empty until a value is put there.
+///
+/// There is no lock, since it is read in any context: a value that is there stays until
+/// [`Global::take`], whose caller promises that nobody reads it any more.
+///
+/// # Invariants
+/// While [`Global::get`] may run, the owner in `slot` is neither taken nor replaced.
 pub struct Global<T: Send + Sync> {
     slot: Slot<T>,
 }
@@ -13,24 +19,29 @@ impl<T: Send + Sync + 'static> Global<T> {
     /// Nothing yet.
     #[must_use]
     pub const fn empty() -> Self {
+        // INVARIANT: there is no owner.
         Self { slot: Slot::empty() }
     }
 
-    /// Puts `value` there, where nothing was before.
+    /// Puts `value` there; drops it where there is one already.
     pub fn set(&self, value: Shared<T>) {
-        self.slot.put(value);
+        // INVARIANT: an owner that is there stays.
+        self.slot.put_if_empty(value);
     }
 
     /// An owner of the value.
     #[must_use]
     pub fn get(&self) -> Option<Shared<T>> {
-        // SAFETY: the module's use count keeps `take` from running, which alone gives
-        // the owner back, while C calls us.
+        // SAFETY: by the invariant.
         unsafe { self.slot.get() }
     }
 
     /// Takes the value away.
-    pub fn take(&self) -> Option<Shared<T>> {
+    ///
+    /// # Safety
+    /// No thread calls [`Global::get`] meanwhile.
+    pub unsafe fn take(&self) -> Option<Shared<T>> {
+        // INVARIANT: as the caller promises.
         self.slot.take()
     }
 }

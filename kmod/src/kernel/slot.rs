@@ -29,6 +29,16 @@ impl<T: Send + Sync> Slot<T> {
         self.swap(owner.into_raw());
     }
 
+    /// Leaves `owner` there, or drops it where there is one already.
+    pub fn put_if_empty(&self, owner: Shared<T>) {
+        let raw = owner.into_raw();
+        let put = self.raw.compare_exchange(null_mut(), raw, Ordering::Release, Ordering::Relaxed);
+        if put.is_err() {
+            // SAFETY: just made of an owner, and it is not there.
+            drop(unsafe { Shared::<T>::from_raw(raw) });
+        }
+    }
+
     /// Takes the owner that is there.
     pub fn take(&self) -> Option<Shared<T>> {
         self.swap(null_mut())
