@@ -114,9 +114,14 @@ impl<H: Host> DumpWriter<H> {
         self.check_length(length);
         let mut left = length;
         while left > 0 {
-            self.check()?;
-            let taken = self.fill(left, &mut copy)?;
-            left = left.saturating_sub(taken);
+            let space = self.space(left)?;
+            let filled = space.len();
+            if !copy(space) {
+                self.cut = Some(Reason::BadAddress);
+                break;
+            }
+            self.filled(filled);
+            left = left.saturating_sub(filled as u64);
         }
         self.cut.map_or(Ok(()), Err)
     }
@@ -138,24 +143,22 @@ impl<H: Host> DumpWriter<H> {
         self.cut.map_or(Ok(()), Err)
     }
 
-    /// Fills the open chunk with at most `left` bytes; gives how many it took.
-    fn fill(&mut self, left: u64, copy: &mut impl FnMut(&mut [u8]) -> bool) -> Result<u64, Reason> {
+    /// Where the next bytes go, of `left` that are to come: in the open chunk.
+    fn space(&mut self, left: u64) -> Result<&mut [u8], Reason> {
+        self.check()?;
         let wanted = usize::try_from(left).unwrap_or(usize::MAX);
-        let Some(workspace) = &mut self.workspace else {
-            return Err(Reason::NoMemory);
-        };
+        let workspace = self.workspace.as_mut().ok_or(Reason::NoMemory)?;
         let space = workspace.open.get_mut(self.filled..).unwrap_or_default();
         let length = wanted.min(space.len());
-        let part = space.get_mut(..length).unwrap_or_default();
-        if !copy(part) {
-            self.cut = Some(Reason::BadAddress);
-            return Err(Reason::BadAddress);
-        }
-        self.filled += length;
+        Ok(space.get_mut(..length).unwrap_or_default())
+    }
+
+    /// Takes `count` bytes, which are in the open chunk now.
+    fn filled(&mut self, count: usize) {
+        self.filled += count;
         if self.filled >= CHUNK_SIZE {
             self.close_chunk();
         }
-        Ok(length as u64)
     }
 
     /// Keeps the open chunk; forgets its bytes, and cuts the dump, when there is
