@@ -272,11 +272,6 @@ const void *shim_pages_address(struct page *pages)
 	return page_address(pages);
 }
 
-void shim_pages_read(struct page *pages, size_t within, void *to, size_t length)
-{
-	memcpy(to, page_address(pages) + within, length);
-}
-
 void *shim_pages_map(struct page **pages, u32 count)
 {
 	return fault() ? NULL : vmap(pages, count, VM_MAP, PAGE_KERNEL);
@@ -285,6 +280,11 @@ void *shim_pages_map(struct page **pages, u32 count)
 void shim_pages_unmap(void *map)
 {
 	vunmap(map);
+}
+
+void shim_read(void *to, const void *from, size_t length)
+{
+	memcpy(to, from, length);
 }
 
 bool shim_copy(void *to, const void *from, size_t length)

@@ -126,17 +126,14 @@ struct page *shim_pages_at(struct page *pages, u32 index);
 /** Where pages of shim_pages_alloc() are in the kernel's own map of memory. */
 const void *shim_pages_address(struct page *pages);
 
-/**
- * Copies @length bytes, from byte @within of pages of shim_pages_alloc() on, to @to.
- * Others may write to the pages meanwhile.
- */
-void shim_pages_read(struct page *pages, size_t within, void *to, size_t length);
-
 /** Maps @count pages one behind the other, or gives NULL. Sleeps. */
 void *shim_pages_map(struct page **pages, u32 count);
 
 /** Undoes shim_pages_map(). Sleeps. */
 void shim_pages_unmap(void *map);
+
+/** Copies @length bytes, to which others may write meanwhile. Any context. */
+void shim_read(void *to, const void *from, size_t length);
 
 /** Copies @length bytes, which may be anywhere in the kernel; false if they are not there. */
 bool shim_copy(void *to, const void *from, size_t length);

@@ -6,8 +6,7 @@
 
 use core::ffi::CStr;
 
-use devdump::{Buffer, Clock as _, CoreFile, List as _, Memory, NoMemory, OldMemory as _};
-use vmcore::bytes::copy;
+use devdump::{Clock as _, CoreFile, List as _, Memory, NoMemory};
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
@@ -236,11 +235,10 @@ fn read_physical(start: u64, size: u64) -> Result<Block, Doubt> {
     let mut rest = &mut *block;
     while !rest.is_empty() {
         let page = Mapping::page(page_align_down(at)).map_err(Doubt::Unmapped)?;
-        let bytes = page.get((at % PAGE_SIZE) as usize..).unwrap_or_default();
-        let (now, later) = rest.split_at_mut(bytes.len().min(rest.len()));
-        copy(now, bytes);
-        at = at.saturating_add(now.len() as u64);
-        rest = later;
+        let bytes = page.bytes().after((at % PAGE_SIZE) as usize);
+        let copied = bytes.map_or(0, |bytes| bytes.copy_to(rest));
+        at = at.saturating_add(copied as u64);
+        rest = rest.get_mut(copied..).unwrap_or_default();
     }
     Ok(block)
 }
@@ -300,9 +298,7 @@ fn agree(
 ) -> Result<bool, Doubt> {
     for _ in 0..TRIES {
         file.read_exact(offset, theirs).map_err(Doubt::Unreadable)?;
-        let sink = &mut Buffer::new(ours);
-        let read = served.old_memory().read(physical, PAGE_SIZE as usize, sink);
-        read.map_err(Doubt::Unmapped)?;
+        served.old_memory().read_to(physical, ours).map_err(Doubt::Unmapped)?;
         if **ours == **theirs {
             return Ok(true);
         }

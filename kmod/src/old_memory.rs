@@ -5,15 +5,17 @@
 //! page that it reads. A window of [`WINDOW_SIZE`] is mapped with large pages,
 //! takes next to no memory itself, and serves thousands of reads.
 
-use devdump::{CoreFile, NoMemory, Sink};
+use devdump::{CoreFile, NoMemory};
 use vmcore::layout::Load;
 use vmcore::{PAGE_SIZE, page_align_down};
 
 use crate::kernel::error::{EIO, ENOMEM, Errno};
+use crate::kernel::iter::Iter;
 use crate::kernel::mapping::{Mapping, UserMapping};
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
 use crate::kernel::slot::Slot;
+use crate::kernel::volatile::VolatileSlice;
 
 /// Size and alignment of a window, in bytes: the parts of a segment that one
 /// window maps.
@@ -30,9 +32,10 @@ struct Window {
 
 impl Window {
     /// The bytes from `physical` on; `None` when it lies outside.
-    fn from(&self, physical: u64) -> Option<&[u8]> {
+    fn from(&self, physical: u64) -> Option<VolatileSlice<'_>> {
         let within = physical.checked_sub(self.physical)?;
-        self.mapping.get(usize::try_from(within).ok()?..).filter(|bytes| !bytes.is_empty())
+        let bytes = self.mapping.bytes().after(usize::try_from(within).ok()?);
+        bytes.filter(|bytes| !bytes.is_empty())
     }
 }
 
@@ -124,12 +127,18 @@ impl OldMemory {
         }
         Ok(())
     }
-}
 
-impl devdump::OldMemory for OldMemory {
-    type Error = Errno;
-
-    fn read<S: Sink>(&self, physical: u64, length: usize, sink: &mut S) -> Result<usize, Errno> {
+    /// Lets `take` have up to `length` bytes from `physical` on, part by part, until it
+    /// takes less than a part; gives how many it took.
+    ///
+    /// # Errors
+    /// When nothing of it could be mapped.
+    fn read_with(
+        &self,
+        physical: u64,
+        length: usize,
+        mut take: impl FnMut(VolatileSlice<'_>) -> usize,
+    ) -> Result<usize, Errno> {
         let mut done = 0;
         while done < length {
             let at = physical.saturating_add(done as u64);
@@ -139,10 +148,9 @@ impl devdump::OldMemory for OldMemory {
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             };
-            let bytes = window.from(at).unwrap_or_default();
-            let bytes = bytes.get(..length - done).unwrap_or(bytes);
-            let wanted = bytes.len();
-            let taken = sink.bytes(bytes);
+            let bytes = window.from(at).map(|bytes| bytes.first(length - done));
+            let wanted = bytes.map_or(0, VolatileSlice::len);
+            let taken = bytes.map_or(0, &mut take);
             self.last.put(window);
             done += taken;
             if taken < wanted || wanted == 0 {
@@ -150,5 +158,27 @@ impl devdump::OldMemory for OldMemory {
             }
         }
         Ok(done)
+    }
+
+    /// Fills `to` from `physical` on, as far as it can be mapped.
+    ///
+    /// # Errors
+    /// When nothing of it could be mapped.
+    pub fn read_to(&self, physical: u64, to: &mut [u8]) -> Result<(), Errno> {
+        let mut at = 0;
+        self.read_with(physical, to.len(), |bytes| {
+            let copied = bytes.copy_to(to.get_mut(at..).unwrap_or_default());
+            at += copied;
+            copied
+        })?;
+        Ok(())
+    }
+}
+
+impl devdump::OldMemory<Iter> for OldMemory {
+    type Error = Errno;
+
+    fn read(&self, physical: u64, length: usize, to: &mut Iter) -> Result<usize, Errno> {
+        self.read_with(physical, length, |bytes| to.volatile(bytes))
     }
 }

@@ -62,8 +62,11 @@ impl Sink for Buffer<'_> {
     }
 }
 
-/// The memory of the dead kernel.
-pub trait OldMemory {
+/// The memory of the dead kernel, for sinks of the kind `S`.
+///
+/// Others may write to it at any time, so that it is never lent as bytes: how it gets
+/// into a sink is between the two of them, whom the host brings.
+pub trait OldMemory<S> {
     /// Why memory cannot be read.
     type Error: From<NoMemory>;
 
@@ -72,12 +75,7 @@ pub trait OldMemory {
     ///
     /// # Errors
     /// When nothing of it could be read.
-    fn read<S: Sink>(
-        &self,
-        physical: u64,
-        length: usize,
-        sink: &mut S,
-    ) -> Result<usize, Self::Error>;
+    fn read(&self, physical: u64, length: usize, sink: &mut S) -> Result<usize, Self::Error>;
 }
 
 /// Why a [`CoreFile`] or [`Snapshot`] is not built.
@@ -244,7 +242,7 @@ impl<H: Host> Snapshot<H> {
     /// When the first bytes are of old memory that cannot be read, or
     /// [`NoMemory`] when they are of a dump that several threads read at once. An
     /// error behind them only ends the reading.
-    pub fn read<S: Sink, O: OldMemory>(
+    pub fn read<S: Sink, O: OldMemory<S>>(
         &self,
         offset: u64,
         sink: &mut S,
@@ -269,7 +267,7 @@ impl<H: Host> Snapshot<H> {
         Ok(done)
     }
 
-    fn read_span<S: Sink, O: OldMemory>(
+    fn read_span<S: Sink, O: OldMemory<S>>(
         &self,
         place: Place,
         reach: usize,

@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 
 use devdump::{
     Block, Buffer, CHUNK_SIZE, Clock, Codec, Collection, CoreFile, Ending, Lent, Limits, List,
-    Lock, Memory, Mutex, NoMemory, OldMemory, Shared, Sink, Snapshot, State, Store,
+    Lock, Memory, Mutex, NoMemory, OldMemory, Shared, Snapshot, State, Store,
 };
 use loom::model::Builder;
 use loom::thread;
@@ -168,15 +168,10 @@ impl Clock for Watched {
 }
 
 /// There is none in a file of notes alone.
-impl OldMemory for Watched {
+impl<S> OldMemory<S> for Watched {
     type Error = NoMemory;
 
-    fn read<S: Sink>(
-        &self,
-        _physical: u64,
-        _length: usize,
-        _sink: &mut S,
-    ) -> Result<usize, NoMemory> {
+    fn read(&self, _physical: u64, _length: usize, _sink: &mut S) -> Result<usize, NoMemory> {
         unreachable!()
     }
 }

@@ -11,6 +11,7 @@ use vmcore::PAGE_SIZE;
 
 use super::memory::{KernelMemory, List};
 use super::shim;
+use super::volatile::VolatileSlice;
 
 /// How many pages are allocated at once, as a power of two. So many do not pass
 /// through the lists of free pages that each CPU has, which no statistics count and
@@ -218,11 +219,11 @@ fn free(run: Run) {
 /// Fills the start of `to` with what `run` has from `within` on; gives the rest of
 /// it, and where in the run it stopped.
 fn copy(run: Run, within: usize, to: &mut [u8]) -> (&mut [u8], usize) {
-    let length = run.size().saturating_sub(within).min(to.len());
-    let (now, later) = to.split_at_mut_checked(length).unwrap_or_default();
-    // SAFETY: the pages are allocated, and so many bytes from `within` on are in them.
-    unsafe {
-        shim::shim_pages_read(run.first.as_ptr(), within, now.as_mut_ptr().cast(), now.len());
-    }
-    (later, within + length)
+    // SAFETY: the pages are allocated.
+    let start = unsafe { shim::shim_pages_address(run.first.as_ptr()) };
+    // SAFETY: so many bytes are in them, in the kernel's own map of memory; who has the
+    // run lets nobody borrow them while this function runs.
+    let bytes = unsafe { VolatileSlice::new(start.cast(), run.size()) };
+    let copied = bytes.after(within).map_or(0, |bytes| bytes.copy_to(to));
+    (to.get_mut(copied..).unwrap_or_default(), within + copied)
 }

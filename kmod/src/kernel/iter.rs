@@ -6,6 +6,7 @@ use core::ptr::NonNull;
 use devdump::Sink;
 
 use super::shim;
+use super::volatile::VolatileSlice;
 
 /// How much is copied before others may run, in bytes.
 const PIECE: usize = 1 << 20;
@@ -54,6 +55,16 @@ impl Iter {
         taken
     }
 
+    /// As [`Sink::bytes`], of bytes that others may write to meanwhile.
+    pub fn volatile(&mut self, bytes: VolatileSlice<'_>) -> usize {
+        self.in_pieces(bytes.len(), |iter, offset, length| {
+            let from = bytes.as_ptr().wrapping_byte_add(offset);
+            // SAFETY: `iter` is that of the invariant; `length` bytes from `from` on are
+            // within `bytes`, which can be read.
+            unsafe { shim::shim_iter_copy(iter, from, length) }
+        })
+    }
+
     /// Lets `copy` take `total` bytes in pieces; each call has the offset and
     /// length of a piece.
     fn in_pieces(
@@ -88,12 +99,7 @@ impl Sink for Iter {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> usize {
-        self.in_pieces(bytes.len(), |iter, offset, length| {
-            let from = bytes.as_ptr().wrapping_add(offset).cast();
-            // SAFETY: `iter` is that of the invariant; `length` bytes from `from` on lie
-            // within `bytes`.
-            unsafe { shim::shim_iter_copy(iter, from, length) }
-        })
+        self.volatile(bytes.into())
     }
 
     fn zeros(&mut self, count: usize) -> usize {

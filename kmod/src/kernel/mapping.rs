@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Old memory in the kernel's address space, and in a user's.
 
-use core::ops::Deref;
 use core::ptr::NonNull;
-use core::slice;
 
 use vmcore::PAGE_SIZE;
 
 use super::error::{ENOMEM, Errno, check};
 use super::shim;
+use super::volatile::VolatileSlice;
 
 enum Kind {
     /// Many pages, by `memremap()`.
@@ -31,7 +30,7 @@ pub struct Mapping {
 
 // SAFETY: the mapping is valid on every CPU, and any thread may undo it.
 unsafe impl Send for Mapping {}
-// SAFETY: a shared mapping is only read.
+// SAFETY: a shared mapping is only copied from.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -58,16 +57,13 @@ impl Mapping {
         // INVARIANT: not null means mapped.
         Ok(Self { start: NonNull::new(start.cast()).ok_or(ENOMEM)?, size, kind: Kind::Page })
     }
-}
 
-impl Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: by the invariant. This kernel never writes to old memory. A
-        // device that the dead kernel left running may; then a copy of the
-        // bytes has old or new ones, which is all that anybody does with them.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.size) }
+    /// What is there. This kernel never writes to old memory; a device that the dead
+    /// kernel left running may.
+    #[must_use]
+    pub fn bytes(&self) -> VolatileSlice<'_> {
+        // SAFETY: by the invariant, they are mapped as long as this value is borrowed.
+        unsafe { VolatileSlice::new(self.start.as_ptr(), self.size) }
     }
 }
 

@@ -22,3 +22,4 @@ pub mod shim;
 pub mod slot;
 pub mod take_once;
 pub mod thread;
+pub mod volatile;

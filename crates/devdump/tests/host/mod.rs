@@ -292,10 +292,10 @@ impl Pattern {
     }
 }
 
-impl OldMemory for Pattern {
+impl<S: Sink> OldMemory<S> for Pattern {
     type Error = NoMemory;
 
-    fn read<S: Sink>(&self, physical: u64, length: usize, sink: &mut S) -> Result<usize, NoMemory> {
+    fn read(&self, physical: u64, length: usize, sink: &mut S) -> Result<usize, NoMemory> {
         let bytes: Vec<u8> = (physical..physical + length as u64).map(Self::byte).collect();
         Ok(sink.bytes(&bytes))
     }
