@@ -255,6 +255,26 @@ pub fn names(path: &Path) -> Result<Vec<String>> {
     names.collect()
 }
 
+/// The names of the device dumps in the first bytes of a vmcore, a file at `path` that has
+/// all of it but memory at its end.
+///
+/// # Errors
+/// [`Error::Dump`]; [`Error::Different`] when it has all of its memory.
+pub fn names_before_memory(path: &Path) -> Result<Vec<String>> {
+    let dump = kdump::Dump::open(path)?;
+    let mut names = Vec::new();
+    for device_dump in dump.device_dumps() {
+        match device_dump {
+            Ok(device_dump) => {
+                names.push(String::from_utf8_lossy(device_dump.name()).into_owned());
+            }
+            Err(error) if error.to_string().contains("p_filesz of PT_LOAD: ") => return Ok(names),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Different(format!("{}: expected no end of its memory", path.display())))
+}
+
 /// How the line begins with which the module says that `/proc/vmcore` is its own.
 pub const TAKES: &str = "/proc/vmcore takes device dumps, ";
 

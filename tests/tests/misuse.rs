@@ -3,8 +3,11 @@
 //! says why; what was there before and comes later is kept as it is.
 
 use std::fs;
+use std::path::Path;
 
-use system_tests::{Modules, OnEachKernel, Result, fault, names, outcome, payload};
+use system_tests::{
+    Modules, OnEachKernel, Result, fault, names, names_before_memory, outcome, payload,
+};
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series, Vm};
 
 /// What `tests/modules/misuse` does, first of all with `greedy`, what each call returned, and what the
@@ -224,10 +227,8 @@ fn expected_dumps() -> Vec<(String, Vec<u8>)> {
     dumps
 }
 
-fn dumps_are_what_was_written(run: &Run, port: &str) {
-    let file = run.port(port);
+fn dumps_are_what_was_written(file: &Path, names: &[String]) {
     let expected = expected_dumps();
-    let names = names(file).unwrap();
     assert_eq!(names, expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
     for (name, written) in &expected {
         assert!(payload(file, name).unwrap() == *written, "{name} in {}", file.display());
@@ -269,7 +270,8 @@ fn calls(series: Series) {
 }
 
 fn dumps(series: Series) {
-    dumps_are_what_was_written(BOOTED.get(series), "vmcoredd");
+    let file = BOOTED.get(series).port("vmcoredd");
+    dumps_are_what_was_written(file, &names(file).unwrap());
     the_manifest_tells_what_names_became(BOOTED.get(series));
 }
 
@@ -283,8 +285,9 @@ fn calls_after_panic(series: Series) {
 }
 
 fn dumps_after_panic(series: Series) {
-    dumps_are_what_was_written(PANICKED.get(series), "vmcoredd");
-    dumps_are_what_was_written(PANICKED.get(series), "vmcore-start");
+    let [whole, start] = ["vmcoredd", "vmcore-start"].map(|port| PANICKED.get(series).port(port));
+    dumps_are_what_was_written(whole, &names(whole).unwrap());
+    dumps_are_what_was_written(start, &names_before_memory(start).unwrap());
 }
 
 fn reading_after_panic(series: Series) {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use system_tests::{
-    Modules, OnEachKernel, Result, TAKES, fault, make_adapter, module_log, names, outcome, payload,
+    Modules, OnEachKernel, Result, TAKES, fault, make_adapter, module_log, names,
+    names_before_memory, outcome, payload,
 };
 use vmtest::{Kernel, PanicCycle, Run, Series};
 
@@ -85,9 +86,9 @@ fn saved(series: Series) -> &'static Saved {
 
 fn dumps_are_the_adapters_memory(series: Series) {
     let Saved { run, adapters } = saved(series);
-    for port in ["vmcore-start", "vmcoredd"] {
-        let file = run.port(port);
-        let found = names(file).unwrap();
+    let [start, whole] = ["vmcore-start", "vmcoredd"].map(|port| run.port(port));
+    for (file, found) in [(start, names_before_memory(start)), (whole, names(whole))] {
+        let found = found.unwrap();
         let memories: Vec<&String> =
             found.iter().filter(|name| name.starts_with("ivshmem_0000:00:")).collect();
         assert_eq!(memories.len(), adapters.len(), "{found:?}");
