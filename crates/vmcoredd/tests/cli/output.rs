@@ -451,6 +451,17 @@ impl Waiting {
     }
 }
 
+/// The command with every signal as a new session has it: whoever runs the tests in the
+/// background may ignore some.
+fn with_default_signals(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        env.current_dir(directory);
+    }
+    env
+}
+
 fn attaching(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = folder.command();
     command.args(["attach", "vmcore", "bmc=pipe"]).args(arguments);
@@ -473,7 +484,8 @@ fn what_kills_it_leaves_nothing() {
     let before = fs::read(folder.path("vmcore")).expect("there");
     for arguments in [&["-o", "copy"][..], &["--in-place"]] {
         for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
-            let waiting = Waiting::start(&folder, attaching(&folder, arguments), false);
+            let command = with_default_signals(&attaching(&folder, arguments));
+            let waiting = Waiting::start(&folder, command, false);
             waiting.kill(signal);
             assert_eq!(waiting.wait_killed().signal(), Some(signal.as_raw()), "{arguments:?}");
             assert_eq!(folder.files(), ["pipe", "vmcore"], "{arguments:?} {signal:?}");
@@ -492,7 +504,8 @@ fn signals_remove_the_temporary_file() {
             let all = [&["attach", "vmcore", "bmc=pipe"], arguments].concat();
             // With -D, strace is not the parent, so that it is the command that is killed.
             let how = [&["-D"][..], &NAMED].concat();
-            let waiting = Waiting::start(&folder, strace(&folder, &how, &all), true);
+            let command = with_default_signals(&strace(&folder, &how, &all));
+            let waiting = Waiting::start(&folder, command, true);
             let named = folder.files().into_iter().find(|name| name.starts_with(".vmcoredd-"));
             assert_eq!(mode(&folder, &named.expect("it is there")), 0o600);
             waiting.kill(signal);
