@@ -301,7 +301,7 @@ fn each_fault_is_told_with_what_corrects_it() {
         ("configuration_with_a_command", |it| it.configure("nonsense --now")),
         ("no_such_compression", |it| it.configure("KDUMP_COMPRESSION=zstd")),
         ("by_nfs", |it| it.configure("NFS=\"server:/srv/crash\"")),
-        ("by_ssh_and_ftp", |it| it.configure("SSH=root@host\nFTP=ftp.example.com:/in")),
+        ("by_ssh_and_ftp", |it| it.configure("SSH=root@host\nFTP=ftpserver:/in")),
         ("on_nfs", |it| {
             it.write("/proc/self/mountinfo", "1 0 0:1 / / rw - nfs4 server:/root rw\n");
         }),
