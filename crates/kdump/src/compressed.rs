@@ -81,8 +81,9 @@ pub(crate) struct Header {
     pub pages_end: u64,
     /// The pages of which this file of a split set has the data.
     pub split: Option<(u64, u64)>,
-    /// What the sub header says of places is in the file.
-    pub makes_sense: bool,
+    /// Where VMCOREINFO and the notes end, in bytes; `None` where one of them starts in the
+    /// headers or ends nowhere.
+    pub places_end: Option<u64>,
     /// Where VMCOREINFO stands, and how long it is, in bytes.
     pub vmcoreinfo: Option<(u64, u64)>,
     /// Where the fields of the sub header stand that say where notes are: of the offset
@@ -155,12 +156,15 @@ impl Layout {
         })
     }
 
-    /// Whether VMCOREINFO and notes are in a file of `length` bytes, or nowhere.
-    fn makes_sense(self, sub: &Numbers<'_>, version: u32, block_size: u64, length: u64) -> bool {
-        self.places(sub, version).into_iter().all(|(offset, size)| {
-            let end = offset.checked_add(size);
-            let is_inside = offset > block_size && end.is_some_and(|end| end <= length);
-            is_inside || (offset, size) == (0, 0)
+    /// Where both end, 0 where there are none; `None` where one of them starts in the headers
+    /// or ends nowhere.
+    fn places_end(self, sub: &Numbers<'_>, version: u32, block_size: u64) -> Option<u64> {
+        self.places(sub, version).into_iter().try_fold(0, |last, (offset, size)| {
+            if (offset, size) == (0, 0) {
+                return Some(last);
+            }
+            let end = offset.checked_add(size).filter(|_| offset > block_size)?;
+            Some(end.max(last))
         })
     }
 
@@ -282,7 +286,6 @@ impl Header {
         let mut sub = [0; SUB_HEADER];
         source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
         let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
-        let length = source.stated_length();
         let bitmaps = (1 + u64::from(start.sub_header_blocks())) * block_size;
         let bitmaps_size = u64::from(start.bitmap_blocks()) * block_size;
         let bitmaps_end = bitmaps + bitmaps_size;
@@ -318,7 +321,7 @@ impl Header {
             dump_level: sub.int(numbers.long),
             pages_end,
             split,
-            makes_sense: layout.makes_sense(&sub, version, block_size, length),
+            places_end: layout.places_end(&sub, version, block_size),
             vmcoreinfo: since(3).then(|| range(at.vmcoreinfo)).and_then(not_nothing),
             note_fields: since(4).then(|| {
                 let note = block_size + at.note as u64;

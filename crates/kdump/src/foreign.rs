@@ -244,8 +244,10 @@ pub(crate) fn of_start(source: &Source) -> Result<Option<Foreign>, Error> {
         if source.is_flattened() {
             return Ok(Some(NO_HEADERS));
         }
-        let length = source.stated_length();
-        let is_all = looked_at.len() < ZEROS || source.next_data(0, length) == length;
+        // Of a large stream not all is read to learn that.
+        source.look_ahead();
+        let is_all = looked_at.len() < ZEROS
+            || source.stated_so_far().is_some_and(|end| source.next_data(0, end) == end);
         return Ok(Some(if is_all { ALL_ZEROS } else { ZEROS_FIRST }));
     }
     let start = looked_at.get(..START).unwrap_or(looked_at);

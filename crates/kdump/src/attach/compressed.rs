@@ -45,7 +45,7 @@ pub(super) fn attach(
     let header = &compressed.header;
     let old = Old::of(dump, additions.force)?;
     // How numbers are aligned is told by what is in the file, which is to grow.
-    if !header.makes_sense {
+    if header.places_end.is_none_or(|end| end > dump.source.stated_length()) {
         let expected = "VMCOREINFO and notes in the file";
         return Err(dump.source.wrong(header.block_size, "kdump_sub_header", expected, 0).into());
     }

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use synth::{Class, Content, Endian, Load, Note, Vmcore};
+use synth::{Class, Content, Endian, Kdump, Load, Note, Vmcore, Width};
 
 use crate::run::{Folder, Outcome};
 
@@ -222,7 +222,11 @@ fn little_of_a_large_one_is_read() {
     let frame = compress(&["zstd", "-c"], &vec![0; GIB]);
     (0..20).for_each(|_| compressed.extend(&frame));
     fs::write(folder.path("core.zst"), &compressed).expect("written");
-    for name in ["core", "core.zst"] {
+    let made = Kdump::new(Width::Bits64, Endian::Little, 6).dump("nic0", vec![7; 1000]);
+    let mut compressed = compress(&["zstd", "-c"], &made.page(1, &[1; 4096]).image().to_vec());
+    (0..20).for_each(|_| compressed.extend(&frame));
+    fs::write(folder.path("kdump.zst"), &compressed).expect("written");
+    for name in ["core", "core.zst", "kdump.zst"] {
         let mut cat = Command::new("cat");
         let mut cat = cat.arg(folder.path(name)).stdout(Stdio::piped()).spawn().expect("runs");
         let trace = folder.path("trace");
