@@ -39,6 +39,9 @@ const UNWRITTEN: [u8; PAGE_DESC as usize] = [0; PAGE_DESC as usize];
 const BLOCK_SIZES: [u64; 2] = [1 << 12, 1 << 20];
 /// The most pages of a dump: 256 TiB of the smallest.
 const PAGES_MAX: u64 = 1 << 36;
+/// The most bytes of a dump of a machine of 32 bits. That has at most 1 TiB of memory: 40 bits
+/// of address, on ARM with LPAE.
+const BITS32_MAX: u64 = 1 << 41;
 /// How many descriptions of pages are looked at, the last ones, to tell where the data end.
 const LAST_PAGES: u64 = 1 << 10;
 /// How much of a bitmap is looked at to tell whether there are pages, in bytes.
@@ -61,7 +64,12 @@ enum Layout {
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub endian: Endian,
+    /// What the file header and the machine tell of the layout.
+    first_layout: Layout,
+    /// What the sub header tells, too.
     layout: Layout,
+    /// The sub header.
+    sub: [u8; SUB_HEADER],
     pub version: u32,
     /// Size of a page and of a block, in bytes.
     pub block_size: u64,
@@ -109,6 +117,16 @@ struct SubHeader {
     start_pfn_64: usize,
 }
 
+/// What the file header says of the blocks of a dump, in bytes.
+struct Blocks {
+    /// Size of one.
+    size: u64,
+    /// Where the first bitmap starts.
+    bitmaps: u64,
+    /// Where the last one ends.
+    bitmaps_end: u64,
+}
+
 impl Layout {
     fn long(self) -> usize {
         match self {
@@ -119,32 +137,27 @@ impl Layout {
 
     /// This one, or the other one with numbers of its width where only that makes sense
     /// of the sub header in `sub`: how numbers are aligned is not in the dump.
-    ///
-    /// VMCOREINFO and notes stand between the sub header and the bitmaps at `bitmaps`, and
-    /// notes that were attached after all that makedumpfile writes, thus after those too,
-    /// which end at `bitmaps_end`. How long the file is does not count: it may be cut.
-    fn or_other(
-        self,
-        sub: &Numbers<'_>,
-        version: u32,
-        block_size: u64,
-        bitmaps: u64,
-        bitmaps_end: u64,
-    ) -> Self {
+    fn or_other(self, sub: &Numbers<'_>, version: u32, blocks: &Blocks) -> Self {
         let other = match self {
             Self::Bits32 => Self::Bits32Aligned,
             Self::Bits32Aligned => Self::Bits32,
             Self::Bits64 => return self,
         };
-        let makes_sense = |layout: Self| {
-            let [info, notes] = layout.places(sub, version);
-            let before = |(offset, size): (u64, u64)| {
-                offset > block_size && offset.checked_add(size).is_some_and(|end| end <= bitmaps)
-            };
-            let attached = notes.0 >= bitmaps_end && notes.0.checked_add(notes.1).is_some();
-            (info == (0, 0) || before(info)) && (notes == (0, 0) || before(notes) || attached)
-        };
+        let makes_sense = |layout: Self| layout.makes_sense(sub, version, blocks);
         if !makes_sense(self) && makes_sense(other) { other } else { self }
+    }
+
+    /// Whether VMCOREINFO and notes are where programs write them, in this layout of 32 bits.
+    ///
+    /// That is between the sub header and the bitmaps; notes that were attached come after
+    /// all that makedumpfile writes, thus after the bitmaps. How long the file is does not
+    /// count: it may be cut.
+    fn makes_sense(self, sub: &Numbers<'_>, version: u32, blocks: &Blocks) -> bool {
+        let [info, notes] = self.places(sub, version);
+        let end = |(offset, size): (u64, u64)| offset.saturating_add(size);
+        let before = |place: (u64, u64)| place.0 > blocks.size && end(place) <= blocks.bitmaps;
+        let attached = notes.0 >= blocks.bitmaps_end && end(notes) <= BITS32_MAX;
+        (info == (0, 0) || before(info)) && (notes == (0, 0) || before(notes) || attached)
     }
 
     /// Where VMCOREINFO and notes start, and their sizes, in bytes; 0 and 0 where there are
@@ -283,13 +296,13 @@ impl Header {
         let status = numbers.int(start.behind_time());
         let (release, machine) = utsname(&buffer);
 
-        let mut sub = [0; SUB_HEADER];
-        source.read_whole(block_size, &mut sub, "kdump_sub_header")?;
-        let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub };
+        let mut sub_bytes = [0; SUB_HEADER];
+        source.read_whole(block_size, &mut sub_bytes, "kdump_sub_header")?;
+        let sub = Numbers { endian: numbers.endian, long: numbers.long, bytes: &sub_bytes };
         let bitmaps = (1 + u64::from(start.sub_header_blocks())) * block_size;
         let bitmaps_size = u64::from(start.bitmap_blocks()) * block_size;
-        let bitmaps_end = bitmaps + bitmaps_size;
-        let layout = start.layout.or_other(&sub, version, block_size, bitmaps, bitmaps_end);
+        let blocks = Blocks { size: block_size, bitmaps, bitmaps_end: bitmaps + bitmaps_size };
+        let layout = start.layout.or_other(&sub, version, &blocks);
         let at = layout.sub_header();
         let since = |since: u32| version >= since;
         let range = |offset: usize| (sub.wide(offset), sub.long(offset + 8));
@@ -310,7 +323,9 @@ impl Header {
         }
         Ok(Self {
             endian: numbers.endian,
+            first_layout: start.layout,
             layout,
+            sub: sub_bytes,
             version,
             block_size,
             release: release.map(<[u8]>::to_vec),
@@ -346,6 +361,24 @@ impl Header {
         let numbers = Numbers { endian: self.endian, long: size_width, bytes: &bytes };
         let (offset, size) = (numbers.wide(0), numbers.long((size_at - offset_at) as usize));
         Ok((size > 0).then_some((offset, size)))
+    }
+
+    /// Whether the sub header is read as it is now once it says that notes are at `offset`
+    /// and have `size` bytes.
+    pub fn keeps_layout(&self, offset: u64, size: u64) -> bool {
+        let (at, long) = (self.layout.sub_header().note, self.layout.long());
+        let mut bytes = self.sub;
+        let put = self.endian.put_u64(&mut bytes, at, offset).and_then(|()| match long {
+            4 => self.endian.put_u32(&mut bytes, at + 8, u32::try_from(size).ok()?),
+            _ => self.endian.put_u64(&mut bytes, at + 8, size),
+        });
+        if put.is_none() {
+            return false;
+        }
+        let sub = Numbers { endian: self.endian, long, bytes: &bytes };
+        let bitmaps_end = self.bitmaps + self.bitmaps_size;
+        let blocks = Blocks { size: self.block_size, bitmaps: self.bitmaps, bitmaps_end };
+        self.first_layout.or_other(&sub, self.version, &blocks) == self.layout
     }
 
     /// Width of addresses, in bits.

@@ -22,7 +22,7 @@ use vmcore::elf::Endian;
 use vmcore::note;
 
 use super::{Additions, AttachError, Attached, Old, Plan, Writable, Writer};
-use crate::compressed::Compressed;
+use crate::compressed::{Compressed, Header};
 use crate::notes::NoteSegment;
 use crate::{Dump, sparse};
 
@@ -62,7 +62,7 @@ pub(super) fn attach(
     let segment = dump.notes.segments.first().copied();
     let fields = Fields { file, endian: header.endian, offset_at, size_at, width };
     let added = Place::find(dump, segment, length, behind, additions.force)
-        .and_then(|place| Ok((place.write(dump, plan, &fields, progress)?, place)));
+        .and_then(|place| Ok((place.write(dump, plan, header, &fields, progress)?, place)));
     match added {
         Ok(((attached, size), place)) => {
             place.point(&fields, size).map_err(AttachError::Write)?;
@@ -114,6 +114,7 @@ impl Place {
         &self,
         dump: &Dump,
         plan: Plan<'_>,
+        header: &Header,
         fields: &Fields<'_>,
         progress: impl FnMut(u64),
     ) -> Result<(Vec<Attached>, u64), AttachError> {
@@ -128,6 +129,16 @@ impl Place {
         if fields.width < 8 && u32::try_from(size).is_err() {
             let expected = "a size below 4 GiB";
             return Err(dump.source.wrong(fields.size_at, "size_note", expected, size).into());
+        }
+        // How numbers are aligned is told by where the notes are, at each moment.
+        let at = [(self.start, self.old_size), (self.start, size)];
+        let old = self.old.map(|old| (old.offset, self.old_size));
+        if !at.into_iter().chain(old).all(|(offset, size)| header.keeps_layout(offset, size)) {
+            let expected = "places that tell how numbers are aligned, with the new notes, too";
+            return Err(dump
+                .source
+                .wrong(header.block_size, "kdump_sub_header", expected, 0)
+                .into());
         }
         fields.file.sync().map_err(AttachError::Write)?;
         Ok((attached, size))
