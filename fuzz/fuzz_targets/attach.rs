@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use kdump::{
+use kdumpfile::{
     Additions, AttachError, Dump, Error, LockError, LockedDump, Name, NewDump, NewPayload, Writable,
 };
 use libfuzzer_sys::fuzz_target;
@@ -104,7 +104,7 @@ impl Writable for Failing<'_> {
 
 /// Names and contents of the device dumps of a file; `None` where one is damaged.
 fn device_dumps(dump: &Dump) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let payload = |dump: kdump::DeviceDump<'_>| {
+    let payload = |dump: kdumpfile::DeviceDump<'_>| {
         let mut bytes = Vec::new();
         dump.copy_to(&mut bytes).ok()?;
         Some((dump.name().to_vec(), bytes))

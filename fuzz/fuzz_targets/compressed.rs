@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use cap::Cap;
-use kdump::{Dump, Error};
+use kdumpfile::{Dump, Error};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Dumps as files: everything that `kdump` reads.
+//! Dumps as files: everything that `kdumpfile` reads.
 //!
 //! The input is the file, in any format. It is read twice, once with a hole behind it,
 //! so that lengths of many times its own can be true. No length that it claims may be
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use cap::Cap;
-use kdump::{CopyError, DeviceDump, Dump, Error, Escaped, Format};
+use kdumpfile::{CopyError, DeviceDump, Dump, Error, Escaped, Format};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
 

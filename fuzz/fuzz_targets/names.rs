@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 use arbitrary::Arbitrary;
-use kdump::Escaped;
+use kdumpfile::Escaped;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../crates/vmcoredd/src/names.rs"]

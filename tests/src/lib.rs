@@ -28,7 +28,7 @@ pub enum Error {
     Vm(#[from] vmtest::Error),
     /// A dump.
     #[error(transparent)]
-    Dump(#[from] kdump::Error),
+    Dump(#[from] kdumpfile::Error),
     /// A file.
     #[error("{}: {error}", path.display())]
     File {
@@ -229,7 +229,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// [`Error::Different`] when there is no such dump.
 pub fn payload(path: &Path, name: &str) -> Result<Vec<u8>> {
-    let dump = kdump::Dump::open(path)?;
+    let dump = kdumpfile::Dump::open(path)?;
     for device_dump in dump.device_dumps() {
         let device_dump = device_dump?;
         if device_dump.name() == name.as_bytes() {
@@ -248,7 +248,7 @@ pub fn payload(path: &Path, name: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Dump`].
 pub fn names(path: &Path) -> Result<Vec<String>> {
-    let dump = kdump::Dump::open(path)?;
+    let dump = kdumpfile::Dump::open(path)?;
     let names = dump
         .device_dumps()
         .map(|device_dump| Ok(String::from_utf8_lossy(device_dump?.name()).into_owned()));
@@ -261,7 +261,7 @@ pub fn names(path: &Path) -> Result<Vec<String>> {
 /// # Errors
 /// [`Error::Dump`]; [`Error::Different`] when it has all of its memory.
 pub fn names_before_memory(path: &Path) -> Result<Vec<String>> {
-    let dump = kdump::Dump::open(path)?;
+    let dump = kdumpfile::Dump::open(path)?;
     let mut names = Vec::new();
     for device_dump in dump.device_dumps() {
         match device_dump {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kdump::{Dump, Name, NewDump, NewPayload};
+use kdumpfile::{Dump, Name, NewDump, NewPayload};
 use system_tests::{Modules, make_adapter, output, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 

@@ -183,8 +183,8 @@ fn payloads(saved: &Saved) -> [Vec<u8>; 2] {
 }
 
 /// What the manifest says of both dumps: status and reason.
-fn records(saved: &Saved) -> Vec<(kdump::Status, Option<String>)> {
-    let dump = kdump::Dump::open(&saved.vmcore).unwrap();
+fn records(saved: &Saved) -> Vec<(kdumpfile::Status, Option<String>)> {
+    let dump = kdumpfile::Dump::open(&saved.vmcore).unwrap();
     let manifest = dump.manifest().unwrap().unwrap();
     let reason = |reason| String::from_utf8_lossy(reason).into_owned();
     manifest.records().map(|record| (record.status(), record.reason().map(reason))).collect()
@@ -202,7 +202,7 @@ fn what_it_collects_before_it_crashes_is_kept(series: Series) {
             of_no_use.map(|entity| (entity.number, entity.error)).collect();
         assert_eq!(of_no_use, [(cudbg::CIM_LA, SYSTEM_ERROR), (cudbg::SGE_INDIRECT, 0)]);
     }
-    let crashed = (kdump::Status::Partial, Some("its collector crashed".to_owned()));
+    let crashed = (kdumpfile::Status::Partial, Some("its collector crashed".to_owned()));
     assert_eq!(records(saved), [crashed.clone(), crashed]);
 }
 
@@ -255,7 +255,10 @@ fn all_is_there(saved: &Saved) {
         let product = collection.entity(cudbg::VPD_DATA).unwrap().content().unwrap();
         assert!(product.starts_with(b"PT00112233\0"), "{product:x?}");
     }
-    assert_eq!(records(saved), [(kdump::Status::Complete, None), (kdump::Status::Complete, None)]);
+    assert_eq!(
+        records(saved),
+        [(kdumpfile::Status::Complete, None), (kdumpfile::Status::Complete, None)]
+    );
     let dmesg = saved.run.dmesg();
     let said: Vec<&str> = module_log(dmesg)[1..].iter().map(|line| outcome(line)).collect();
     assert_eq!(said, NAMES.map(|name| format!("{name}: complete, {SIZE} bytes")));

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use kdump::{Dump, Status};
+use kdumpfile::{Dump, Status};
 use system_tests::{Result, make_adapter, output, root};
 use vmtest::qemu::{Device, Ended, KernelLog, Qemu};
 use vmtest::{Flavour, Kernel, Series};

@@ -11,9 +11,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const MAY_USE: [(&str, &[&str]); 14] = [
     ("vmcore", &[]),
     ("devdump", &["vmcore"]),
-    ("kdump", &["vmcore"]),
+    ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
-    ("vmcoredd", &["kdump", "vmcore", "vmcoredd-producer"]),
+    ("vmcoredd", &["kdumpfile", "vmcore", "vmcoredd-producer"]),
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),
@@ -21,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("vmcoredd-driver", &[]),
     ("vmcoredd-driver-ivshmem", &["vmcoredd-driver"]),
     ("vmcoredd-driver-nvme-regs", &["vmcoredd-driver"]),
-    ("system-tests", &["vmtest", "kdump"]),
+    ("system-tests", &["vmtest", "kdumpfile"]),
     ("bench", &["synth", "system-tests", "vmtest"]),
 ];
 

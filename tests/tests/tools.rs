@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kdump::{Dump, Fault, Kind};
+use kdumpfile::{Dump, Fault, Kind};
 use system_tests::{
     Modules, OnEachKernel, Result, make_adapter, names, output, payload, rearranged,
 };

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use kdump::{Escaped, Manifest, Matched, Record, Whereabouts};
+use kdumpfile::{Escaped, Manifest, Matched, Record, Whereabouts};
 
 /// How much of a value of the manifest is shown, in bytes. Those in use are
 /// shorter than 50.

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use kdump::{Escaped, Reason};
+use kdumpfile::{Escaped, Reason};
 use vmcoredd_producer::{NAME_MAX, Outcome, Producer};
 
 use crate::failure::{Failure, Status};

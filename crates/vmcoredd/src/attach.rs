@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kdump::{
+use kdumpfile::{
     Additions, AttachError, Attached, Dump, Escaped, EscapedPath, LockError, LockedDump, Name,
     NewDump, NewPayload,
 };

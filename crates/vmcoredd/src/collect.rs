@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kdump::Escaped;
+use kdumpfile::Escaped;
 
 use crate::failure::{Failure, Status, complain};
 use crate::run;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use kdump::{DeviceDump, Dump, Escaped, EscapedPath};
+use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
 use crate::names::file_and_name;

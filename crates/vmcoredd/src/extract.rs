@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use kdump::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
+use kdumpfile::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status, complain};
 use crate::names::{FileNames, file_name};

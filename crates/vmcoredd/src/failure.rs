@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kdump::{Escaped, EscapedPath, Fault, Reason};
+use kdumpfile::{Escaped, EscapedPath, Fault, Reason};
 use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
@@ -80,7 +80,7 @@ pub enum Failure {
     },
     /// A file cannot be read.
     #[error(transparent)]
-    Input(#[from] kdump::Error),
+    Input(#[from] kdumpfile::Error),
     /// The output cannot be written.
     #[error("{}: cannot write: {}", EscapedPath(path), Reason(error))]
     Output {
@@ -99,13 +99,13 @@ pub enum Failure {
     },
     /// A device dump cannot be added.
     #[error(transparent)]
-    Payload(kdump::AttachError),
+    Payload(kdumpfile::AttachError),
     /// It has a drawback to add device dumps.
     #[error("{0}; --force adds it all the same")]
-    Drawback(kdump::AttachError),
+    Drawback(kdumpfile::AttachError),
     /// The file to be changed cannot be locked.
     #[error("{0}; -o OUT needs no lock")]
-    Locked(kdump::LockError),
+    Locked(kdumpfile::LockError),
     /// Standard input cannot be read.
     #[error("standard input: cannot read: {}", Reason(.0))]
     Stdin(io::Error),
@@ -156,7 +156,9 @@ impl Failure {
                 Status::Usage
             }
             // Damaged, as a dump is that ends too early.
-            Self::Input(kdump::Error { fault: Fault::Compressed { .. }, .. }) => Status::Negative,
+            Self::Input(kdumpfile::Error { fault: Fault::Compressed { .. }, .. }) => {
+                Status::Negative
+            }
             Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
             Self::NoFile { .. }
             | Self::Output { .. }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
-use kdump::{Dump, Error, Escaped, EscapedPath, VmcoreInfo};
+use kdumpfile::{Dump, Error, Escaped, EscapedPath, VmcoreInfo};
 use serde::Serialize;
 
 use crate::failure::{Failure, Status, complain};

@@ -4,7 +4,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use kdump::{DeviceDump, Dump, Endian, Error, Escaped, EscapedPath, Format, Kind, Record};
+use kdumpfile::{DeviceDump, Dump, Endian, Error, Escaped, EscapedPath, Format, Kind, Record};
 use serde::{Serialize, Serializer};
 
 use crate::list;

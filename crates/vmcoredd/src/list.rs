@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use kdump::{DeviceDump, Escaped, EscapedPath, Record, Status};
+use kdumpfile::{DeviceDump, Escaped, EscapedPath, Record, Status};
 
 use crate::failure::{self, Failure};
 use crate::read::{self, Contents};

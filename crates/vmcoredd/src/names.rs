@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use kdump::Escaped;
+use kdumpfile::Escaped;
 
 /// The name for a file with the device dump `name`: letters, digits and what is used in
 /// names of devices; all else becomes `_`, and so does a dot or a dash at the start.

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use kdump::{DeviceDump, Dump, Error, Escaped, EscapedPath, Fault, Manifest};
+use kdumpfile::{DeviceDump, Dump, Error, Escaped, EscapedPath, Fault, Manifest};
 use rustix::fs::tell;
 
 use crate::failure::{Failure, Status, complain};

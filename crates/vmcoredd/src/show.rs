@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use kdump::{Escaped, EscapedPath};
+use kdumpfile::{Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
 use crate::names::bytes;
@@ -133,7 +133,7 @@ pub fn read_full(from: &mut impl Read, to: &mut [u8]) -> Result<usize, Failure> 
         match from.read(rest) {
             Ok(0) => break,
             Ok(count) => filled += count,
-            Err(error) => match error.downcast::<kdump::Error>() {
+            Err(error) => match error.downcast::<kdumpfile::Error>() {
                 Ok(error) => return Err(Failure::Input(error)),
                 Err(error) => return Err(Failure::Stdin(error)),
             },

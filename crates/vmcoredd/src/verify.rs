@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use kdump::{DeviceDump, Dump, Escaped, EscapedPath, Record};
+use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath, Record};
 
 use crate::account;
 use crate::failure::{Failure, Status};
@@ -128,9 +128,11 @@ fn look_at(
     };
     let reason = account::reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(match record.status() {
-        kdump::Status::Complete => Found::Good(format!("ok{reason}, {length} bytes, {checked}")),
+        kdumpfile::Status::Complete => {
+            Found::Good(format!("ok{reason}, {length} bytes, {checked}"))
+        }
         // It was attached, and what had become of its collection was not known.
-        kdump::Status::Unknown if !record.has_status() => {
+        kdumpfile::Status::Unknown if !record.has_status() => {
             Found::Good(format!("{length} bytes, {checked}"))
         }
         status => Found::Bad(format!("{status}{reason}, {length} bytes, {checked}")),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What stands on the crash kernel's command line, and what that does.
 
-use kdump::Escaped;
+use kdumpfile::Escaped;
 use vmcore::command_line::{Parameter, Parameters, boolean, has_novmcoredd, value};
 
 use super::check::{Check, Fix, Health};

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kdump::EscapedPath;
+use kdumpfile::EscapedPath;
 
 use super::check::Check;
 use super::grub;

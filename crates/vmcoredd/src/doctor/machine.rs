@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use kdump::Escaped;
+use kdumpfile::Escaped;
 
 use super::kdump::Kdump;
 use super::shell::{self, Settings, Trust};

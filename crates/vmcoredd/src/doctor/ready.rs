@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use kdump::{Escaped, EscapedPath};
+use kdumpfile::{Escaped, EscapedPath};
 use vmcore::command_line::has_novmcoredd;
 
 use super::check::{Check, Fix};

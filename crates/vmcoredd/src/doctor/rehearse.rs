@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kdump::Escaped;
+use kdumpfile::Escaped;
 use serde::Serialize;
 
 use super::check::Check;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use kdump::{Escaped, EscapedPath};
+use kdumpfile::{Escaped, EscapedPath};
 
 use super::check::Check;
 use super::fix::{Change, Task};

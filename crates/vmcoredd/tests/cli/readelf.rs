@@ -79,8 +79,8 @@ fn eu_readelf(folder: &Folder) -> Vec<Found> {
 
 /// Every note, as the reader of this project finds it.
 fn kdump(folder: &Folder) -> Vec<Found> {
-    let dump = kdump::Dump::open(folder.path("vmcore")).expect("a good file");
-    let found = |note: Result<kdump::Note, kdump::Error>| {
+    let dump = kdumpfile::Dump::open(folder.path("vmcore")).expect("a good file");
+    let found = |note: Result<kdumpfile::Note, kdumpfile::Error>| {
         let note = note.expect("a whole note");
         let owner = String::from_utf8_lossy(note.owner()).into_owned();
         (owner, note.header.note_type, note.header.desc_size.into())

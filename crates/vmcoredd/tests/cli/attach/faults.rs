@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use kdump::Dump;
+use kdumpfile::Dump;
 use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width};
 
 use super::{Folder, folder};

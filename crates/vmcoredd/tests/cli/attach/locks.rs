@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kdump::Dump;
+use kdumpfile::Dump;
 
 use super::{Folder, folder};
 use crate::run::Outcome;
@@ -17,7 +17,7 @@ const PAIRS: usize = 10;
 
 fn names(path: &Path) -> Vec<String> {
     let dump = Dump::open(path).expect("its headers are whole");
-    let name = |each: Result<kdump::DeviceDump<'_>, kdump::Error>| {
+    let name = |each: Result<kdumpfile::DeviceDump<'_>, kdumpfile::Error>| {
         String::from_utf8(each.expect("whole").name().to_vec()).expect("UTF-8")
     };
     let mut names: Vec<_> = dump.device_dumps().map(name).collect();

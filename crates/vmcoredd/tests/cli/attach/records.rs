@@ -160,7 +160,7 @@ fn a_name_that_was_another_stays_marked() {
     let from = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0#2", vec![1]);
     let folder = folder().with("from", &from.note(Note::manifest(told)).image());
     assert_eq!(folder.run(["attach", "kdump", "--from", "from", "--in-place"]).status, Some(0));
-    let dump = kdump::Dump::open(folder.path("kdump")).expect("good");
+    let dump = kdumpfile::Dump::open(folder.path("kdump")).expect("good");
     let manifest = dump.manifest().expect("readable").expect("there");
     let record = manifest.records().next().expect("a record");
     assert_eq!(record.name(), b"nic0#2");

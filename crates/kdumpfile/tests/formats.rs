@@ -5,7 +5,7 @@ mod on_disk;
 
 use std::io::Cursor;
 
-use kdump::{Codec, Dump, Fault, Kind};
+use kdumpfile::{Codec, Dump, Fault, Kind};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use synth::{
@@ -89,7 +89,7 @@ fn every_version_layout_and_codec() {
                 let dump = Dump::open(&file.path).expect("a good file");
                 let format = dump.format();
                 assert_eq!(format.bits, if width == Width::Bits64 { 64 } else { 32 });
-                assert_eq!(format.endian == kdump::Endian::Little, endian == Endian::Little);
+                assert_eq!(format.endian == kdumpfile::Endian::Little, endian == Endian::Little);
                 let kind = Kind::Compressed { version, codec: Some(codec), split: false };
                 assert_eq!(format.kind, kind);
                 check_dumps(&dump, if version < 4 { 0 } else { 3 });
@@ -297,7 +297,7 @@ fn a_stream_cut_at_any_byte_is_read_as_far_as_it_goes() {
         assert!(!errors.is_empty(), "cut at {length}");
         let of_pipe = piped.expect("as from a file");
         let of_pipe: Vec<_> = of_pipe.notes().filter_map(Result::err).collect();
-        let faults = |errors: &[kdump::Error]| {
+        let faults = |errors: &[kdumpfile::Error]| {
             errors.iter().map(|error| error.fault.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(faults(&errors), faults(&of_pipe), "cut at {length}");

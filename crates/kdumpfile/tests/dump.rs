@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::path::Path;
 
-use kdump::{CopyError, Dump, Error, Escaped, EscapedPath, Fault};
+use kdumpfile::{CopyError, Dump, Error, Escaped, EscapedPath, Fault};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
@@ -114,7 +114,7 @@ proptest! {
         let dump = Dump::open(&file.path).expect("good headers");
 
         // A damaged note comes before its error.
-        let mut walked = dump.notes().filter(|note| note.as_ref().is_ok_and(kdump::Note::is_whole) || note.is_err());
+        let mut walked = dump.notes().filter(|note| note.as_ref().is_ok_and(kdumpfile::Note::is_whole) || note.is_err());
         // The model ends at zeros, and begins anew at the first word that is none.
         let mut start = 0;
         loop {
@@ -455,7 +455,7 @@ fn a_device_dump_whose_owner_has_its_name() {
         let cut = on_disk(&made.image().truncated(length));
         let dump = Dump::open(&cut.path).expect("good headers");
         let outcomes: Vec<_> = dump.device_dumps().collect();
-        let last = outcomes.iter().flatten().nth(2).map(kdump::DeviceDump::available);
+        let last = outcomes.iter().flatten().nth(2).map(kdumpfile::DeviceDump::available);
         assert_eq!(last, available, "cut at {length}");
         assert_eq!(outcomes.iter().filter(|each| each.is_err()).count(), 1, "cut at {length}");
     }

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kdump::{Dump, Fault, Name, NewDump, NewPayload};
+use kdumpfile::{Dump, Fault, Name, NewDump, NewPayload};
 use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ mod on_disk;
 use std::fs;
 use std::path::Path;
 
-use kdump::{Dump, Fault, Foreign};
+use kdumpfile::{Dump, Fault, Foreign};
 use proptest::prelude::*;
 use synth::{Class, Endian, Image, Load, Note, Vmcore};
 

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 
-use kdump::Dump;
+use kdumpfile::Dump;
 use synth::{Class, Content, Endian, Kdump, Load, Note, Vmcore, Width};
 
 use on_disk::{OnDisk, bytes_read, on_disk};
@@ -30,7 +30,7 @@ fn problems(file: &OnDisk) -> Vec<String> {
     dump.notes().filter_map(|note| note.err().map(|error| without_path(&error, file))).collect()
 }
 
-fn without_path(error: &kdump::Error, file: &OnDisk) -> String {
+fn without_path(error: &kdumpfile::Error, file: &OnDisk) -> String {
     error.to_string().replace(&format!("{}: ", file.path.display()), "")
 }
 

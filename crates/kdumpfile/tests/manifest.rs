@@ -5,7 +5,7 @@ mod on_disk;
 
 use std::fs;
 
-use kdump::{Dump, Error, Manifest, Record, Renamed, Status, Whereabouts};
+use kdumpfile::{Dump, Error, Manifest, Record, Renamed, Status, Whereabouts};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use synth::{Class, Content, Endian, Note, Vmcore};

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use kdump::Dump;
+use kdumpfile::Dump;
 use synth::{Class, Compression, Endian, Kdump, Load, Note, Vmcore, Width};
 
 use on_disk::on_disk;

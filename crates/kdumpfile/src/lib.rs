@@ -6,12 +6,12 @@
 //! the manifest, of VMCOREINFO and of a page, which are bounded.
 //!
 //! ```no_run
-//! # fn main() -> Result<(), kdump::Error> {
-//! let dump = kdump::Dump::open("/proc/vmcore")?;
+//! # fn main() -> Result<(), kdumpfile::Error> {
+//! let dump = kdumpfile::Dump::open("/proc/vmcore")?;
 //! println!("{}", dump.format());
 //! for device_dump in dump.device_dumps() {
 //!     let device_dump = device_dump?;
-//!     println!("{} {}", kdump::Escaped(device_dump.name()), device_dump.length());
+//!     println!("{} {}", kdumpfile::Escaped(device_dump.name()), device_dump.length());
 //! }
 //! # Ok(())
 //! # }
@@ -30,8 +30,8 @@
 //! Memory is read by its physical address:
 //!
 //! ```no_run
-//! # fn main() -> Result<(), kdump::Error> {
-//! let dump = kdump::Dump::open("vmcore")?;
+//! # fn main() -> Result<(), kdumpfile::Error> {
+//! let dump = kdumpfile::Dump::open("vmcore")?;
 //! let mut page = vec![0; 4096];
 //! dump.memory().read(0x10_0000, &mut page)?;
 //! # Ok(())

@@ -6,7 +6,7 @@ mod on_disk;
 use std::fs::OpenOptions;
 use std::path::Path;
 
-use kdump::{Dump, Kind};
+use kdumpfile::{Dump, Kind};
 use synth::{Class, Compression, Content, Endian, Kdump, Load, Note, Vmcore, Width};
 
 use on_disk::{bytes_read, on_disk};
@@ -93,7 +93,7 @@ fn a_kdump_compressed_dump_cut_anywhere() {
 
 fn bits(path: &Path) -> (u32, bool, Kind) {
     let format = Dump::open(path).expect("good headers").format();
-    (format.bits, format.endian == kdump::Endian::Little, format.kind)
+    (format.bits, format.endian == kdumpfile::Endian::Little, format.kind)
 }
 
 /// Of all versions, as they are written, nothing is reported: nor of a dump without pages.

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-use kdump::{
+use kdumpfile::{
     Additions, AttachError, Attached, Dump, LockedDump, Name, NewDump, NewPayload, Status,
 };
 use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width};
