@@ -145,7 +145,8 @@ kmod: kdir ## The module, for the kernel KVER=<release>
 		--crate vmcore=crates/vmcore/src/lib.rs \
 		--crate devdump=crates/devdump/src/lib.rs:vmcore \
 		--crate vmcoredd=kmod/src/lib.rs:vmcore,devdump \
-		--c-source kmod/shim.c --header kmod/shim.h --include kmod/include
+		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --header kmod/c/shim.h \
+		--include kmod/include
 
 .PHONY: drivers
 drivers: kmod ## The sample drivers, for the kernel KVER=<release>

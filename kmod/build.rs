@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Makes the bindings of `shim.h` where the sources expect them.
+//! Makes the bindings of `c/shim.h` where the sources expect them.
 
 use std::error::Error;
 
@@ -7,5 +7,5 @@ use std::error::Error;
 mod cargo;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    cargo::generate(&["shim.h"])
+    cargo::generate(&["c/shim.h"])
 }

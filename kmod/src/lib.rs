@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! vmcore device dumps for stock kernels: the kernel module.
 //!
-//! `shim.c` is the C side and `shim.h` the contract with it; [`entry`] is what
+//! `c` has the C side and `c/shim.h` the contract with it; [`entry`] is what
 //! C calls, [`kernel`] the safe face of what it offers. [`load`] decides whether
 //! the kernel's own `/proc/vmcore` is replaced, [`served`] is a file as readers
 //! see it, [`collect`] takes a driver's dump, [`job`] is what its collector's own

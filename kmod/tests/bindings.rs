@@ -6,7 +6,7 @@
 #[allow(dead_code, missing_docs, reason = "its own program uses more of it")]
 mod bindings;
 
-const SHIM: &str = include_str!("../shim.h");
+const SHIM: &str = include_str!("../c/shim.h");
 
 #[test]
 fn the_linker_keeps_what_c_calls() {

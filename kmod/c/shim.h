@@ -2,9 +2,9 @@
 /*
  * The one contract between the C and the Rust side of vmcoredd.ko.
  *
- * The C side holds what only C can: the kernel's macros, inline functions and
- * struct layouts. Rust sees scalars and opaque pointers. The Rust declarations
- * are generated from this header, and the definitions of the Rust functions
+ * The C side, the files beside this one, calls the kernel where that takes its macros,
+ * inline functions and struct layouts. Rust sees scalars and opaque pointers. The Rust
+ * declarations are generated from this header, and the definitions of the Rust functions
  * are checked against it, whenever the module is built.
  */
 #ifndef VMCOREDD_SHIM_H
@@ -112,7 +112,7 @@ void *shim_alloc(size_t size);
 void shim_free(const void *memory);
 
 /**
- * 1 << @order zero-filled pages one behind the other, or NULL; as shim_alloc(),
+ * 1 << @order zero-filled pages in a row, or NULL; as shim_alloc(),
  * but does not try hard for more than one. May sleep.
  */
 struct page *shim_pages_alloc(u32 order);
@@ -120,13 +120,13 @@ struct page *shim_pages_alloc(u32 order);
 /** Frees what shim_pages_alloc() gave for @order. */
 void shim_pages_free(struct page *pages, u32 order);
 
-/** The page @index pages behind @pages. */
+/** The page @index pages after @pages. */
 struct page *shim_pages_at(struct page *pages, u32 index);
 
 /** Where pages of shim_pages_alloc() are in the kernel's own map of memory. */
 const void *shim_pages_address(struct page *pages);
 
-/** Maps @count pages one behind the other, or gives NULL. Sleeps. */
+/** Maps @count pages in a row, or gives NULL. Sleeps. */
 void *shim_pages_map(struct page **pages, u32 count);
 
 /** Undoes shim_pages_map(). Sleeps. */
@@ -147,7 +147,7 @@ size_t shim_compress(void *workspace, const void *from, size_t length, void *to)
 /** Fills @to with what was compressed to @from; false if that is something else. */
 bool shim_decompress(const void *from, size_t length, void *to, size_t to_length);
 
-/** CRC-32C of what has the CRC-32C @crc and @length bytes behind it. */
+/** CRC-32C of what has the CRC-32C @crc and @length bytes after it. */
 u32 shim_crc32c(u32 crc, const void *data, size_t length);
 
 /** Milliseconds since the kernel started. Any context. */
@@ -190,7 +190,7 @@ void shim_mutex_destroy(struct mutex *mutex);
 /** Takes @mutex. Sleeps. */
 void shim_mutex_lock(struct mutex *mutex);
 
-/** Gives @mutex back. */
+/** Releases @mutex. */
 void shim_mutex_unlock(struct mutex *mutex);
 
 /** Lets others run where the kernel does not do so by itself. May sleep. */
@@ -208,7 +208,7 @@ struct file *shim_file_open(const char *path, int *error);
 /** Reads up to @length bytes at @offset; how many, or a negative errno. Sleeps. */
 ssize_t shim_file_read(struct file *file, loff_t offset, void *to, size_t length);
 
-/** Where SEEK_END of @file leads, in bytes, or a negative errno. */
+/** The size of @file in bytes, as SEEK_END gives it, or a negative errno. */
 loff_t shim_file_size(struct file *file);
 
 /** Whether @file's name is in use by somebody else: open, mapped, walked over. */
@@ -263,7 +263,7 @@ void *shim_map_page(u64 physical);
 void shim_unmap_page(void *page);
 
 /**
- * Maps old memory to user space, @offset bytes behind the start of @vma; all
+ * Maps old memory to user space, @offset bytes after the start of @vma; all
  * three in whole pages. 0 or a negative errno. Sleeps; mmap_lock is held.
  */
 int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size);

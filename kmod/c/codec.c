@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Compression and check sums of what is kept.
+ */
+#include <linux/build_bug.h>
+#include <linux/crc32.h>
+#include <linux/lzo.h>
+#include <asm/cpufeature.h>
+
+#include "shim.h"
+
+static_assert(SHIM_COMPRESS_WORKSPACE == LZO1X_MEM_COMPRESS);
+
+size_t shim_compress_bound(size_t length)
+{
+	return lzo1x_worst_compress(length);
+}
+
+size_t shim_compress(void *workspace, const void *from, size_t length, void *to)
+{
+	size_t size = 0;
+
+	if (lzorle1x_1_compress(from, length, to, &size, workspace) != LZO_E_OK)
+		return 0;
+	return size;
+}
+
+bool shim_decompress(const void *from, size_t length, void *to, size_t to_length)
+{
+	size_t size = to_length;
+
+	return lzo1x_decompress_safe(from, length, to, &size) == LZO_E_OK && size == to_length;
+}
+
+/* SSE 4.2 has an instruction for it that needs no vector registers. */
+static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
+{
+	u64 state = crc;
+
+	for (; length >= 32; length -= 32, data += 32) {
+		asm("crc32q %1, %0\n\t"
+		    "crc32q 8+%1, %0\n\t"
+		    "crc32q 16+%1, %0\n\t"
+		    "crc32q 24+%1, %0" : "+r" (state) : "m" (*(const u8 (*)[32])data));
+	}
+	crc = state;
+	for (; length; length--, data++)
+		asm("crc32b %1, %0" : "+r" (crc) : "rm" (*data));
+	return crc;
+}
+
+u32 shim_crc32c(u32 crc, const void *data, size_t length)
+{
+	if (static_cpu_has(X86_FEATURE_XMM4_2))
+		return ~crc32c_by_instruction(~crc, data, length);
+	return ~__crc32c_le(~crc, data, length);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What kind of kernel this is, and what it runs on: whether old memory can be served as
+ * it is.
+ */
+#include <linux/cc_platform.h>
+#include <linux/crash_dump.h>
+#include <linux/list.h>
+#include <linux/pci.h>
+#include <linux/version.h>
+#include <asm/hypervisor.h>
+
+#include "shim.h"
+
+#define PCI_DEVICE_ID_VIRTIO_MEM	0x1058
+
+/* virtio-mem unplugs memory that must not be read; its driver may come later. */
+static bool has_virtio_mem(void)
+{
+	struct pci_dev *device = pci_get_device(PCI_VENDOR_ID_REDHAT_QUMRANET,
+						PCI_DEVICE_ID_VIRTIO_MEM, NULL);
+
+	pci_dev_put(device);
+	return device;
+}
+
+/*
+ * The callback of unaccepted memory is always registered where it is built in;
+ * it forbids something in encrypted guests alone, which have their own bit.
+ */
+#if IS_ENABLED(CONFIG_UNACCEPTED_MEMORY) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define HARMLESS_CALLBACKS	1
+#else
+#define HARMLESS_CALLBACKS	0
+#endif
+
+/*
+ * Whether other code says which pages of old memory must not be read: Xen, the
+ * GART, virtio-mem. The kernel asks it on every read, and nobody else can.
+ *
+ * The list cannot be walked under its lock: the lock, the SRCU domain of its readers and
+ * its head are static in fs/proc/vmcore.c, and what is exported takes the lock only to
+ * add and to delete. What may happen meanwhile is harmless: entries come at the tail, where
+ * the walk sees them or does not, as if they came later; and of the callers of
+ * register_vmcore_cb() in Linux 6.1 and 6.12, all but virtio-mem are built in and stay,
+ * so that no entry is freed while @own is there unless there is a virtio-mem device,
+ * for which this is not called.
+ */
+static bool has_vmcore_callback(void)
+{
+	struct vmcore_cb own = { };
+	struct list_head *node;
+	unsigned int others = 0;
+
+	register_vmcore_cb(&own);
+	list_for_each(node, &own.next)
+		others++;
+	unregister_vmcore_cb(&own);
+	/* The head of the list was counted, too. */
+	return others > 1 + HARMLESS_CALLBACKS;
+}
+
+bool shim_is_crash_kernel(void)
+{
+	return is_kdump_kernel();
+}
+
+u32 shim_environment(void)
+{
+	u32 found = 0;
+
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		found |= SHIM_ENV_ENCRYPTED;
+	if (hypervisor_is_type(X86_HYPER_XEN_PV) || hypervisor_is_type(X86_HYPER_XEN_HVM))
+		found |= SHIM_ENV_XEN;
+	if (has_virtio_mem())
+		found |= SHIM_ENV_VIRTIO_MEM;
+	else if (has_vmcore_callback())
+		found |= SHIM_ENV_CALLBACK;
+	return found;
+}

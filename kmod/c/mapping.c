@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Old memory in the address space of this kernel, and of a process.
+ */
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+
+#include "internal.h"
+#include "shim.h"
+
+void *shim_map_window(u64 physical, size_t size)
+{
+	/*
+	 * Where there is any memory of this kernel, memremap() gives the direct
+	 * map, in which the holes around that memory are not mapped.
+	 */
+	if (fault() ||
+	    region_intersects(physical, size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return NULL;
+	return memremap(physical, size, MEMREMAP_WB);
+}
+
+void shim_unmap_window(void *window)
+{
+	memunmap(window);
+}
+
+void *shim_map_page(u64 physical)
+{
+	return fault() ? NULL : (__force void *)ioremap_cache(physical, PAGE_SIZE);
+}
+
+void shim_unmap_page(void *page)
+{
+	iounmap((__force void __iomem *)page);
+}
+
+int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size)
+{
+	return remap_pfn_range(vma, vma->vm_start + offset, PHYS_PFN(physical), size,
+			       vma->vm_page_prot);
+}
