@@ -18,7 +18,6 @@ RUST_DRIVER = $(RUST_MODULE) --name $(2) --out $(OUT)/drivers/$(2) \
 	--crate vmcoredd_driver=kmod/driver-api/src/lib.rs \
 	--crate $(2)=drivers/$(1)/$(2).rs:vmcoredd_driver \
 	--c-source kmod/driver-api/driver.c --c-source drivers/$(1)/module.c \
-	--header kmod/driver-api/driver.h --header kmod/include/vmcoredd.h \
 	--include kmod/driver-api --include kmod/include \
 	--symvers $(OUT)/Module.symvers
 RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache $(MODULE_FLAGS)
@@ -145,8 +144,7 @@ kmod: kdir ## The module, for the kernel KVER=<release>
 		--crate vmcore=crates/vmcore/src/lib.rs \
 		--crate devdump=crates/devdump/src/lib.rs:vmcore \
 		--crate vmcoredd=kmod/src/lib.rs:vmcore,devdump \
-		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --header kmod/c/shim.h \
-		--include kmod/include
+		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --include kmod/include
 
 .PHONY: drivers
 drivers: kmod ## The sample drivers, for the kernel KVER=<release>

@@ -87,9 +87,9 @@ bool fault(void)
 #endif
 
 /* Not printk(): to index this one format, which says nothing, takes more than its code. */
-void shim_log(int level, const char *text, size_t length)
+void shim_log(u32 level, const char *text, size_t length)
 {
-	_printk(KERN_SOH "%d" pr_fmt("%.*s\n"), level, (int)length, text);
+	_printk(KERN_SOH "%u" pr_fmt("%.*s\n"), level, (int)length, text);
 }
 
 void shim_pin_module(void)

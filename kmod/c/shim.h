@@ -3,9 +3,11 @@
  * The one contract between the C and the Rust side of vmcoredd.ko.
  *
  * The C side, the files beside this one, calls the kernel where that takes its macros,
- * inline functions and struct layouts. Rust sees scalars and opaque pointers. The Rust
- * declarations are generated from this header, and the definitions of the Rust functions
- * are checked against it, whenever the module is built.
+ * inline functions and struct layouts. Rust sees scalars and opaque pointers. Their sizes
+ * are the same in every kernel for x86_64, and so are the Rust declarations, which
+ * src/kernel/shim.rs has: bindgen wrote them from this header, and tests/tests/bindings.rs
+ * fails when it would write something else. src/entry.rs compares each function that is
+ * implemented in Rust with its declaration.
  */
 #ifndef VMCOREDD_SHIM_H
 #define VMCOREDD_SHIM_H
@@ -13,19 +15,19 @@
 #include <linux/types.h>
 
 /* Levels of shim_log(). */
-#define SHIM_LOG_ERR	3
-#define SHIM_LOG_WARN	4
-#define SHIM_LOG_INFO	6
+#define SHIM_LOG_ERR	3U
+#define SHIM_LOG_WARN	4U
+#define SHIM_LOG_INFO	6U
 
 /* Errors, as in <linux/errno.h>. */
-#define SHIM_EIO	5
-#define SHIM_ENOMEM	12
-#define SHIM_EFAULT	14
-#define SHIM_EBUSY	16
-#define SHIM_EINVAL	22
-#define SHIM_EFBIG	27
-#define SHIM_ENOSPC	28
-#define SHIM_ETIMEDOUT	110
+#define SHIM_EIO	5U
+#define SHIM_ENOMEM	12U
+#define SHIM_EFAULT	14U
+#define SHIM_EBUSY	16U
+#define SHIM_EINVAL	22U
+#define SHIM_EFBIG	27U
+#define SHIM_ENOSPC	28U
+#define SHIM_ETIMEDOUT	110U
 
 /* What shim_environment() finds. */
 #define SHIM_ENV_ENCRYPTED	0x1U
@@ -42,9 +44,9 @@
 #define SHIM_LOCK_PRODUCER	5U
 
 /* What shim_thread_wait() finds. */
-#define SHIM_THREAD_ENDED	0
-#define SHIM_THREAD_CRASHED	1
-#define SHIM_THREAD_LATE	2
+#define SHIM_THREAD_ENDED	0U
+#define SHIM_THREAD_CRASHED	1U
+#define SHIM_THREAD_LATE	2U
 
 /* How large a workspace shim_compress() needs, in bytes. */
 #define SHIM_COMPRESS_WORKSPACE	16384U
@@ -85,7 +87,7 @@ struct shim_parameters {
 void shim_parameters(struct shim_parameters *parameters);
 
 /** Logs a line of @length bytes without its end. Any context. */
-void shim_log(int level, const char *text, size_t length);
+void shim_log(u32 level, const char *text, size_t length);
 
 /** Whether this is a crash kernel. Any context. */
 bool shim_is_crash_kernel(void);
@@ -167,7 +169,7 @@ struct shim_thread *shim_thread_start(struct module *owner, void (*run)(void *wo
  * Waits for @thread, @milliseconds at most or, if that is 0, for ever:
  * SHIM_THREAD_ENDED, SHIM_THREAD_CRASHED or SHIM_THREAD_LATE. Sleeps.
  */
-int shim_thread_wait(struct shim_thread *thread, u32 milliseconds);
+u32 shim_thread_wait(struct shim_thread *thread, u32 milliseconds);
 
 /**
  * Frees @thread, which has ended its work or, if @crashed, died; or keeps it for the

@@ -165,7 +165,7 @@ struct shim_thread *shim_thread_start(struct module *owner, void (*run)(void *wo
 	return thread;
 }
 
-int shim_thread_wait(struct shim_thread *thread, u32 milliseconds)
+u32 shim_thread_wait(struct shim_thread *thread, u32 milliseconds)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(milliseconds);
 	unsigned long pause = THREAD_LOOK;

@@ -3,7 +3,7 @@
 //!
 //! Each turns scalars and pointers into types at once, and does nothing else.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;
 use core::slice;
 
@@ -14,7 +14,7 @@ use vmcore::manifest::Reason;
 use crate::collect::{Source, Wanted, check_size, collect};
 use crate::job::{self, Callback, CollectFn, Collector, Held, ReleaseFn};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
-use crate::kernel::iter::Iter;
+use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::UserMapping;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::proc::Which;
@@ -23,6 +23,37 @@ use crate::kernel::thread::Owner;
 use crate::module::Module;
 use crate::producer::Producer;
 use crate::served::Open;
+
+/// Has the compiler compare each definition with what `shim.h` declares: both branches
+/// have one type. A declaration that is not listed here is dead code, which the compiler
+/// reports.
+macro_rules! check_entries {
+    ($($name:ident)*) => {
+        $(const _: () = {
+            if true { shim::$name } else { $name };
+        };)*
+    };
+}
+
+check_entries! {
+    rust_load
+    rust_unload
+    rust_open
+    rust_release
+    rust_size
+    rust_read
+    rust_mmap
+    rust_add
+    rust_wanted
+    rust_register
+    rust_write
+    rust_time_left
+    rust_producer_create
+    rust_producer_release
+    rust_producer_name
+    rust_producer_write
+    rust_producer_commit
+}
 
 /// Module load.
 #[unsafe(no_mangle)]
@@ -95,7 +126,7 @@ pub unsafe extern "C" fn rust_read(
     // SAFETY: the caller promises it.
     let open: &Open = unsafe { Shared::borrow(snapshot) };
     // SAFETY: the caller promises it.
-    let (Ok(offset), Some(mut to)) = (u64::try_from(offset), unsafe { Iter::new(to) }) else {
+    let (Ok(offset), Some(mut to)) = (u64::try_from(offset), unsafe { IovIter::new(to) }) else {
         return EINVAL.0 as isize;
     };
     let wanted = open.size().saturating_sub(offset) > 0 && devdump::Sink::space(&to) > 0;
@@ -136,7 +167,7 @@ pub unsafe extern "C" fn rust_mmap(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_add(
     data: *mut shim::vmcoredd_data,
-    name: *const u8,
+    name: *const c_char,
     size: u32,
     has_callback: bool,
 ) -> c_int {
@@ -144,7 +175,7 @@ pub unsafe extern "C" fn rust_add(
         Err(Reason::NoData)
     } else {
         // SAFETY: the caller promises 44 bytes.
-        Wanted::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) })
+        Wanted::new(unsafe { slice::from_raw_parts(name.cast(), NAME_SIZE) })
     };
     let callback = match has_callback {
         // SAFETY: the caller promises it, and waits. Where a deadline ends that, a callback
@@ -170,7 +201,7 @@ pub extern "C" fn rust_wanted() -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_register(
     owner: *mut shim::module,
-    name: *const u8,
+    name: *const c_char,
     length: usize,
     size: u64,
     deadline: u32,
@@ -184,7 +215,7 @@ pub unsafe extern "C" fn rust_register(
         Err(Reason::NoName)
     } else {
         // SAFETY: the caller promises `length` bytes.
-        Wanted::new(unsafe { slice::from_raw_parts(name, length.min(NAME_SIZE)) })
+        Wanted::new(unsafe { slice::from_raw_parts(name.cast(), length.min(NAME_SIZE)) })
     };
     // SAFETY: the caller promises it.
     let held = unsafe { Held::new(release, collector) };
@@ -256,13 +287,13 @@ pub unsafe extern "C" fn rust_producer_release(producer: *mut c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_producer_name(
     producer: *const c_void,
-    name: *const u8,
+    name: *const c_char,
     size: u64,
 ) -> c_int {
     // SAFETY: the caller promises it.
     let producer: &Producer = unsafe { Shared::borrow(producer) };
     // SAFETY: the caller promises 44 bytes.
-    let wanted = Wanted::new(unsafe { slice::from_raw_parts(name, NAME_SIZE) });
+    let wanted = Wanted::new(unsafe { slice::from_raw_parts(name.cast(), NAME_SIZE) });
     to_c(producer.name(wanted, size))
 }
 
@@ -278,7 +309,7 @@ pub unsafe extern "C" fn rust_producer_write(
     // SAFETY: the caller promises it.
     let producer: &Producer = unsafe { Shared::borrow(producer) };
     // SAFETY: the caller promises it.
-    let written = match unsafe { Iter::new(from) } {
+    let written = match unsafe { IovIter::new(from) } {
         Some(mut from) => producer.write(&mut from),
         None => Err(EINVAL),
     };

@@ -10,7 +10,7 @@ use vmcore::layout::Load;
 use vmcore::{PAGE_SIZE, page_align_down};
 
 use crate::kernel::error::{EIO, ENOMEM, Errno};
-use crate::kernel::iter::Iter;
+use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::{Mapping, UserMapping};
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
@@ -175,10 +175,10 @@ impl OldMemory {
     }
 }
 
-impl devdump::OldMemory<Iter> for OldMemory {
+impl devdump::OldMemory<IovIter> for OldMemory {
     type Error = Errno;
 
-    fn read(&self, physical: u64, length: usize, to: &mut Iter) -> Result<usize, Errno> {
+    fn read(&self, physical: u64, length: usize, to: &mut IovIter) -> Result<usize, Errno> {
         self.read_with(physical, length, |bytes| to.volatile(bytes))
     }
 }

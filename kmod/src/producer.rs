@@ -8,7 +8,7 @@ use vmcore::manifest::Reason;
 
 use crate::collect::{Wanted, admit, loaded, result, start, tell};
 use crate::kernel::error::{EBUSY, EINVAL, ETIMEDOUT, Errno};
-use crate::kernel::iter::Iter;
+use crate::kernel::iov_iter::IovIter;
 use crate::kernel::log::log;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::kernel::mutex::{Lock, Mutex};
@@ -80,7 +80,7 @@ impl Producer {
     ///
     /// # Errors
     /// The errno for the [`Reason`] why it takes nothing more.
-    pub fn write(&self, from: &mut Iter) -> Result<usize, Errno> {
+    pub fn write(&self, from: &mut IovIter) -> Result<usize, Errno> {
         let mut stage = self.stage.lock();
         let Some(Started { writer, .. }) = &mut stage.started else {
             log!(Warning, "/dev/vmcoredd: refused, bytes for what is not named, or committed");

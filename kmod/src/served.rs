@@ -5,7 +5,7 @@ use devdump::{NoMemory, State};
 use vmcore::layout::{Load, Place};
 
 use crate::kernel::error::{EIO, Errno};
-use crate::kernel::iter::Iter;
+use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::UserMapping;
 use crate::kernel::memory::{KernelMemory, Shared};
 use crate::old_memory::OldMemory;
@@ -75,7 +75,7 @@ impl Open {
     ///
     /// # Errors
     /// An errno when old memory cannot be mapped.
-    pub fn read(&self, offset: u64, to: &mut Iter) -> Result<usize, Errno> {
+    pub fn read(&self, offset: u64, to: &mut IovIter) -> Result<usize, Errno> {
         self.snapshot.read(offset, to, &self.served.old_memory)
     }
 

@@ -21,28 +21,28 @@ use core::ffi::c_int;
 use core::ptr::NonNull;
 
 pub mod pci;
-#[allow(missing_docs, reason = "generated from the headers, which say it")]
-#[allow(non_camel_case_types, reason = "the names of the kernel's structs")]
-#[allow(unused_macros, reason = "the entry is in the driver's crate, as `pci_driver` types it")]
+#[allow(missing_docs, reason = "the headers have it")]
+#[allow(non_camel_case_types, reason = "the names of C")]
 #[doc(hidden)]
-pub mod shim {
-    /// `include/vmcoredd.h`
-    pub mod vmcoredd {
-        include!(concat!(env!("OUT_DIR"), "/vmcoredd.rs"));
-    }
-    include!(concat!(env!("OUT_DIR"), "/driver.rs"));
-}
+pub mod shim;
 
 /// A negative errno, as the kernel's functions return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub c_int);
 
+impl Errno {
+    /// A constant of C, which is positive.
+    const fn from_c(errno: u32) -> Self {
+        Self(-(errno as c_int))
+    }
+}
+
 /// Out of memory, or of address space.
-pub const ENOMEM: Errno = Errno(-shim::DRIVER_ENOMEM);
+pub const ENOMEM: Errno = Errno::from_c(shim::DRIVER_ENOMEM);
 /// No such device: this driver leaves it to others.
-pub const ENODEV: Errno = Errno(-shim::DRIVER_ENODEV);
+pub const ENODEV: Errno = Errno::from_c(shim::DRIVER_ENODEV);
 /// Invalid argument.
-pub const EINVAL: Errno = Errno(-shim::DRIVER_EINVAL);
+pub const EINVAL: Errno = Errno::from_c(shim::DRIVER_EINVAL);
 
 fn check(returned: c_int) -> Result<(), Errno> {
     if returned == 0 { Ok(()) } else { Err(Errno(returned)) }
@@ -107,7 +107,7 @@ impl Name {
 
 /// Takes what a collector writes.
 pub struct DumpWriter<'a> {
-    writer: &'a mut shim::vmcoredd::vmcoredd_writer,
+    writer: &'a mut shim::vmcoredd_writer,
 }
 
 impl DumpWriter<'_> {
@@ -120,16 +120,14 @@ impl DumpWriter<'_> {
     pub fn write(&mut self, data: &[u8]) -> Result<(), Errno> {
         // SAFETY: the writer is the one that the running collector was given,
         // and `&mut self` makes this its only use; `data` is what it says.
-        check(unsafe {
-            shim::vmcoredd::vmcoredd_write(self.writer, data.as_ptr().cast(), data.len())
-        })
+        check(unsafe { shim::vmcoredd_write(self.writer, data.as_ptr().cast(), data.len()) })
     }
 
     /// For how many milliseconds it still takes something: what is slow to read can be
     /// left out in time.
     pub fn time_left(&mut self) -> u32 {
         // SAFETY: the writer is the one that the running collector was given.
-        unsafe { shim::vmcoredd::vmcoredd_time_left(self.writer) }
+        unsafe { shim::vmcoredd_time_left(self.writer) }
     }
 }
 
@@ -167,9 +165,9 @@ pub trait Collector: Send + 'static {
 /// written, or when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The
 /// reason is in the log and in the manifest.
 pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
-    let shown = shim::vmcoredd::vmcoredd_collector {
+    let shown = shim::vmcoredd_collector {
         // SAFETY: may be called at any time.
-        owner: unsafe { shim::driver_module() }.cast(),
+        owner: unsafe { shim::driver_module() },
         name: core::ptr::null(),
         size: collector.size_hint(),
         deadline_ms: collector.deadline(),
@@ -180,7 +178,7 @@ pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
     let registered = Registered::allocate(Registered { shown, name, collector })?;
     // SAFETY: it was just allocated, and is not used here any more; `collect` and
     // `release` get it back.
-    check(unsafe { shim::vmcoredd::vmcoredd_register(registered.as_ptr().cast()) })
+    check(unsafe { shim::vmcoredd_register(registered.as_ptr().cast()) })
 }
 
 /// What the kernel's allocator aligns every allocation to, at least.
@@ -190,7 +188,7 @@ const ALIGN: usize = 8;
 #[repr(C)]
 struct Registered<C> {
     /// The first field: a pointer to it is one to all.
-    shown: shim::vmcoredd::vmcoredd_collector,
+    shown: shim::vmcoredd_collector,
     name: Name,
     collector: C,
 }
@@ -218,8 +216,8 @@ impl<C> Registered<C> {
 /// `registered` is the first field of a `Registered<C>` that nobody else uses; `writer`
 /// is valid while this runs.
 unsafe extern "C" fn collect<C: Collector>(
-    registered: *mut shim::vmcoredd::vmcoredd_collector,
-    writer: *mut shim::vmcoredd::vmcoredd_writer,
+    registered: *mut shim::vmcoredd_collector,
+    writer: *mut shim::vmcoredd_writer,
 ) -> c_int {
     // SAFETY: the caller promises it.
     let (registered, writer) =
@@ -236,7 +234,7 @@ unsafe extern "C" fn collect<C: Collector>(
 ///
 /// # Safety
 /// `registered` is the first field of a `Registered<C>` that nobody uses any more.
-unsafe extern "C" fn release<C>(registered: *mut shim::vmcoredd::vmcoredd_collector) {
+unsafe extern "C" fn release<C>(registered: *mut shim::vmcoredd_collector) {
     // SAFETY: the caller promises it; it is from `driver_alloc`.
     unsafe {
         registered.cast::<Registered<C>>().drop_in_place();
@@ -249,7 +247,7 @@ unsafe extern "C" fn release<C>(registered: *mut shim::vmcoredd::vmcoredd_collec
 #[must_use]
 pub fn dumps_are_wanted() -> bool {
     // SAFETY: may be called at any time.
-    unsafe { shim::vmcoredd::vmcoredd_wanted() }
+    unsafe { shim::vmcoredd_wanted() }
 }
 
 /// The linked module has no path to this: the build refuses it otherwise.

@@ -215,5 +215,14 @@ macro_rules! pci_driver {
                 None => $crate::EINVAL.0,
             }
         }
+
+        // Both branches have one type: this one is what `driver.h` declares.
+        const _: () = {
+            if true {
+                $crate::shim::rust_probe
+            } else {
+                rust_probe
+            };
+        };
     };
 }

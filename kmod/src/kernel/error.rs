@@ -12,22 +12,29 @@ use super::shim;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Errno(pub c_int);
 
+impl Errno {
+    /// A constant of C, which is positive.
+    const fn from_c(errno: u32) -> Self {
+        Self(-(errno as c_int))
+    }
+}
+
 /// Input/output error.
-pub const EIO: Errno = Errno(-shim::SHIM_EIO);
+pub const EIO: Errno = Errno::from_c(shim::SHIM_EIO);
 /// Out of memory.
-pub const ENOMEM: Errno = Errno(-shim::SHIM_ENOMEM);
+pub const ENOMEM: Errno = Errno::from_c(shim::SHIM_ENOMEM);
 /// Bad address.
-pub const EFAULT: Errno = Errno(-shim::SHIM_EFAULT);
+pub const EFAULT: Errno = Errno::from_c(shim::SHIM_EFAULT);
 /// In use.
-pub const EBUSY: Errno = Errno(-shim::SHIM_EBUSY);
+pub const EBUSY: Errno = Errno::from_c(shim::SHIM_EBUSY);
 /// Invalid argument.
-pub const EINVAL: Errno = Errno(-shim::SHIM_EINVAL);
+pub const EINVAL: Errno = Errno::from_c(shim::SHIM_EINVAL);
 /// Too large.
-pub const EFBIG: Errno = Errno(-shim::SHIM_EFBIG);
+pub const EFBIG: Errno = Errno::from_c(shim::SHIM_EFBIG);
 /// No space left.
-pub const ENOSPC: Errno = Errno(-shim::SHIM_ENOSPC);
+pub const ENOSPC: Errno = Errno::from_c(shim::SHIM_ENOSPC);
 /// Time is over.
-pub const ETIMEDOUT: Errno = Errno(-shim::SHIM_ETIMEDOUT);
+pub const ETIMEDOUT: Errno = Errno::from_c(shim::SHIM_ETIMEDOUT);
 
 /// What a function that returns 0 or a negative errno returned.
 ///

@@ -23,7 +23,7 @@ impl File {
     pub fn open(path: &CStr) -> Result<Self, Errno> {
         let mut error = 0;
         // SAFETY: `path` ends in a zero, `error` takes an int.
-        let file = unsafe { shim::shim_file_open(path.as_ptr().cast(), &raw mut error) };
+        let file = unsafe { shim::shim_file_open(path.as_ptr(), &raw mut error) };
         // INVARIANT: not null means open.
         Ok(Self { file: NonNull::new(file).ok_or(Errno(error))? })
     }

@@ -2,8 +2,6 @@
 //! The kernel log, without `core::fmt`, whose code can panic and is larger
 //! than all of this module.
 
-use core::ffi::c_int;
-
 use vmcore::device_dump::Name;
 use vmcore::manifest::{Reason, Record, Status, Text, Whereabouts};
 
@@ -22,7 +20,7 @@ pub enum Level {
 }
 
 impl Level {
-    const fn number(self) -> c_int {
+    const fn number(self) -> u32 {
         match self {
             Self::Error => shim::SHIM_LOG_ERR,
             Self::Warning => shim::SHIM_LOG_WARN,
@@ -47,7 +45,7 @@ impl Line {
     pub fn write(&self, level: Level) {
         let text = self.text.as_bytes();
         // SAFETY: `text` lives during the call, which only reads it.
-        unsafe { shim::shim_log(level.number(), text.as_ptr(), text.len()) }
+        unsafe { shim::shim_log(level.number(), text.as_ptr().cast(), text.len()) }
     }
 }
 

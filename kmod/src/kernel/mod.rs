@@ -11,14 +11,15 @@ pub mod environment;
 pub mod error;
 pub mod file;
 pub mod global;
-pub mod iter;
+pub mod iov_iter;
 pub mod log;
 pub mod mapping;
 pub mod memory;
 pub mod mutex;
 pub mod parameters;
 pub mod proc;
-pub mod shim;
+#[allow(non_camel_case_types, reason = "the names of C")]
+pub(crate) mod shim;
 pub mod slot;
 pub mod take_once;
 pub mod thread;

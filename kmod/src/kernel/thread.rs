@@ -115,11 +115,13 @@ unsafe fn run_raw(
     // SAFETY: it was just started, and is not freed yet; 0 is any time.
     let found = unsafe { shim::shim_thread_wait(thread, limit.unwrap_or(0)) };
     let end = match found {
+        shim::SHIM_THREAD_ENDED => End::Ended,
         shim::SHIM_THREAD_CRASHED => End::Crashed,
         // SAFETY: it was not freed, and is not used again if it is abandoned.
         shim::SHIM_THREAD_LATE if unsafe { shim::shim_thread_abandon(thread) } => {
             return Ok(End::Abandoned);
         }
+        // It ended just now.
         _ => End::Ended,
     };
     // SAFETY: it has ended or died, and is not used again.

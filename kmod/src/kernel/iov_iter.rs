@@ -17,14 +17,14 @@ const PIECE: usize = 1 << 20;
 /// # Invariants
 /// `iter` is valid, and used by nobody else while this value lives; `left` bytes are left
 /// of it.
-pub struct Iter {
+pub struct IovIter {
     iter: NonNull<shim::iov_iter>,
     left: usize,
     /// How much was copied since others last might run, in bytes.
     unshared: usize,
 }
 
-impl Iter {
+impl IovIter {
     /// The iterator `iter`; `None` when that is null.
     ///
     /// # Safety
@@ -93,7 +93,7 @@ impl Iter {
     }
 }
 
-impl Sink for Iter {
+impl Sink for IovIter {
     fn space(&self) -> usize {
         self.left
     }
