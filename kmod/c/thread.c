@@ -202,6 +202,8 @@ bool shim_thread_abandon(struct shim_thread *thread)
 	if (atomic_cmpxchg(&thread->state, THREAD_RUNS, THREAD_ABANDONED) == THREAD_RUNS)
 		return true;
 	module_put(THIS_MODULE);
+	/* It is about to complete this; the next wait must not find it complete. */
+	wait_for_completion(&thread->ended);
 	return false;
 }
 
