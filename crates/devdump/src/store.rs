@@ -65,7 +65,7 @@ impl<H: Host> Store<H> {
         let mut workspaces = host.list_of(WORKSPACES_MAX)?;
         workspaces.push(Workspace::new(&host)?)?;
         let segments = host.list_of(SEGMENTS_MAX)?;
-        let names = Names::new(&host);
+        let names = Names::new(&host)?;
         let inner = Inner { state: State::new(), names, used: 0, segments, workspaces };
         Ok(Self { inner: host.mutex(Lock::Store, inner)?, host, limits })
     }
@@ -224,7 +224,7 @@ impl<H: Host> Inner<H> {
         let record = *dump.record();
         self.state.table.push(host, dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
         if let Some(name) = &record.name {
-            self.names.add(host, name.hash());
+            self.names.add(name.hash());
         }
         self.used = used;
         Ok(record)

@@ -31,13 +31,11 @@ pub(crate) struct Ends {
 pub(crate) struct Entry<H: Host> {
     dump: H::Shared<Dump<H>>,
     ends: Ends,
-    /// Of the name.
-    hash: u32,
 }
 
 impl<H: Host> Clone for Entry<H> {
     fn clone(&self) -> Self {
-        Self { dump: self.dump.clone(), ends: self.ends, hash: self.hash }
+        Self { dump: self.dump.clone(), ends: self.ends }
     }
 }
 
@@ -68,9 +66,8 @@ impl<H: Host> Table<H> {
     ///
     /// What another table shares with this one stays as it is.
     pub(crate) fn push(&mut self, host: &H, dump: Dump<H>, ends: Ends) -> Result<(), NoMemory> {
-        let hash = hash(dump.record().name.as_ref());
         let dump = host.share(dump)?;
-        self.open_row(host)?.push(Entry { dump, ends, hash })?;
+        self.open_row(host)?.push(Entry { dump, ends })?;
         self.count += 1;
         self.ends = ends;
         Ok(())
@@ -124,9 +121,7 @@ impl<H: Host> Table<H> {
 
     /// Whether one of them has `name`.
     pub(crate) fn has_name(&self, name: &Name) -> bool {
-        let wanted = hash(Some(name));
-        let mut entries = self.entries();
-        entries.any(|entry| entry.hash == wanted && entry.dump.record().name.as_ref() == Some(name))
+        self.iter().any(|dump| dump.record().name.as_ref() == Some(name))
     }
 
     pub(crate) fn ends(&self) -> Ends {
@@ -156,10 +151,6 @@ impl<H: Host> Table<H> {
             end: end(&row.get(left)?.ends),
         })
     }
-}
-
-fn hash(name: Option<&Name>) -> u32 {
-    name.map_or(0, Name::hash)
 }
 
 /// The dumps of a table that stand in one of the files.
