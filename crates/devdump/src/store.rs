@@ -38,8 +38,8 @@ pub struct Limits {
     pub room: u64,
 }
 
-/// The collections so far. All methods may be called by any thread at any time;
-/// its lock is held for a few small allocations at most.
+/// The collections so far. Any thread may call any method at any time; the lock is held
+/// for a few allocations at most, and for a copy of the [`Table`](crate::Table).
 pub struct Store<H: Host> {
     host: H,
     limits: Limits,
