@@ -5,23 +5,27 @@ use crate::host::Host;
 use crate::memory::NoMemory;
 
 /// How much of a dump is kept as one piece, in bytes.
+///
+/// A reader holds one chunk in memory and decompresses all of it even for one byte. By
+/// the measurements in `docs/performance.md`, dumps would take no less memory with twice
+/// as much, and half as much would be decompressed a fifth slower.
 pub const CHUNK_SIZE: usize = 32 * 1024;
 
-/// Compressing must save this part of a chunk, else its bytes are kept as they
-/// are: reading them costs nothing then.
+/// Compressing must save at least one byte of so many; otherwise the bytes are kept as
+/// they are, and need not be decompressed to be read.
 const WORTHWHILE: usize = 16;
 
 /// A part of a dump's payload, [`CHUNK_SIZE`] bytes but for the last one.
 pub(crate) enum Chunk<H: Host> {
-    /// Nothing but zeros, which cost no memory.
+    /// Nothing but zeros, which take no memory.
     Zeros,
     /// The bytes as they are.
     Raw(H::Block),
-    /// What the codec made of them.
+    /// The bytes as the codec compressed them.
     Compressed(H::Block),
 }
 
-/// A chunk that is not kept yet.
+/// A chunk that is not kept yet, because its size must be taken from the budget first.
 pub(crate) enum Packed<'a> {
     Zeros,
     Raw(&'a [u8]),
@@ -29,7 +33,7 @@ pub(crate) enum Packed<'a> {
 }
 
 impl Packed<'_> {
-    /// How much is to be kept, in bytes.
+    /// How much memory it takes to keep it, in bytes.
     pub fn size(&self) -> u64 {
         match self {
             Self::Zeros => 0,
@@ -38,14 +42,15 @@ impl Packed<'_> {
     }
 }
 
-/// What a writer needs while it writes; used again by the next one.
+/// What a writer needs while it writes. The store keeps it for the next writer, which
+/// would otherwise allocate and zero 80 KiB, however small its dump is.
 pub(crate) struct Workspace<H: Host> {
     /// The chunk being filled, [`CHUNK_SIZE`] bytes.
     pub open: H::Block,
     pub packer: Packer<H>,
 }
 
-/// Makes of bytes what is kept of them.
+/// Compresses the bytes of a chunk.
 pub(crate) struct Packer<H: Host> {
     compressed: H::Block,
     codec: H::Workspace,
@@ -60,7 +65,7 @@ impl<H: Host> Workspace<H> {
 }
 
 impl<H: Host> Packer<H> {
-    /// What is to be kept of `bytes`, which are at most a chunk.
+    /// Compresses `bytes`, which are at most a chunk, where that is worthwhile.
     pub fn pack<'a>(&'a mut self, host: &H, bytes: &'a [u8]) -> Packed<'a> {
         if is_zero(bytes) {
             return Packed::Zeros;
@@ -80,7 +85,8 @@ fn is_zero(bytes: &[u8]) -> bool {
     lines.iter().all(is_zero_line) && rest.iter().all(|byte| *byte == 0)
 }
 
-/// Four words at once: a loop over them would take longer than they do.
+/// Compares four words at once: every byte of a dump goes through here, and a loop over
+/// the words would take longer than the comparisons.
 fn is_zero_line(line: &[u8; 64]) -> bool {
     let (words, _) = line.as_chunks::<16>();
     let [a, b, c, d] = words else {

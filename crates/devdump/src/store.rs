@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The collections so far, and the memory that they may use.
+//! The collections so far, and how much memory they may use.
 
 use vmcore::device_dump::{self, Name};
 use vmcore::manifest::{Reason, Record, Renamed, Status, Whereabouts};
@@ -12,29 +12,32 @@ use crate::names::Names;
 use crate::state::State;
 use crate::table::{Ends, entry_size};
 
-/// How much memory is taken at a time for what is kept of dumps, in bytes. What
-/// one dump leaves of it is for the next one.
+/// How much memory is allocated at a time for the payloads of dumps, in bytes.
+///
+/// Dumps share segments: what one leaves is for the next one. With an allocation for
+/// each chunk, the kernel would round 1,000 bytes up to 1,024 and what is compressed to
+/// 5,000 up to 8,192.
 const SEGMENT_SIZE: usize = 4 * CHUNK_SIZE;
-/// How many segments that have room are kept at hand, and how much room is worth
-/// it, in bytes.
+/// How many segments with room the store keeps: one for each of so many collectors that
+/// write at the same time.
 const SEGMENTS_MAX: usize = 8;
-const ROOM_LEAST: usize = 256;
-/// How many workspaces are kept at hand.
+/// How many workspaces the store keeps; more are in use only while more collectors write
+/// at the same time.
 const WORKSPACES_MAX: usize = 2;
 
-/// How much there may be, in bytes.
+/// How much of each kind there may be, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Kept of all dumps. One alone gets half of what the others leave, or an
-    /// eighth of all as long as it leaves a 32nd, so that there is something for
-    /// those that come later.
+    /// What is kept of all dumps. One dump gets half of what the others leave, or an
+    /// eighth of all as long as it leaves a 32nd, so that something is left for those
+    /// that come later.
     pub total: u64,
-    /// Kept of one dump.
+    /// What is kept of one dump.
     pub dump: u64,
-    /// Notes that stand in `/proc/vmcore`, whose saver may have to hold them in
-    /// memory.
+    /// The notes that stand in `/proc/vmcore`; the program that saves it may hold them
+    /// in memory.
     pub inline: u64,
-    /// Notes for which the header of `/proc/vmcore` has room.
+    /// The notes for which the header of `/proc/vmcore` has room.
     pub room: u64,
 }
 
@@ -48,7 +51,7 @@ pub struct Store<H: Host> {
 
 struct Inner<H: Host> {
     state: State<H>,
-    /// Of the collections that have ended.
+    /// The names of the collections that have ended.
     names: Names<H>,
     /// How much of the budget is used, in bytes.
     used: u64,
@@ -74,7 +77,7 @@ impl<H: Host> Store<H> {
         &self.host
     }
 
-    /// What is known at this moment.
+    /// The state of all collections at this moment.
     #[must_use]
     pub fn state(&self) -> State<H> {
         self.inner.with(|inner| inner.state.clone())
@@ -86,8 +89,8 @@ impl<H: Host> Store<H> {
         self.inner.with(|inner| inner.used)
     }
 
-    /// Lists a collection that starts; gives its name, which nobody else has who
-    /// is listed, and whether it is listed itself.
+    /// Lists a collection that starts. Returns its name, which no other listed one has,
+    /// and whether it is listed itself.
     pub(crate) fn start(&self, wanted: &Name, renamed: Renamed) -> (Name, Renamed, bool) {
         self.inner.with(|inner| {
             let name = inner.state.unique(wanted, &inner.names);
@@ -97,16 +100,16 @@ impl<H: Host> Store<H> {
         })
     }
 
-    /// Records that something was refused; gives the record.
+    /// Records that a collection was refused, and returns the record.
     pub fn refuse(&self, name: Option<Name>, renamed: Renamed, reason: Reason) -> Record {
         let refused = Record::new(name, renamed, Status::Refused);
         let record = Record { reason: Some(reason), ..refused };
         self.record(Dump::new(record, self.host.list()), false)
     }
 
-    /// Takes up the collection `dump` that has ended; gives the record under
-    /// which it was, or would have been: without memory, the payload is lost.
-    /// `is_listed` says what [`Store::start`] said.
+    /// Adds the collection `dump`, which has ended; [`Store::start`] has said whether it
+    /// `is_listed`. Returns its record. Without memory for it, the payload is lost, and
+    /// the record, which is not kept, says so.
     pub(crate) fn record(&self, dump: Dump<H>, is_listed: bool) -> Record {
         let stored = dump.record().stored.into();
         let lost = Record {
@@ -134,7 +137,7 @@ impl<H: Host> Store<H> {
     /// Takes `size` bytes of the budget for a dump that has `own` already.
     ///
     /// # Errors
-    /// The [`Reason`] why it does not get them.
+    /// The [`Reason`] when it does not get them.
     pub(crate) fn reserve(&self, own: u64, size: u64) -> Result<(), Reason> {
         let Limits { total, dump, .. } = self.limits;
         let wanted = own.saturating_add(size);
@@ -153,14 +156,14 @@ impl<H: Host> Store<H> {
         })
     }
 
-    /// Gives `size` bytes of the budget back.
+    /// Returns `size` bytes to the budget.
     pub(crate) fn release(&self, size: u64) {
         if size > 0 {
             self.inner.with(|inner| inner.used = inner.used.saturating_sub(size));
         }
     }
 
-    /// A segment with room for `size` bytes, which are at most a chunk.
+    /// Returns a segment with room for `size` bytes, which are at most a chunk.
     pub(crate) fn segment(&self, size: usize) -> Result<H::Block, NoMemory> {
         if let Some(segment) = self.inner.with(|inner| inner.take_segment(size)) {
             return Ok(segment);
@@ -173,9 +176,8 @@ impl<H: Host> Store<H> {
 
     /// Takes back what a writer did not use of a segment.
     pub(crate) fn give_segment(&self, segment: H::Block) {
-        if segment.len() >= ROOM_LEAST {
-            drop(self.inner.with(|inner| inner.give_segment(segment)));
-        }
+        // One too many is freed without the lock.
+        drop(self.inner.with(|inner| inner.give_segment(segment)));
     }
 
     pub(crate) fn workspace(&self) -> Result<Workspace<H>, NoMemory> {
@@ -186,13 +188,15 @@ impl<H: Host> Store<H> {
     }
 
     pub(crate) fn give_workspace(&self, workspace: Workspace<H>) {
-        let mut workspace = Some(workspace);
-        self.inner.with(|inner| {
-            if inner.workspaces.len() < WORKSPACES_MAX {
-                // There is room: it was allocated at the start.
-                let _ = workspace.take().map(|workspace| inner.workspaces.push(workspace));
+        // One too many is freed without the lock.
+        drop(self.inner.with(|inner| {
+            if inner.workspaces.len() >= WORKSPACES_MAX {
+                return Some(workspace);
             }
-        });
+            // There is room: it was allocated at the start.
+            let _ = inner.workspaces.push(workspace);
+            None
+        }));
     }
 }
 
@@ -216,7 +220,7 @@ impl<H: Host> Inner<H> {
         }
         let overhead = dump.overhead() + entry_size::<H>();
         let used = self.used.saturating_add(overhead);
-        // What has taken a part of the budget was let in already.
+        // A dump that has stored bytes was admitted with the first of them.
         if used > limits.total && dump.record().stored == 0 {
             return Err(Reason::Budget);
         }
@@ -230,14 +234,15 @@ impl<H: Host> Inner<H> {
         Ok(record)
     }
 
-    /// Where the parts of `record` will end; says in it where the note stands.
+    /// Computes where the parts of `record` will end, and enters in it in which file its
+    /// note stands.
     fn ends_with(&self, limits: &Limits, record: &mut Record) -> Result<Ends, Reason> {
         let mut ends = self.state.table.ends();
         if record.length > 0 {
             let size = device_dump::note_size(record.length.into()).ok_or(Reason::TooLong)?;
             let all = ends.all.checked_add(size).filter(|end| i64::try_from(*end).is_ok());
             ends.all = all.ok_or(Reason::TooLong)?;
-            // The manifest needs room, too.
+            // Half of the room is left to the manifest.
             let most = limits.inline.min(limits.room / 2);
             let inline = ends.inline.checked_add(size).filter(|end| *end <= most);
             record.whereabouts = match inline {
@@ -253,19 +258,15 @@ impl<H: Host> Inner<H> {
     }
 
     fn take_segment(&mut self, size: usize) -> Option<H::Block> {
+        let found = self.segments.iter().position(|segment| segment.len() >= size)?;
         let last = self.segments.pop()?;
-        if last.len() >= size {
-            return Some(last);
+        match self.segments.get_mut(found) {
+            Some(place) => Some(core::mem::replace(place, last)),
+            None => Some(last),
         }
-        if let Some(segment) = self.segments.iter_mut().find(|segment| segment.len() >= size) {
-            return Some(core::mem::replace(segment, last));
-        }
-        // There is room: it was just taken from there.
-        let _ = self.segments.push(last);
-        None
     }
 
-    /// Keeps the segment at hand, or gives back the one with the least room.
+    /// Keeps `segment`; returns the one with the least room where there are too many.
     fn give_segment(&mut self, segment: H::Block) -> Option<H::Block> {
         if self.segments.len() < SEGMENTS_MAX {
             // There is room: it was allocated at the start.
