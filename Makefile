@@ -105,13 +105,15 @@ FUZZ_TARGETS = $$($(CARGO) fuzz list)
 fuzz: deps ## Each fuzz target for a minute
 	@scripts/install-packages g++
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
-	@rm -rf fuzz/target/fixed; status=0; \
+	@rm -rf fuzz/target/fixed fuzz/target/seeds
+	@$(CARGO) run --quiet --package synth --example fuzz_seeds -- fuzz/target/seeds
+	@status=0; \
 	for target in $(FUZZ_TARGETS); do \
 		mkdir -p $(FUZZ_CORPUS)/$$target fuzz/corpus/$$target; \
 		log=fuzz/target/$$target.log; \
 		echo "fuzzing $$target ($(FUZZ))"; \
 		if $(CARGO) fuzz run --sanitizer none $$target \
-			$(FUZZ_CORPUS)/$$target fuzz/corpus/$$target \
+			$(FUZZ_CORPUS)/$$target fuzz/target/seeds/$$target fuzz/corpus/$$target \
 			-- $(FUZZ) -timeout=10 -rss_limit_mb=768 \
 			>$$log 2>&1; then grep ^Done $$log; \
 		else status=$$?; echo "$$target failed, see $$log:"; \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Adding a device dump to a file, whatever that is, and whatever fails meanwhile.
 //!
-//! The input is the file, behind a byte that says which call fails, and how. What was
+//! The input is the file and, after it, a byte that says which call fails, and how. What was
 //! there is there afterwards, or nothing was done.
 #![no_main]
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Dumps as files: everything that `kdumpfile` reads.
 //!
-//! The input is the file, in any format. It is read twice, once with a hole behind it,
+//! The input is the file, in any format. It is read twice, once with a hole after it,
 //! so that lengths of many times its own can be true. No length that it claims may be
 //! allocated.
 #![no_main]
@@ -142,7 +142,7 @@ fn check_error(error: &Error) {
 }
 
 /// Compares what is written to it with `content`, if that is given, from `offset` on,
-/// behind which there are zeros.
+/// after which there are zeros.
 struct Sink<'a> {
     content: Option<&'a [u8]>,
     offset: u64,

@@ -2,7 +2,7 @@
 //! ELF headers, and the kernel's own among them.
 //!
 //! The input is the header of a vmcore, without the zeros up to the page, and
-//! behind it the headers that the dead kernel left.
+//! after it the headers that the dead kernel left.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -24,14 +24,14 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(size % PAGE_SIZE, 0);
     let end = FileHeader::parse(data).expect("as before").program_headers_end();
     let end = end.expect("a short header") as usize;
-    let Some((header, behind)) = data.split_at_checked(end) else {
+    let Some((header, after)) = data.split_at_checked(end) else {
         return;
     };
     let mut pages = header.to_vec();
     pages.resize(size as usize, 0);
     if let Ok(original) = Original::parse(&pages) {
         check_original(&original, &pages);
-        check_loads_of(&original, &pages, behind);
+        check_loads_of(&original, &pages, after);
     }
 });
 
@@ -100,7 +100,7 @@ fn check_load(load: &Load) {
     }
     assert!(load.size > 0);
     let last = load.physical.checked_add(load.size - 1);
-    assert!(last.is_some(), "memory that ends behind the last address: {load:x?}");
+    assert!(last.is_some(), "memory that ends after the last address: {load:x?}");
 }
 
 /// The header around `dumps_size` bytes of dumps is that of the same file with

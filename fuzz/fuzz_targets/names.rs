@@ -7,7 +7,6 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use arbitrary::Arbitrary;
 use kdumpfile::Escaped;
 use libfuzzer_sys::fuzz_target;
 
@@ -17,21 +16,17 @@ mod names;
 
 use names::FileNames;
 
-#[derive(Debug, Arbitrary)]
-struct Input<'a> {
-    /// Names of the device dumps of one file.
-    names: Vec<&'a [u8]>,
-    /// What was given on the command line.
-    argument: &'a [u8],
-    /// The files that there are.
-    files: Vec<&'a [u8]>,
-    number: &'a str,
-}
-
-fuzz_target!(|input: Input<'_>| {
+fuzz_target!(|input: &[u8]| {
+    // No name, path or argument has a NUL in it: what is between them is what was given
+    // on the command line, a number, the files that there are, nothing, and the names of
+    // the device dumps of one file.
+    let mut parts = input.split(|byte| *byte == 0);
+    let argument = parts.next().unwrap_or_default();
+    let text = std::str::from_utf8(parts.next().unwrap_or_default()).unwrap_or_default();
+    let files: Vec<&[u8]> = parts.by_ref().take_while(|file| !file.is_empty()).collect();
     let mut file_names = FileNames::default();
     let mut given = HashSet::new();
-    for name in input.names {
+    for name in parts {
         // As long as a note's field at most.
         let name = &name[..name.len().min(44)];
         let file = file_names.next(name);
@@ -44,31 +39,31 @@ fuzz_target!(|input: Input<'_>| {
         }
     }
 
-    let argument = OsStr::from_bytes(input.argument);
-    let exists = |path: &Path| input.files.contains(&path.as_os_str().as_bytes());
-    match names::file_and_name(argument, exists) {
-        (file, None) => assert_eq!(file.as_os_str(), argument),
+    let given = OsStr::from_bytes(argument);
+    let exists = |path: &Path| files.contains(&path.as_os_str().as_bytes());
+    match names::file_and_name(given, exists) {
+        (file, None) => assert_eq!(file.as_os_str(), given),
         (file, Some(name)) => {
-            assert!(exists(file) && !exists(Path::new(argument)));
+            assert!(exists(file) && !exists(Path::new(given)));
             let parts = [file.as_os_str().as_bytes(), name.as_bytes()];
-            assert_eq!(parts.join(&b':'), input.argument);
+            assert_eq!(parts.join(&b':'), argument);
         }
     }
-    match names::name_and_blob(argument) {
+    match names::name_and_blob(given) {
         Some((name, blob)) => {
             assert!(!name.contains(&b'='));
-            assert_eq!([name, blob.as_os_str().as_bytes()].join(&b'='), input.argument);
+            assert_eq!([name, blob.as_os_str().as_bytes()].join(&b'='), argument);
         }
-        None => assert!(!input.argument.contains(&b'=')),
+        None => assert!(!argument.contains(&b'=')),
     }
-    match names::bytes(input.number) {
-        Ok(number) if input.number.starts_with("0x") => {
-            let digits = input.number[2..].trim_start_matches('0').to_lowercase();
+    match names::bytes(text) {
+        Ok(number) if text.starts_with("0x") => {
+            let digits = text[2..].trim_start_matches('0').to_lowercase();
             let expected = if number == 0 { String::new() } else { format!("{number:x}") };
             assert_eq!(digits, expected);
         }
         Ok(number) => {
-            let digits = input.number.trim_start_matches('0');
+            let digits = text.trim_start_matches('0');
             let expected = if number == 0 { String::new() } else { number.to_string() };
             assert_eq!(digits, expected);
         }

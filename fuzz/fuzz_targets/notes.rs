@@ -29,7 +29,7 @@ fn check_header(endian: Endian, data: &[u8]) {
 }
 
 /// Notes follow one another inside the segment up to its end, its fill or an
-/// error, behind which nothing comes.
+/// error, after which nothing comes.
 fn check_notes(endian: Endian, data: &[u8]) {
     let mut notes = Notes::new(endian, data);
     let mut end = 0;
@@ -42,7 +42,7 @@ fn check_notes(endian: Endian, data: &[u8]) {
                 continue;
             }
         };
-        assert_eq!(note.offset, end, "also: nothing comes behind an error");
+        assert_eq!(note.offset, end, "also: nothing comes after an error");
         check_note(endian, data, &note);
         end += note.header.size();
     }
@@ -98,8 +98,8 @@ fn check_name(data: &[u8]) {
     assert_eq!(name.to_string().as_bytes(), name.as_bytes());
     assert_eq!(Name::new(name.as_bytes()), Ok(name));
 
-    let behind = &data[text.len()..];
-    let number = behind.get(1..5).and_then(|bytes| bytes.try_into().ok());
+    let rest = &data[text.len()..];
+    let number = rest.get(1..5).and_then(|bytes| bytes.try_into().ok());
     let number = number.map_or(2, u32::from_le_bytes);
     let numbered = name.numbered(number);
     assert!(numbered.as_bytes().ends_with(format!("#{number}").as_bytes()));
@@ -107,7 +107,7 @@ fn check_name(data: &[u8]) {
     let expected = if numbered == name { 1 } else { number };
     assert_eq!(numbered.number_of(&name), Some(expected));
 
-    if let Some(base) = behind.get(5..).and_then(|bytes| Name::new(bytes).ok())
+    if let Some(base) = rest.get(5..).and_then(|bytes| Name::new(bytes).ok())
         && let Some(number) = name.number_of(&base)
     {
         assert!(name == base || name == base.numbered(number));

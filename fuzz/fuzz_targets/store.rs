@@ -136,7 +136,7 @@ struct Open {
 }
 
 impl Open {
-    /// Packs what was written, up to the first chunk that does not fit beside
+    /// Packs what was written, up to the first chunk that does not fit with
     /// `others`, where it is cut; says whether all fits. A chunk that is not whole
     /// is packed when the dump `ends`.
     fn pack(&mut self, limits: Limits, others: u64, ends: bool) -> bool {
@@ -525,8 +525,8 @@ fn with_the_rest(made: Vmcore, endian: Endian) -> Vmcore {
 /// The vmcore, and the file of notes alone.
 fn core_files(memory: &Limited, made: &Vmcore) -> [Shared<CoreFile<Limited>>; 2] {
     let file = made.image().to_vec();
-    let (header, behind) = file.split_at(made.header_size() as usize);
-    let notes = memory.share(block(memory, &behind[..made.notes_size() as usize]));
+    let (header, rest) = file.split_at(made.header_size() as usize);
+    let notes = memory.share(block(memory, &rest[..made.notes_size() as usize]));
     let notes = notes.expect("memory");
     let original = Original::parse(header).expect("the kernel's form");
     let mut loads = memory.list();

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Makes the seeds of all targets but `store` and `names`, which need none, where they
-//! stand:
+//! Makes the seeds of all fuzz targets, in a directory for each target:
 //!
-//!     cargo run --manifest-path fuzz/Cargo.toml --example seeds
+//!     cargo run --package synth --example fuzz_seeds -- DIRECTORY
 //!
-//! Inputs that once failed are kept beside them as `*.found.seed`.
+//! `make fuzz` does so. The inputs that once failed are in `fuzz/corpus`.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, Note, Vmcore, Width};
 
@@ -20,7 +20,24 @@ const ENCODINGS: [(&str, Class, Endian); 4] = [
     ("elf32-big", Class::Elf32, Endian::Big),
 ];
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    let Some(directory) = env::args_os().nth(1) else {
+        eprintln!("usage: fuzz_seeds DIRECTORY");
+        return ExitCode::from(2);
+    };
+    let made = fs::create_dir_all(&directory)
+        .and_then(|()| env::set_current_dir(&directory))
+        .and_then(|()| all());
+    match made {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fuzz_seeds: {}: {error}", directory.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all() -> io::Result<()> {
     for (name, class, endian) in ENCODINGS {
         headers(name, class, endian)?;
         dumps(name, class, endian)?;
@@ -31,17 +48,19 @@ fn main() -> io::Result<()> {
     compressed()?;
     attach()?;
     manifests()?;
-    notes()
+    notes()?;
+    names()?;
+    store()
 }
 
 /// A small vmcore, as each program compresses it.
 fn compressed() -> io::Result<()> {
     let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());
     let plain = up_to_notes(&made.note(Note::vmcoreinfo("OSRELEASE=6.12\n")));
-    let folder = std::env::temp_dir().join(format!("seeds-{}", std::process::id()));
-    fs::write(&folder, &plain)?;
+    let file = env::temp_dir().join(format!("seeds-{}", std::process::id()));
+    fs::write(&file, &plain)?;
     let programs: [(&str, &[&str]); 7] = [
-        ("gzip", &["-9"]),
+        ("gzip", &["-9", "-n"]),
         ("bzip2", &["-1"]),
         ("xz", &["-0"]),
         ("lz4", &["-q", "-B4"]),
@@ -50,10 +69,10 @@ fn compressed() -> io::Result<()> {
         ("pzstd", &["-q"]),
     ];
     for (program, options) in programs {
-        let command = Command::new(program).args(options).arg("-c").arg(&folder).output()?;
+        let command = Command::new(program).args(options).arg("-c").arg(&file).output()?;
         save("compressed", &format!("{program}{}", options.concat()), &command.stdout)?;
     }
-    fs::remove_file(folder)
+    fs::remove_file(file)
 }
 
 fn manifests() -> io::Result<()> {
@@ -65,9 +84,8 @@ fn manifests() -> io::Result<()> {
 }
 
 fn save(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(format!("{name}.seed")), bytes)
+    fs::create_dir_all(target)?;
+    fs::write(Path::new(target).join(format!("{name}.seed")), bytes)
 }
 
 /// `bytes` without the zeros at their end.
@@ -108,7 +126,7 @@ fn headers(name: &str, class: Class, endian: Endian) -> io::Result<()> {
 
 fn more_headers() -> io::Result<()> {
     let class = Class::Elf64;
-    // Behind the kernel's header those of the dead kernel, where `p_offset` is a
+    // After the kernel's header come those of the dead kernel, where `p_offset` is a
     // physical address.
     let header = headers_of(&kernels_own(class, Endian::Little), class, 3);
     let mut left = header.clone();
@@ -191,7 +209,7 @@ fn kdumps() -> impl Iterator<Item = (String, Kdump)> {
     })
 }
 
-/// Files, and behind each of them four addresses to read.
+/// Files, each with four addresses to read after it.
 fn memory() -> io::Result<()> {
     let with_addresses = |mut file: Vec<u8>| {
         for address in [0x1ffe_u64, 0x2000, 0x2800, 0x3000] {
@@ -216,7 +234,7 @@ fn memory() -> io::Result<()> {
     Ok(())
 }
 
-/// One of each format, and what is refused; behind each a byte that says which call fails.
+/// A file of each format, and what is refused. The byte after each says which call fails.
 fn attach() -> io::Result<()> {
     let save_all = |name: &str, made: Vec<u8>, faults: &[u8]| {
         faults.iter().try_for_each(|fault| {
@@ -261,4 +279,187 @@ fn notes() -> io::Result<()> {
     save("notes", "name", b"edu_0000:00:04.0\0\x02\0\0\0edu_0000:00:04.0")?;
     save("notes", "numbered-name", b"nic#12\0\xff\xff\xff\xffnic")?;
     save("notes", "long-name", &[b'a'; 44])
+}
+
+/// What is between NULs: the argument, a number, the files that there are, nothing, and
+/// the names of the dumps.
+fn names() -> io::Result<()> {
+    let seeds: [(&str, &[&str]); 8] = [
+        ("plain", &["dump:nic0", "0x1f", "dump", "", "nic0", "nic1"]),
+        ("colons", &["a:b:c", "16k", "a:b", "a", "", "c", "b:c"]),
+        ("file-with-colon", &["a:b", "18446744073709551616", "a:b", ""]),
+        ("alike", &["x", "7", "", "nic", "nic", "nic.2", "nic", "n\u{e9}c", "n_c", "n__c"]),
+        (
+            "not-for-files",
+            &["../x", "-1", "..", "", "..", ".hidden", "-rf", "~", "a/b", "/etc", ""],
+        ),
+        ("control", &["nic\\x1b", "", "", "\x1b[1m", "a\nb", "\\x1b", "\u{202e}gpj"]),
+        ("blob", &["bmc=sel.log", "0xffffffffffffffff", "", "bmc"]),
+        ("empty-name", &["=", "0x", "", ""]),
+    ];
+    let save = |(name, parts): (&str, &[&str])| save("names", name, parts.join("\0").as_bytes());
+    seeds.into_iter().try_for_each(save)
+}
+
+/// What the target `store` does, as the crate `arbitrary` reads it: numbers are in
+/// little-endian order, an option or a step that is there has a byte of 1 before it.
+struct Run(Vec<u8>);
+
+/// How a collection ends, by its place in the target's enum.
+#[derive(Clone, Copy)]
+enum End {
+    Returns,
+    Fails(u8),
+    Crashes,
+    IsLate,
+}
+
+impl Run {
+    /// The limits of all dumps, of one dump, and of those in /proc/vmcore, in bytes.
+    fn new(wide: bool, big: bool, limits: [Option<u32>; 3]) -> Self {
+        let run = Self(vec![wide.into(), big.into()]);
+        limits.into_iter().fold(run, |run, limit| run.option(limit.map(u32::to_le_bytes)))
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend(bytes);
+        self
+    }
+
+    fn option<const N: usize>(self, value: Option<[u8; N]>) -> Self {
+        match value {
+            Some(value) => self.bytes(&[1]).bytes(&value),
+            None => self.bytes(&[0]),
+        }
+    }
+
+    /// Which of `of` variants: the least number of 32 bits that stands for it.
+    fn variant(self, variant: u64, of: u64) -> Self {
+        let number = (variant << 32).div_ceil(of) as u32;
+        self.bytes(&number.to_le_bytes())
+    }
+
+    fn step(self, variant: u64) -> Self {
+        self.bytes(&[1]).variant(variant, 9)
+    }
+
+    fn begin(self, length: u8, number: u8, declared: Option<u16>) -> Self {
+        self.step(0).bytes(&[length, number]).option(declared.map(u16::to_le_bytes))
+    }
+
+    fn write(self, length: u16, fill: u8) -> Self {
+        self.step(1).bytes(&length.to_le_bytes()).bytes(&[fill])
+    }
+
+    fn end(self, end: End) -> Self {
+        let run = self.step(2);
+        match end {
+            End::Returns => run.variant(0, 4),
+            End::Fails(errno) => run.variant(1, 4).bytes(&[errno]),
+            End::Crashes => run.variant(2, 4),
+            End::IsLate => run.variant(3, 4),
+        }
+    }
+
+    fn refuse(self, length: u8, number: u8) -> Self {
+        self.step(3).bytes(&[length, number])
+    }
+
+    fn snapshot(self) -> Self {
+        self.step(4)
+    }
+
+    fn read(self, snapshot: u8, offset: u32, length: u16) -> Self {
+        let run = self.step(5).bytes(&[snapshot]);
+        run.bytes(&offset.to_le_bytes()).bytes(&length.to_le_bytes())
+    }
+
+    fn allocations(self, more: Option<u8>) -> Self {
+        self.step(6).option(more.map(|more| [more]))
+    }
+
+    fn affords(self, affords: bool) -> Self {
+        self.step(7).bytes(&[affords.into()])
+    }
+
+    fn pass(self, milliseconds: u8) -> Self {
+        self.step(8).bytes(&[milliseconds])
+    }
+
+    /// A whole dump of the length, with a label out of few.
+    fn dump(self, length: u8, number: u8, written: u16, fill: u8) -> Self {
+        self.begin(length, number, None).write(written, fill).end(End::Returns)
+    }
+
+    fn save(&self, name: &str) -> io::Result<()> {
+        save("store", name, &self.0)
+    }
+}
+
+fn store() -> io::Result<()> {
+    Run::new(true, false, [Some(200_000), None, None])
+        .dump(0, 0, 65535, 1)
+        .dump(1, 0, 65535, 1)
+        .dump(0, 1, 16000, 1)
+        .dump(0, 2, 10500, 1)
+        .snapshot()
+        .refuse(1, 3)
+        .dump(2, 0, 5000, 2)
+        .dump(2, 0, 10, 0)
+        .save("budget")?;
+    Run::new(true, false, [None; 3])
+        .begin(0, 0, Some(10))
+        .write(5, 2)
+        .end(End::Returns)
+        .begin(0, 0, None)
+        .end(End::Returns)
+        .begin(0, 0, None)
+        .write(9, 1)
+        .end(End::Fails(5))
+        .begin(0, 0, None)
+        .end(End::Crashes)
+        .begin(0, 0, None)
+        .write(70, 3)
+        .pass(200)
+        .write(5, 2)
+        .pass(80)
+        .write(5, 2)
+        .end(End::IsLate)
+        .refuse(0, 0)
+        .snapshot()
+        .save("endings")?;
+    Run::new(true, false, [None; 3])
+        .begin(1, 0, Some(50000))
+        .write(20000, 1)
+        .write(16384, 0)
+        .write(16384, 0)
+        .write(24000, 2)
+        .snapshot()
+        .end(End::Returns)
+        .snapshot()
+        .read(2, 4160, 4096)
+        .read(2, 40000, 9000)
+        .read(2, 110_000, 60000)
+        .save("kinds-of-chunks")?;
+    Run::new(false, true, [None, Some(70000), Some(3000)])
+        .dump(0, 0, 60000, 1)
+        .dump(0, 0, 1000, 2)
+        .dump(0, 0, 100, 3)
+        .snapshot()
+        .save("limits")?;
+    Run::new(true, false, [None; 3])
+        .allocations(Some(5))
+        .dump(0, 0, 60000, 1)
+        .allocations(None)
+        .snapshot()
+        .begin(0, 0, None)
+        .allocations(Some(1))
+        .write(60000, 1)
+        .allocations(None)
+        .end(End::Crashes)
+        .affords(false)
+        .dump(1, 1, 60000, 3)
+        .affords(true)
+        .dump(1, 1, 60000, 2)
+        .save("no-memory")
 }
