@@ -14,69 +14,16 @@ const BLOCKS: [u32; 3] = [4 << 10, 64 << 10, 1 << 20];
 /// What is measured as equal: a difference of two figures that is not more than noise.
 const EQUAL: f64 = 0.97;
 
-/// Why a goal that begins so is out of reach, as far as that is known.
-const WHY: [(&str, &str); 6] = [
-    (
-        "old memory by 4 KiB, of the copy limit",
-        "The kernel hands over an iterator instead of a pointer, which splice() needs; then come \
-         the search for the segment and for its window. Of large reads, none of that is left to \
-         be seen.",
-    ),
-    (
-        "adding",
-        "What C does is done for ours, too: pages are taken, zeroed and mapped for the driver. \
-         Beside that, each dump has a thread that may crash, and a line in the log, and these two \
-         alone take more than all that C does (see the tables); then come its record in the \
-         manifest, a name of its own, and the files' new sizes. Of a large dump, each byte is \
-         looked at once more for the checksum, and pages of zeros for being zeros. To be as \
-         quick as C, ours would have to give up what makes it safe.",
-    ),
-    (
-        "makedumpfile with",
-        "The memory of the two dead kernels is not the same, and makedumpfile's own work on it \
-         differs by up to a twentieth, as instructions in user space show. With dumps, it copies \
-         them, too, which ours decompresses meanwhile: a fiftieth of all instructions.",
-    ),
-    (
-        "size of the module",
-        "A third of the file is code, built for size. With each kilobyte of it come two of tables \
-         that the kernel wants of every call, return and change of the stack, and of relocations \
-         of these, 24 bytes for each entry; they are gone once the module is loaded. So the goal \
-         would need half of the code, which is half of what the module does. Smaller settings of \
-         the compiler were tried: they have more calls, and the file becomes larger.",
-    ),
-    (
-        "what an adapter has, the worst",
-        "Decompressing takes half an instruction a byte, where copying takes an eighth. No codec \
-         of the kernel's is faster (see its table), and larger chunks gain a tenth.",
-    ),
-    (
-        "extract / cp",
-        "extract looks at each byte for its checksum (what verify takes), which cp does not; where \
-         others have a part of the processor's time, that shows.",
-    ),
-];
-
-/// Why the goals that were `missed` are out of reach.
-pub fn reasons(missed: &[String]) -> Vec<String> {
-    let told = |(start, reason): &(&str, &str)| {
-        let of: Vec<&str> =
-            missed.iter().map(String::as_str).filter(|goal| goal.starts_with(start)).collect();
-        (!of.is_empty()).then(|| format!("**{}**: {reason}", of.join("; ")))
-    };
-    WHY.iter().filter_map(told).collect()
-}
-
 /// What a figure is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// Bytes a second, told in MB/s: more is better.
+    /// Bytes a second, reported in MB/s: more is better.
     Rate,
-    /// Nanoseconds, told in µs: less is better.
+    /// Nanoseconds, reported in µs: less is better.
     Micros,
-    /// Nanoseconds, told in ms: less is better.
+    /// Nanoseconds, reported in ms: less is better.
     Millis,
-    /// Bytes, told in KiB: less is better.
+    /// Bytes, reported in KiB: less is better.
     Kib,
 }
 
@@ -106,31 +53,31 @@ impl Unit {
     }
 }
 
-/// Tells all of it, with the pictures beside `report`'s file.
-pub fn tell(
+/// Adds all of it to the report, and draws the pictures in `directory`.
+pub fn report(
     measured: &Measured,
     pairs: usize,
     directory: &Path,
     report: &mut Report,
     goals: &mut Goals,
 ) -> Result<(), Error> {
-    report.text("## The module beside the C implementation");
+    report.text("## The module and the C implementation");
     report.text(&format!(
         "Two kernels, {} and {}, built from one source and configured alike but for \
          `CONFIG_PROC_VMCORE_DEVICE_DUMP`: in the first the dumps are the C \
          implementation's, in the other vmcoredd.ko's. The same driver and the same \
          measuring program run in the crash kernels of both, {pairs} times in turns, under \
          software emulation. Each figure is the median, with the least and the most. More than \
-         1 means that ours is ahead, in the medians and in the quickest runs of both. The \
-         latter are what is judged: whatever else the machine does only takes time, and a \
-         median of so few tells more of that than of the two.",
+         1 means that vmcoredd is ahead, in the medians and in the quickest runs of both. The \
+         latter are judged: whatever else the machine does only takes time, and a \
+         median of so few says more about that than about the two.",
         measured.releases[0], measured.releases[1],
     ));
-    let told = Told { measured, report, goals, behind: Vec::new() };
-    told.all(directory)
+    let comparison = Comparison { measured, report, goals, behind: Vec::new() };
+    comparison.all(directory)
 }
 
-struct Told<'a> {
+struct Comparison<'a> {
     measured: &'a Measured,
     report: &'a mut Report,
     goals: &'a mut Goals,
@@ -138,7 +85,7 @@ struct Told<'a> {
     behind: Vec<String>,
 }
 
-impl Told<'_> {
+impl Comparison<'_> {
     fn all(mut self, directory: &Path) -> Result<(), Error> {
         self.memory();
         self.instructions();
@@ -557,7 +504,7 @@ mod tests {
     use super::*;
     use crate::kernel::{CodecFigure, ModuleSize};
 
-    /// Every figure that is told, and how much it is.
+    /// Every figure that is reported, each of the same value.
     fn figures(rate: f64, time: f64) -> Figures {
         let mut figures = Figures::default();
         for label in ["plain", "memory", "large-zeros", "large-adapter", "large-random"] {
@@ -616,7 +563,7 @@ mod tests {
             module: ModuleSize { file: 1e5, compressed: 1e5, loaded: 1e5 },
         };
         let (mut report, mut goals) = (Report::default(), Goals::new(false));
-        tell(&measured, 1, directory.path(), &mut report, &mut goals).expect("told");
+        super::report(&measured, 1, directory.path(), &mut report, &mut goals).expect("reported");
         let path = directory.path().join("report.md");
         report.write(&path).expect("written");
         assert!(directory.path().join("performance-held.svg").exists());

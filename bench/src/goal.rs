@@ -2,6 +2,8 @@
 //! What is to be reached, and whether it was.
 
 const MISSED: &str = "**missed**";
+/// Why goals are out of reach, below the start of their names.
+const REASONS: &str = include_str!("../missed.md");
 
 /// How a figure that is to be reached is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl Goals {
         );
     }
 
-    fn judge(&mut self, kind: Kind, reached: bool, told: [&str; 2], found: f64, unit: &str) {
+    fn judge(&mut self, kind: Kind, reached: bool, words: [&str; 2], found: f64, unit: &str) {
         let word = if self.smoke && kind == Kind::Time {
             "not judged"
         } else if reached {
@@ -51,7 +53,7 @@ impl Goals {
             self.missed = true;
             MISSED
         };
-        let [what, goal] = told;
+        let [what, goal] = words;
         let found = format!("{found:.2}{unit}");
         self.rows.push([what, goal, &found, word].map(str::to_owned).into());
     }
@@ -61,10 +63,20 @@ impl Goals {
         self.rows.clone()
     }
 
-    /// Those that were not reached.
-    pub fn missed(&self) -> Vec<String> {
+    /// Why those that were not reached are out of reach, as far as that is known: a
+    /// paragraph each, for the report.
+    pub fn reasons(&self) -> Vec<String> {
         let missed = |row: &&Vec<String>| row.last().is_some_and(|word| word == MISSED);
-        self.rows.iter().filter(missed).filter_map(|row| row.first().cloned()).collect()
+        let names = self.rows.iter().filter(missed).filter_map(|row| row.first());
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let sections = REASONS.split("\n## ").skip(1).filter_map(|text| text.split_once('\n'));
+        let paragraph = |(start, reason): (&str, &str)| {
+            let of: Vec<&str> =
+                names.iter().copied().filter(|name| name.starts_with(start)).collect();
+            let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            (!of.is_empty()).then(|| format!("**{}**: {reason}", of.join("; ")))
+        };
+        sections.filter_map(paragraph).collect()
     }
 
     /// Whether all that was judged was reached.
@@ -94,5 +106,18 @@ mod tests {
             goals.at_least(kind, "c", 0.9, 1.0, "");
             assert_eq!(goals.missed, missed);
         }
+    }
+
+    #[test]
+    fn the_reasons_of_missed_goals_are_reported() {
+        let mut goals = Goals::new(false);
+        goals.at_most(Kind::Time, "adding 1 byte", 2.0, 1.0, "");
+        goals.at_most(Kind::Time, "adding 2 bytes", 2.0, 1.0, "");
+        goals.at_most(Kind::Exact, "size of the module", 1.0, 1.0, "");
+        goals.at_most(Kind::Exact, "of this nothing is known", 2.0, 1.0, "");
+        let reasons = goals.reasons();
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        let start = "**adding 1 byte; adding 2 bytes**: vmcoredd does all that C does: pages";
+        assert!(reasons[0].starts_with(start) && reasons[0].ends_with("safe."), "{reasons:?}");
     }
 }

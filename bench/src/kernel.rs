@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The module beside the C implementation: two kernels that differ in nothing else, and
+//! The module and the C implementation: two kernels that differ in nothing else, and
 //! what both do in the crash kernel of a machine, in turns.
 
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ pub struct CodecFigure {
     pub decompress: f64,
 }
 
-/// What parts of a dump cost by themselves, as the module costs tells it.
+/// What parts of a dump cost by themselves, as the module `costs` reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Costs {
     /// The kernel's codecs.
@@ -225,7 +225,7 @@ impl Subject {
             .qemu_arg("memory-backend-ram,id=ram,size=1024M,prealloc=on")
             .qemu_arg("-machine")
             .qemu_arg("memory-backend=ram")
-            // As Debian has it: what the module tells is not on the console.
+            // As Debian has it: what the module reports is not on the console.
             .crash_append("quiet")
             .time_limit(Duration::from_secs(600))
             .file(&self.adapters, "/modules/adapters.ko")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `make bench`: what vmcoredd does, beside its peers, in the same run.
+//! `make bench`: compares vmcoredd with its peers, in one run.
 //!
-//! Everything is measured in turns, several times, and compared by medians. What is to
-//! be reached is told beside it; the exit status is 1 where it was not.
+//! Everything is measured in turns, several times, and compared by medians. The report
+//! says what is to be reached; the exit status is 1 where it was not.
 #![forbid(unsafe_code)]
 
 mod compare;
@@ -21,7 +21,7 @@ use clap::Parser;
 use goal::Goals;
 use report::Report;
 
-/// Measures vmcoredd beside its peers
+/// Compares vmcoredd with its peers
 #[derive(Debug, Parser)]
 #[command(about)]
 pub struct Arguments {
@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Measure one side alone
     #[arg(long, value_enum)]
     only: Option<Only>,
-    /// Write all to this Markdown file, with pictures beside it
+    /// Write all to this Markdown file, and pictures to the same directory
     #[arg(long)]
     report: Option<PathBuf>,
     /// Where the dumps are made, and removed again
@@ -51,9 +51,9 @@ pub struct Arguments {
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Only {
-    /// The module beside the C implementation, in virtual machines
+    /// The module and the C implementation, in virtual machines
     Kernel,
-    /// The command beside its peers
+    /// The command and its peers
     Tools,
     /// What the module does, counted in instructions: the same on any machine, and quick
     Instructions,
@@ -114,7 +114,7 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
     let only = arguments.only;
     if only == Some(Only::Instructions) {
         let [c, rust] = kernel::instructions()?;
-        report.table(&["nanoseconds, or bytes", "C", "vmcoredd"], &beside(&c, &rust));
+        report.table(&["nanoseconds, or bytes", "C", "vmcoredd"], &rows_of(&c, &rust));
     } else if arguments.smoke && only != Some(Only::Tools) {
         let figures = kernel::smoke()?;
         let row = |name: &str| vec![name.to_owned(), format!("{:.0}", figures.median(name))];
@@ -123,14 +123,14 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         let measured = kernel::run(arguments)?;
         let directory = arguments.report.as_deref().and_then(Path::parent);
         let directory = directory.unwrap_or(&arguments.directory);
-        compare::tell(&measured, arguments.pairs, directory, &mut report, &mut goals)?;
+        compare::report(&measured, arguments.pairs, directory, &mut report, &mut goals)?;
     }
     if only.is_none() || only == Some(Only::Tools) {
         tools::run(arguments, &mut report, &mut goals)?;
     }
     report.text("## What was to be reached");
     report.table(&["", "goal", "found", ""], &goals.rows());
-    for reason in compare::reasons(&goals.missed()) {
+    for reason in goals.reasons() {
         report.text(&reason);
     }
     if let Some(path) = &arguments.report {
@@ -140,7 +140,7 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
 }
 
 /// The figures of both, as they are.
-fn beside(c: &kernel::Figures, rust: &kernel::Figures) -> Vec<Vec<String>> {
+fn rows_of(c: &kernel::Figures, rust: &kernel::Figures) -> Vec<Vec<String>> {
     let number = |number: f64| format!("{number:.0}");
     let row = |name: &str| vec![name.to_owned(), number(c.median(name)), number(rust.median(name))];
     rust.names().map(row).collect()

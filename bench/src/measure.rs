@@ -128,8 +128,8 @@ fn once(subject: &Subject) -> Result<Sample, Error> {
     Ok(Sample { elapsed, read, peak: used.rusage.maxrss })
 }
 
-/// Tells all, the first one being what the others are compared with.
-pub fn tell(title: &str, measured: &[Measured], report: &mut Report) {
+/// Adds a table of all to the report. The first is what the others are compared with.
+pub fn table(title: &str, measured: &[Measured], report: &mut Report) {
     let first = measured.first().map_or(f64::NAN, Measured::median);
     let row = |each: &Measured| {
         let time = |seconds: f64| format!("{:.2} ms", seconds * 1e3);

@@ -22,7 +22,7 @@ pub struct Axes {
     pub title: &'static str,
     /// What the points have in common, below it.
     pub x: &'static str,
-    /// What was measured, beside it.
+    /// What was measured, to its left.
     pub y: &'static str,
 }
 

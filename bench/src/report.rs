@@ -48,7 +48,7 @@ impl Report {
         }
     }
 
-    /// Adds a picture that stands beside the report.
+    /// Adds a picture that is in the directory of the report.
     pub fn picture(&mut self, file: &str, title: &str) {
         let _ = writeln!(self.text, "\n![{title}]({file})");
     }

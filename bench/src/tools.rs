@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The command beside the tools that read the same files.
+//! The command, compared with the tools that read the same files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use vmtest::{Kernel, PanicCycle, Series};
 
 use crate::goal::{Goals, Kind};
-use crate::measure::{Measured, Subject, in_turns, tell};
+use crate::measure::{Measured, Subject, in_turns, table};
 use crate::report::Report;
 use crate::{Arguments, Error};
 
@@ -23,7 +23,7 @@ const MEMORY: u64 = 100 << 30;
 
 /// Measures `list`, `info`, `extract` and `verify`.
 pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
-    report.text("## The command beside its peers");
+    report.text("## The command and its peers");
     report.text(&format!(
         "On the same files, in turns, {} times each. The ratios are those of the medians to the \
          first line's; among the goals they are those of the fastest runs. What is mapped does \
@@ -71,7 +71,7 @@ impl<'a> Bench<'a> {
         report: &mut Report,
     ) -> Result<Vec<Measured>, Error> {
         let measured = in_turns(title, subjects, self.arguments.rounds)?;
-        tell(title, &measured, report);
+        table(title, &measured, report);
         Ok(measured)
     }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 fn every_measurement_is_made() {
     let bench = Path::new(env!("CARGO_BIN_EXE_bench"));
     let command = bench.with_file_name("vmcoredd");
-    assert!(command.exists(), "no vmcoredd beside it: cargo build --package vmcoredd");
+    assert!(command.exists(), "no vmcoredd in its directory: cargo build --package vmcoredd");
     let directory = tempfile::tempdir().expect("a folder");
     let output = Command::new(bench)
         .args(["--smoke", "--command"])
