@@ -130,15 +130,20 @@ MODEL_CHECK = RUSTFLAGS="--cfg loom" $(CARGO) test --release --package devdump -
 model-check: deps ## Every order in which the store's threads may run
 	@$(MODEL_CHECK)
 
-# Shell scripts that others read, and that have no first line to find them by.
-SOURCED := tests/machine/chroot.sh
+# Shell scripts, by their first line or their name; and what others evaluate as shell and
+# take variables from.
+SCRIPTS = { git grep -lE '^\#!.*\b(ba)?sh$$'; git ls-files '*.sh'; } | sort -u
+SETTINGS := packaging/etc/vmcoredd.conf packaging/dkms/dkms.conf.in
 
 .PHONY: lint
-lint: deps ## Formatting, clippy, shellcheck
+lint: deps ## Formatting, clippy, shellcheck, crates from elsewhere
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	@git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck $(SOURCED)
+	@$(SCRIPTS) | xargs shellcheck
+	@shellcheck --shell=bash --exclude=SC2034,SC2154 $(SETTINGS)
+	@$(CARGO) test --quiet --package system-tests --test crates
+	@scripts/check-crates
 
 .PHONY: kmod
 kmod: kdir ## The module, for the kernel KVER=<release>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=dash
 #
-# Behind script.sh: device dumps, large and small ones.
+# Runs after script.sh: device dumps, large and small ones.
 
 end_to_end plain
 for content in zeros adapter random; do
@@ -10,7 +11,7 @@ done
 end_to_end dumps
 there=0
 for count in $COUNTS; do
-    add "small-$count" size=1000 name=small first=$there count=$((count - there))
+    add "small-$count" size=1000 name=small first="$there" count=$((count - there))
     there=$count
     speed --label "small-$count" --part dumps --prefix small --map --random /proc/vmcore
 done

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=dash
 #
 # Eight adapters in a crash kernel that is not made for them: is the vmcore still saved?
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=dash
 #
 # What is measured in a crash kernel; each figure is a line `<name> <number>`. With the C
 # implementation all is in /proc/vmcore from the start; ours is loaded when what the
@@ -33,6 +34,7 @@ add() {
 }
 
 # end_to_end LABEL: the tools that save a vmcore.
+# shellcheck disable=SC2129 # each tool is measured by itself
 end_to_end() {
     vmtest-guest run --label "$1/makedumpfile" -- \
         makedumpfile -l -d 31 -F /proc/vmcore >>$figures

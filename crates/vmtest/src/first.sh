@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
+# shellcheck shell=dash
 #
 # What the first kernel of a panic cycle runs as its script.
 
