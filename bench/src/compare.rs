@@ -98,9 +98,9 @@ impl Comparison<'_> {
         self.pictures(directory)?;
         self.report.text("### Where the C implementation is ahead");
         self.report.text(
-            "Besides adding a dump, it is in what follows. Ours keeps dumps compressed: reading \
-             them takes the time of decompressing them, and a page that is mapped is filled when \
-             it is first looked at, where C has it already.",
+            "The C implementation is ahead in adding a dump, and in what follows. vmcoredd keeps dumps \
+             compressed: reading them takes the time of decompressing them, and a page that is \
+             mapped is filled at its first access, where C has it already.",
         );
         let behind = self.behind.join("\n");
         self.report.text(if behind.is_empty() { "Nothing else." } else { &behind });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Dumps the shared memory of QEMU's ivshmem device, which stands in for the
-//! memory of an adapter: a model for any driver in Rust.
+//! Dumps the shared memory of QEMU's ivshmem device, as if it were the memory of an
+//! adapter: an example for any driver in Rust.
 #![no_std]
 
 use vmcoredd_driver::pci::{Bar, Device};

@@ -4,7 +4,7 @@
 # dracut module: vmcoredd.ko, the command and the collectors, in the initramfs of a
 # crash kernel. dracut calls these functions.
 
-# Asked for by `dracut --add vmcoredd`, or where kdump's own module is.
+# Included by `dracut --add vmcoredd`, or where kdump's own module is.
 check() {
 	require_binaries vmcoredd || return 1
 	[[ ${hostonly-} ]] || return 255
