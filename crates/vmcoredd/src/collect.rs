@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd collect`.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kdumpfile::Escaped;
 
+use crate::collectors::{self, DEADLINE, DIRECTORY};
 use crate::failure::{Failure, Status, complain};
-use crate::run;
+use crate::names::seconds;
 
-/// Where collectors are unless told otherwise.
-pub const DIRECTORY: &str = "/etc/vmcoredd/collect.d";
-/// Why a file is not run that could be.
-pub const NOT_EXECUTABLE: &str = "it is not executable";
-/// How long one may run unless told otherwise, in seconds.
-pub const DEADLINE: &str = "10";
-/// How long all of them may, in seconds.
+/// How long all of them may run unless told otherwise, in seconds.
 const TOTAL: &str = "60";
 
 /// Run all collectors of a directory, and add what they print as device dumps
@@ -35,21 +27,21 @@ pub struct Arguments {
     directory: PathBuf,
     /// How long one collector may run, in seconds
     #[arg(short, long, value_name = "SECONDS", default_value = DEADLINE,
-          value_parser = run::seconds)]
+          value_parser = seconds)]
     deadline: Duration,
     /// How long all may run, in seconds; those that are left then are not run
     #[arg(short, long, value_name = "SECONDS", default_value = TOTAL,
-          value_parser = run::seconds)]
+          value_parser = seconds)]
     total: Duration,
 }
 
-/// Runs them.
+/// Runs all collectors.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let Arguments { directory, deadline, total } = arguments;
     let end = Instant::now().checked_add(*total);
     let mut status = Status::Done;
     let mut stdout = crate::stdout::lock();
-    for collector in find(directory)? {
+    for collector in collectors::find(directory)? {
         let name = Escaped(collector.name()).to_string();
         if let Some(why) = collector.problem {
             complain(format_args!("{name}: is not run: {why}"));
@@ -75,67 +67,4 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     }
     stdout.flush()?;
     Ok(status)
-}
-
-/// A file in the directory of collectors.
-#[derive(Debug)]
-pub struct Collector {
-    pub path: PathBuf,
-    /// Why it is not run.
-    pub problem: Option<&'static str>,
-}
-
-impl Collector {
-    /// The name of its dump.
-    pub fn name(&self) -> &[u8] {
-        self.path.file_name().unwrap_or_default().as_bytes()
-    }
-
-    /// Runs it; gives the length of its dump, in bytes.
-    pub fn run(&self, deadline: Duration) -> Result<u64, Failure> {
-        let name = self.path.file_name().unwrap_or_default();
-        run::add_output(name, &[self.path.clone().into_os_string()], deadline, false)
-    }
-}
-
-/// The collectors in `directory`, by name; none where it is not there.
-pub fn find(directory: &Path) -> Result<Vec<Collector>, Failure> {
-    let failed = |error| Failure::Blob { path: directory.to_owned(), error };
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default();
-        if name == "README" {
-            continue;
-        }
-        let Ok(metadata) = fs::metadata(&path) else {
-            found.push(Collector { path, problem: Some("it leads to nothing") });
-            continue;
-        };
-        let problem = if metadata.is_dir() {
-            continue;
-        } else if !is_good_name(name.as_bytes()) {
-            Some("its name is not of letters, digits, dashes, dots and underscores")
-        } else if metadata.permissions().mode() & 0o111 == 0 {
-            Some(NOT_EXECUTABLE)
-        } else {
-            None
-        };
-        found.push(Collector { path, problem });
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(found)
-}
-
-/// What the initramfs takes, too. What a package manager or an editor leaves starts
-/// with a dot or has other signs.
-fn is_good_name(name: &[u8]) -> bool {
-    !name.starts_with(b".")
-        && name.len() <= vmcoredd_producer::NAME_MAX
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
 }

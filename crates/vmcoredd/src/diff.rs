@@ -11,8 +11,8 @@ use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
 use crate::names::file_and_name;
+use crate::payload::read_full;
 use crate::read::{self, Contents};
-use crate::show::read_full;
 
 /// How much is compared at a time, in bytes.
 const BUFFER: usize = 1 << 16;
@@ -111,15 +111,15 @@ fn pairs<'a>(
     (pairs, alone)
 }
 
-/// Shows how a pair differs; whether it does not.
+/// Shows how a pair differs; returns whether it does not.
 fn compare((a, b): Pair<'_>, how: How, to: &mut impl Write) -> Result<bool, Failure> {
     let name = name_of(&a, &b);
-    let mut found = Found::default();
+    let mut differences = Differences::default();
     each_range(&a, &b, |range, bytes| {
-        found.add(range, bytes);
+        differences.add(range, bytes);
         Ok(())
     })?;
-    let Found { bytes, count, .. } = found;
+    let Differences { bytes, count, .. } = differences;
     let lengths = match (a.available(), b.available()) {
         (a, b) if a == b => String::new(),
         (a, b) => format!("lengths {a} and {b}"),
@@ -137,7 +137,7 @@ fn compare((a, b): Pair<'_>, how: How, to: &mut impl Write) -> Result<bool, Fail
     }
     writeln!(to, "{name}: {}", said.join(", "))?;
     if !how.brief {
-        show(&a, &b, &found, how, to)?;
+        show(&a, &b, &differences, how, to)?;
     }
     Ok(false)
 }
@@ -150,7 +150,7 @@ fn name_of(a: &DeviceDump<'_>, b: &DeviceDump<'_>) -> String {
 
 /// Where two payloads differ.
 #[derive(Debug, Default)]
-struct Found {
+struct Differences {
     /// The first ranges.
     first: Vec<Range<u64>>,
     /// How many there are.
@@ -159,7 +159,7 @@ struct Found {
     bytes: u64,
 }
 
-impl Found {
+impl Differences {
     fn add(&mut self, range: Range<u64>, bytes: u64) {
         self.count += 1;
         self.bytes += bytes;
@@ -169,7 +169,7 @@ impl Found {
     }
 }
 
-/// Gives each range that differs to `take`, and how many bytes in it do.
+/// Calls `take` with each range that differs, and how many bytes in it do.
 fn each_range(
     a: &DeviceDump<'_>,
     b: &DeviceDump<'_>,
@@ -190,7 +190,7 @@ fn each_range(
     open.map_or(Ok(()), |(range, bytes)| take(range, bytes))
 }
 
-/// Tells `differs` of each byte that differs, in as much as both have.
+/// Calls `differs` with the offset of each byte that differs, in as much as both have.
 fn each_difference(
     a: &DeviceDump<'_>,
     b: &DeviceDump<'_>,
@@ -222,7 +222,7 @@ fn each_difference(
 fn show(
     a: &DeviceDump<'_>,
     b: &DeviceDump<'_>,
-    found: &Found,
+    differences: &Differences,
     how: How,
     to: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -230,10 +230,10 @@ fn show(
         // Walked again, so that any number of ranges needs no memory.
         return each_range(a, b, |range, _| show_range(a, b, range, u64::MAX, to));
     }
-    for range in &found.first {
+    for range in &differences.first {
         show_range(a, b, range.clone(), LINES_SHOWN, to)?;
     }
-    let more = found.count - found.first.len() as u64;
+    let more = differences.count - differences.first.len() as u64;
     if more > 0 {
         writeln!(to, "  {more} more ranges; --all shows them")?;
     }

@@ -2,13 +2,17 @@
 //! `vmcoredd doctor`.
 
 mod budget;
+mod change;
 mod check;
 mod command_line;
-mod fix;
+mod configuration;
+mod fixes;
 mod grub;
 mod kdump;
 mod lines;
 mod machine;
+mod parameters;
+mod plan;
 mod ready;
 mod rehearse;
 mod report;
@@ -18,14 +22,15 @@ mod shell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::collect;
+use crate::collectors;
 use crate::failure::{Failure, Status, complain};
+use crate::names::seconds;
 use check::{Check, Health};
-use fix::Plan;
 use machine::Machine;
+use plan::Plan;
 use report::Report;
 
-/// Tell whether the next panic will be captured with its device dumps
+/// Report whether the next panic will be captured with its device dumps
 ///
 /// Looks at what this machine has ready for its crash kernel, by kdump-tools, or as far as
 /// it can by kdump of RHEL, Fedora and SUSE, and says of each thing whether it is right,
@@ -52,8 +57,8 @@ pub struct Arguments {
     #[arg(long)]
     rehearse: bool,
     /// How long one collector may run, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = collect::DEADLINE, requires = "rehearse",
-          value_parser = crate::run::seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = collectors::DEADLINE, requires = "rehearse",
+          value_parser = seconds)]
     deadline: Duration,
     /// The directory where this machine's files are
     #[arg(long, hide = true, default_value = "/")]
@@ -115,7 +120,7 @@ fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {
         })
         .into_iter()
         .collect();
-    checks.extend(kdump::configuration(machine));
+    checks.extend(configuration::check(machine));
     checks.push(budget::reserved(machine));
     checks.push(budget::budget(machine));
     checks.push(ready::loaded(machine));
@@ -128,8 +133,4 @@ fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {
     checks.extend(ready::drivers(machine));
     checks.extend(saving::checks(machine));
     Ok(checks)
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{} MiB", bytes >> 20)
 }

@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use kdumpfile::{CopyError, DeviceDump, Dump, Escaped, EscapedPath};
+use kdumpfile::{DeviceDump, Dump, EscapedPath};
 
 use crate::failure::{Failure, Status, complain};
 use crate::names::{FileNames, file_name};
 use crate::output::{self, Target};
+use crate::payload::{check_whole, copy_failure};
 use crate::progress;
 use crate::read::{self, Contents};
 
@@ -64,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         }
         Some(output) => output::write(output, &[&arguments.file], |to, target| match target {
             Target::NewFile => to_file(&device_dump, to, output),
-            Target::Stream => copied(device_dump.copy_to(to), output),
+            Target::Stream => to_stream(&device_dump, to, output),
         })?,
         None => {
             let path = arguments.directory().join(file_name(device_dump.name()));
@@ -107,29 +108,23 @@ fn extract_all(
     Ok(status.max(contents.complain(dump.path())))
 }
 
-fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
-    if device_dump.is_whole() {
-        return Ok(());
-    }
-    Err(Failure::Damaged {
-        path: dump.path().to_owned(),
-        name: Escaped(device_dump.name()).to_string(),
-        available: device_dump.available(),
-        length: device_dump.length(),
-    })
-}
-
 /// Writes the payload to standard output, or as much of it as is read there.
 fn to_stdout(device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let copied = device_dump.copy_to(&mut stdout).map_err(|error| match error {
-        CopyError::Read(error) => Failure::Input(error),
-        CopyError::Write(error) => Failure::Stdout(error),
-    });
-    match copied.and_then(|()| Ok(stdout.flush()?)) {
+    let copied = device_dump.copy_to(&mut stdout);
+    match copied
+        .map_err(|error| copy_failure(error, Failure::Stdout))
+        .and_then(|()| Ok(stdout.flush()?))
+    {
         Err(failure) if failure.is_broken_pipe() => Ok(()),
         done => done,
     }
+}
+
+/// Writes the payload to the device or pipe `to`, which is `output`.
+fn to_stream(device_dump: &DeviceDump<'_>, to: &mut File, output: &Path) -> Result<(), Failure> {
+    let done = device_dump.copy_to(to);
+    done.map_err(|error| copy_failure(error, |error| Failure::output(output, error)))
 }
 
 /// Writes the payload to the new file `to`, which will be `output`.
@@ -137,12 +132,5 @@ fn to_file(device_dump: &DeviceDump<'_>, to: &File, output: &Path) -> Result<(),
     let bar = progress::bar(device_dump.available(), "extracting");
     let done = device_dump.copy_to_file(to, |done| bar.set_position(done));
     bar.finish_and_clear();
-    copied(done, output)
-}
-
-fn copied(done: Result<(), CopyError>, output: &Path) -> Result<(), Failure> {
-    done.map_err(|error| match error {
-        CopyError::Read(error) => Failure::Input(error),
-        CopyError::Write(error) => Failure::output(output, error),
-    })
+    done.map_err(|error| copy_failure(error, |error| Failure::output(output, error)))
 }

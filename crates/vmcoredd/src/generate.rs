@@ -26,24 +26,22 @@ const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 /// The name of the command.
 const NAME: &str = "vmcoredd";
 
-/// Writes all of them.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+/// Writes the man pages and completions of `command`.
+pub fn run(arguments: &Arguments, command: &Command) -> Result<Status, Failure> {
     let directory = &arguments.directory;
     let failed = |error| Failure::output(directory, error);
     fs::create_dir_all(directory).map_err(failed)?;
-    man_pages(directory).map_err(failed)?;
+    man_pages(command, directory).map_err(failed)?;
     for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut public(), NAME, directory).map_err(failed)?;
+        clap_complete::generate_to(shell, &mut public(command), NAME, directory).map_err(failed)?;
     }
     Ok(Status::Done)
 }
 
-/// The command without the subcommands and options that are hidden, which clap would
-/// complete.
-fn public() -> Command {
-    let command = help::command();
+/// `command` without its hidden subcommands and options, which clap would complete.
+fn public(command: &Command) -> Command {
     let subcommand = |(name, _)| Some(shown(name, command.find_subcommand(name)?));
-    shown(NAME, &command)
+    shown(NAME, command)
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .subcommands(help::OF_SUBCOMMANDS.into_iter().filter_map(subcommand))
@@ -56,8 +54,8 @@ fn shown(name: &'static str, command: &Command) -> Command {
         .args(command.get_arguments().filter(|each| !each.is_hide_set()).cloned())
 }
 
-fn man_pages(directory: &Path) -> io::Result<()> {
-    let mut command = public().disable_help_subcommand(true);
+fn man_pages(command: &Command, directory: &Path) -> io::Result<()> {
+    let mut command = public(command).disable_help_subcommand(true);
     command.build();
     for each in [&command].into_iter().chain(command.get_subcommands()) {
         let name = each.get_display_name().unwrap_or_else(|| each.get_name());

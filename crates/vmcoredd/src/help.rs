@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What help and man pages have besides the options.
 
-use clap::CommandFactory;
-
 /// What each exit status means.
 pub const EXIT_STATUS: [(u8, &str); 5] = [
     (0, "done"),
@@ -90,16 +88,16 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
     ("doctor", &["vmcoredd doctor", "vmcoredd doctor --json | jq -r .verdict"]),
 ];
 
-/// The command with all that its help says.
-pub fn command() -> clap::Command {
-    let command = with_sections(crate::Arguments::command(), EXAMPLES);
+/// Gives `command` and its subcommands the sections that their help has after the options.
+pub fn with_sections(command: clap::Command) -> clap::Command {
+    let command = with_own_sections(command, EXAMPLES);
     OF_SUBCOMMANDS.into_iter().fold(command, |command, (name, examples)| {
-        command.mut_subcommand(name, |command| with_sections(command, examples))
+        command.mut_subcommand(name, |command| with_own_sections(command, examples))
     })
 }
 
-/// With what its help has after the options; that of `-h` is short.
-fn with_sections(command: clap::Command, examples: &[&str]) -> clap::Command {
+/// Gives one command its sections; those of `-h` are short.
+fn with_own_sections(command: clap::Command, examples: &[&str]) -> clap::Command {
     let examples = format!("Examples:\n  {}", examples.join("\n  "));
     let statuses = EXIT_STATUS.map(|(status, meaning)| format!("  {status}  {meaning}"));
     let long = format!("{examples}\n\nExit status:\n{}", statuses.join("\n"));
@@ -114,7 +112,13 @@ pub fn examples(name: &str) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+
+    fn command() -> clap::Command {
+        with_sections(crate::Arguments::command())
+    }
 
     /// The part of an example that is this command's.
     fn own(example: &str) -> Vec<&str> {

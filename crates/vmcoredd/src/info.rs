@@ -43,41 +43,38 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Shows every file; one that cannot be read does not stop the others.
+/// Shows what every file is.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let mut stdout = crate::stdout::lock();
-    let mut status = Status::Done;
     let mut has_printed = false;
-    for path in &arguments.files {
-        let dump = match read::open(path) {
+    read::each_file(&arguments.files, |path, dump| {
+        let dump = match dump {
             Ok(dump) => dump,
             Err(error) => {
                 if arguments.json {
-                    json::line(&mut stdout, &About::of_unreadable(path, &error))?;
+                    json::line(&mut stdout, &About::of_unreadable(path, error))?;
                     stdout.flush()?;
                 }
-                status = status.max(Failure::Input(error).report());
-                continue;
+                return Ok(Status::Done);
             }
         };
-        let contents = Contents::read(&dump);
-        let (about, more) = About::new(&dump, &contents);
+        let contents = Contents::read(dump);
+        let (about, more) = About::new(dump, &contents);
         if arguments.json {
             json::line(&mut stdout, &about)?;
         } else {
             if has_printed {
                 writeln!(stdout)?;
             }
-            about.print(&dump, &mut stdout)?;
+            about.print(dump, &mut stdout)?;
             has_printed = true;
         }
-        // Where both go to one place, the errors stand after what is told of the file.
+        // Where both go to one place, the errors of a file come after what is shown of it.
         stdout.flush()?;
-        status = status.max(contents.complain(dump.path()));
+        let status = contents.complain(dump.path());
         more.iter().for_each(complain);
-        status = more.iter().map(read::status).fold(status, Status::max);
-    }
-    Ok(status)
+        Ok(more.iter().map(read::status).fold(status, Status::max))
+    })
 }
 
 /// All that there is to say of a file.

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd list`.
 
+mod json;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use kdumpfile::{DeviceDump, Escaped, EscapedPath, Record, Status};
+use kdumpfile::{DeviceDump, Escaped, EscapedPath, Record};
 
-use crate::failure::{self, Failure};
+use crate::failure::{Failure, Status};
+use crate::outcome;
 use crate::read::{self, Contents};
 use crate::table::{Align, Column, Table};
-use crate::{account, json};
 
 /// List the device dumps of files
 ///
@@ -34,39 +36,36 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Lists every file; one that cannot be read does not stop the others.
-pub fn run(arguments: &Arguments) -> Result<failure::Status, Failure> {
+/// Lists the device dumps of every file.
+pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let heading = arguments.files.len() > 1;
     let mut stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
-    let mut status = failure::Status::Done;
     let mut has_printed = false;
-    for path in &arguments.files {
-        let dump = match read::open(path) {
+    read::each_file(&arguments.files, |path, dump| {
+        let dump = match dump {
             Ok(dump) => dump,
             Err(error) => {
                 if arguments.json {
-                    json::print_unreadable(&mut stdout, path, &error)?;
+                    json::print_unreadable(&mut stdout, path, error)?;
                     stdout.flush()?;
                 }
-                status = status.max(Failure::Input(error).report());
-                continue;
+                return Ok(Status::Done);
             }
         };
-        let contents = Contents::read(&dump);
+        let contents = Contents::read(dump);
         if arguments.json {
-            json::print(&mut stdout, &dump, &contents)?;
+            json::print(&mut stdout, dump, &contents)?;
         } else {
             has_printed |= section(&mut stdout, dump.path(), &contents, heading, has_printed)?;
         }
-        // Where both go to one place, the errors stand behind their list.
+        // Where both go to one place, the errors of a file come after its list.
         stdout.flush()?;
-        status = status.max(contents.complain(dump.path()));
-    }
-    Ok(status)
+        Ok(contents.complain(dump.path()))
+    })
 }
 
-/// Prints what there is to say of the file at `path`, behind an empty line if it is not
-/// the first; whether that is something.
+/// Prints what there is to say of the file at `path`, after an empty line if it is not
+/// the first; returns whether that is something.
 fn section(
     to: &mut impl Write,
     path: &Path,
@@ -76,8 +75,8 @@ fn section(
 ) -> Result<bool, Failure> {
     let device_dumps = &contents.device_dumps;
     let matched = contents.manifest.matched(device_dumps);
-    let mut account = account::lines(&contents.manifest, &matched).peekable();
-    let has_none = device_dumps.is_empty() && account.peek().is_none();
+    let mut without_dump = outcome::lines(&contents.manifest, &matched).peekable();
+    let has_none = device_dumps.is_empty() && without_dump.peek().is_none();
     if has_none && !contents.is_whole() {
         return Ok(false);
     }
@@ -95,11 +94,11 @@ fn section(
         let style = |column, text: &str| if column == STATUS { color(text) } else { Style::new() };
         Table { columns: &COLUMNS, always: STATUS + 1 }.print(to, rows, style)?;
     }
-    account.try_for_each(|line| writeln!(to, "{line}"))?;
+    without_dump.try_for_each(|line| writeln!(to, "{line}"))?;
     Ok(true)
 }
 
-/// The columns. Those behind STATUS are there where there is something in them.
+/// The columns. Those after STATUS are shown where there is something in them.
 const COLUMNS: [Column; 8] = [
     ("INDEX", Align::Right),
     ("NAME", Align::Left),
@@ -129,31 +128,9 @@ fn row(device_dump: &DeviceDump<'_>, record: &Option<Record<'_>>) -> [String; CO
         Escaped(device_dump.name()).to_string(),
         device_dump.length().to_string(),
         format!("{:#x}", device_dump.offset()),
-        status(device_dump, record.as_ref()).to_owned(),
+        outcome::status(device_dump, record.as_ref()).to_owned(),
         number(record.and_then(|record| record.stored())),
         number(record.and_then(|record| record.milliseconds())),
-        reason(device_dump, record.as_ref()).unwrap_or_default(),
+        outcome::reason(device_dump, record.as_ref()).unwrap_or_default(),
     ]
-}
-
-/// What became of a dump, in a word.
-pub fn status(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> &'static str {
-    if device_dump.is_whole() {
-        record.map_or(Status::Unknown, Record::status).word()
-    } else {
-        "damaged"
-    }
-}
-
-/// Why a dump is not complete, or not what was declared.
-pub fn reason(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> Option<String> {
-    let told = record.and_then(account::reason);
-    if device_dump.is_whole() {
-        return told;
-    }
-    let there = format!("{} bytes are in the file", device_dump.available());
-    Some(match told {
-        Some(told) => format!("{there}; {told}"),
-        None => there,
-    })
 }

@@ -2,10 +2,11 @@
 //! `vmcoredd`: reads the device dumps of crashed kernels, and adds some.
 #![forbid(unsafe_code)]
 
-mod account;
 mod add;
 mod attach;
+mod capture;
 mod collect;
+mod collectors;
 mod diff;
 mod doctor;
 mod extract;
@@ -16,7 +17,10 @@ mod info;
 mod json;
 mod list;
 mod names;
+mod outcome;
 mod output;
+mod payload;
+mod process;
 mod progress;
 mod read;
 mod run;
@@ -25,10 +29,11 @@ mod stdout;
 mod table;
 mod temporary;
 mod verify;
+mod writer;
 
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Reads the device dumps of crashed kernels, and adds some
 ///
@@ -37,7 +42,7 @@ use clap::{FromArgMatches, Parser, Subcommand};
 /// vmcores and the kdump-compressed dumps of makedumpfile, flattened or not, as files and
 /// from pipes, compressed by gzip, bzip2, xz, lz4 or zstd or not. The memory in them is
 /// not read. Where vmcoredd.ko is loaded, `add`, `run` and `collect` add what a process
-/// knows; `attach` adds to a file. `doctor` tells whether this machine's next panic will
+/// knows; `attach` adds to a file. `doctor` reports whether this machine's next panic will
 /// be captured.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
@@ -65,7 +70,8 @@ enum Command {
 
 fn main() -> ExitCode {
     output::catch_limit();
-    let matches = help::command().get_matches();
+    let command = help::with_sections(Arguments::command());
+    let matches = command.clone().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let outcome = match arguments.command {
         Command::List(arguments) => list::run(&arguments),
@@ -79,7 +85,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments, &command),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()
 }

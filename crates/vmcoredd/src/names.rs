@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Names from files and from the command line, neither of which is trusted.
+//! Names and numbers from files and from the command line, neither of which is trusted.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use kdumpfile::Escaped;
 
@@ -75,19 +76,29 @@ pub fn name_and_blob(argument: &OsStr) -> Option<(&[u8], &Path)> {
     Some((name, Path::new(OsStr::from_bytes(blob))))
 }
 
-/// What stands before and behind the byte at `at`.
+/// What comes before and after the byte at `at`.
 fn split_around(bytes: &[u8], at: usize) -> Option<(&[u8], &[u8])> {
     let (before, from) = bytes.split_at_checked(at)?;
     Some((before, from.get(1..)?))
 }
 
-/// A number of bytes: decimal, or hexadecimal behind `0x`.
+/// A number of bytes: decimal, or hexadecimal after `0x`.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |digits| (digits, 16));
-    // A sign is taken by the library's function.
+    // The library's function takes a sign.
     match u64::from_str_radix(digits, radix) {
         Ok(number) if !digits.starts_with('+') => Ok(number),
         Ok(_) => Err("invalid digit found in string".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A number of seconds, more than 0.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) => Err("expected more than 0".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

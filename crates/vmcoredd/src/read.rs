@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kdumpfile::{DeviceDump, Dump, Error, Escaped, EscapedPath, Fault, Manifest};
 use rustix::fs::tell;
@@ -38,6 +38,24 @@ pub fn open(path: &Path) -> Result<Dump, Error> {
         Ok(0) => Dump::from_file(name, file),
         _ => Dump::from_reader(name, file),
     }
+}
+
+/// Opens one file after the other, and has `each` do its work with every one, or with why it
+/// cannot be opened. That is reported here, and does not stop the others. Returns the worst
+/// status.
+pub fn each_file(
+    files: &[PathBuf],
+    mut each: impl FnMut(&Path, Result<&Dump, &Error>) -> Result<Status, Failure>,
+) -> Result<Status, Failure> {
+    let mut status = Status::Done;
+    for path in files {
+        let dump = open(path);
+        status = status.max(each(path, dump.as_ref())?);
+        if let Err(error) = dump {
+            status = status.max(Failure::Input(error).report());
+        }
+    }
+    Ok(status)
 }
 
 /// The device dumps of a file, its manifest, and what is wrong with it.

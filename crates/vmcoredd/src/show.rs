@@ -10,6 +10,7 @@ use kdumpfile::{Escaped, EscapedPath};
 
 use crate::failure::{Failure, Status};
 use crate::names::bytes;
+use crate::payload::{check_whole, read_full};
 use crate::read::{self, Contents};
 
 /// Bytes of a line.
@@ -65,15 +66,8 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         Err(failure) if !failure.is_broken_pipe() => return Err(failure),
         _ => {}
     }
-    if device_dump.is_whole() {
-        return Ok(Status::Done);
-    }
-    Err(Failure::Damaged {
-        path: dump.path().to_owned(),
-        name: Escaped(device_dump.name()).to_string(),
-        available: device_dump.available(),
-        length: device_dump.length(),
-    })
+    check_whole(&dump, &device_dump)?;
+    Ok(Status::Done)
 }
 
 /// Prints what `from` has, whose first byte is at `at`.
@@ -124,22 +118,6 @@ fn write_line(to: &mut impl Write, at: u64, line: &[u8]) -> io::Result<()> {
         _ => '.',
     };
     writeln!(to, " |{}|", line.iter().map(readable).collect::<String>())
-}
-
-/// Fills `to`, or as much of it as there is.
-pub fn read_full(from: &mut impl Read, to: &mut [u8]) -> Result<usize, Failure> {
-    let mut filled = 0;
-    while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) => match error.downcast::<kdumpfile::Error>() {
-                Ok(error) => return Err(Failure::Input(error)),
-                Err(error) => return Err(Failure::Stdin(error)),
-            },
-        }
-    }
-    Ok(filled)
 }
 
 /// A program that shows text page by page, where standard output is a terminal.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath, Record};
 
-use crate::account;
 use crate::failure::{Failure, Status};
+use crate::outcome;
 use crate::progress;
 use crate::read::{self, Contents};
 
@@ -28,25 +28,22 @@ pub struct Arguments {
     quiet: bool,
 }
 
-/// How a device dump was found to be.
-enum Found {
+/// What the check of a device dump says.
+enum Verdict {
     Good(String),
     Bad(String),
 }
 
-/// Checks every file; one that cannot be read does not stop the others.
+/// Checks every file.
 pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     let mut stdout = crate::stdout::lock();
-    let mut status = Status::Done;
-    for path in &arguments.files {
-        match read::open(path) {
-            Ok(dump) => status = status.max(verify(&dump, arguments.quiet, &mut stdout)?),
-            Err(error) => status = status.max(Failure::Input(error).report()),
-        }
-    }
-    Ok(status)
+    read::each_file(&arguments.files, |_, dump| match dump {
+        Ok(dump) => verify(dump, arguments.quiet, &mut stdout),
+        Err(_) => Ok(Status::Done),
+    })
 }
 
+/// Checks the device dumps of one file.
 fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, Failure> {
     let contents = Contents::read(dump);
     let path = EscapedPath(dump.path());
@@ -58,10 +55,10 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
     let total = contents.device_dumps.iter().map(DeviceDump::available).sum();
     let bar = progress::bar(total, "verifying");
     let mut done = 0;
-    let mut tell = |name: &str, found: Found| -> Result<(), Failure> {
-        let (text, is_bad) = match found {
-            Found::Good(text) => (text, false),
-            Found::Bad(text) => (text, true),
+    let mut report = |name: &str, verdict: Verdict| -> Result<(), Failure> {
+        let (text, is_bad) = match verdict {
+            Verdict::Good(text) => (text, false),
+            Verdict::Bad(text) => (text, true),
         };
         bad += usize::from(is_bad);
         if is_bad || !quiet {
@@ -70,53 +67,54 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
         Ok(())
     };
     for (device_dump, record) in contents.device_dumps.iter().zip(&matched.of_dumps) {
-        let found = look_at(device_dump, record.as_ref(), |at| bar.set_position(done + at))?;
+        let verdict = check(device_dump, record.as_ref(), |at| bar.set_position(done + at))?;
         done += device_dump.available();
-        tell(&Escaped(device_dump.name()).to_string(), found)?;
+        report(&Escaped(device_dump.name()).to_string(), verdict)?;
     }
     bar.finish_and_clear();
-    for record in matched.others().take(account::OTHERS_SHOWN) {
+    for record in matched.others().take(outcome::OTHERS_SHOWN) {
         let record = &record;
-        let name = account::cut(record.name());
-        let reason = account::reason(record).map(|reason| format!(", {reason}"));
+        let name = outcome::cut(record.name());
+        let reason = outcome::recorded_reason(record).map(|reason| format!(", {reason}"));
         let text = format!("not in this file: {}{}", record.status(), reason.unwrap_or_default());
-        tell(&name, Found::Bad(text))?;
+        report(&name, Verdict::Bad(text))?;
     }
-    let more = account::not_shown(&matched);
+    let more = outcome::not_shown(&matched);
     if more > 0 {
-        tell("manifest", Found::Bad(format!("{more} more collections are not in this file")))?;
+        report("manifest", Verdict::Bad(format!("{more} more collections are not in this file")))?;
     }
     let unrecorded = contents.manifest.unrecorded().unwrap_or_default();
     if unrecorded > 0 {
-        tell("manifest", Found::Bad(format!("{unrecorded} collections have no record")))?;
+        report("manifest", Verdict::Bad(format!("{unrecorded} collections have no record")))?;
     }
     stdout.flush()?;
     let of_contents = contents.complain(dump.path());
     Ok(if bad > 0 { of_contents.max(Status::Negative) } else { of_contents })
 }
 
-fn look_at(
+/// Checks a device dump against its record.
+fn check(
     device_dump: &DeviceDump<'_>,
     record: Option<&Record<'_>>,
     progress: impl FnMut(u64),
-) -> Result<Found, Failure> {
+) -> Result<Verdict, Failure> {
     let length = device_dump.length();
     if !device_dump.is_whole() {
         let there = device_dump.available();
-        return Ok(Found::Bad(format!("damaged, {there} of {length} bytes are there")));
+        return Ok(Verdict::Bad(format!("damaged, {there} of {length} bytes are there")));
     }
     let Some(record) = record else {
-        return Ok(Found::Good(format!("{length} bytes, no record of it to check against")));
+        return Ok(Verdict::Good(format!("{length} bytes, no record of it to check against")));
     };
     if let Some(expected) = record.length().filter(|expected| *expected != length) {
-        return Ok(Found::Bad(format!("damaged, expected {expected} bytes, found {length}")));
+        return Ok(Verdict::Bad(format!("damaged, expected {expected} bytes, found {length}")));
     }
     let checked = match record.crc32c() {
         Some(expected) => {
             let found = device_dump.crc32c_with_progress(progress)?;
             if found != expected {
                 let text = format!("damaged, expected CRC-32C {expected:08x}, found {found:08x}");
-                return Ok(Found::Bad(text));
+                return Ok(Verdict::Bad(text));
             }
             if record.is_of_collection() {
                 "as they were collected"
@@ -126,15 +124,16 @@ fn look_at(
         }
         None => "no checksum to check against",
     };
-    let reason = account::reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
+    let reason =
+        outcome::recorded_reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(match record.status() {
         kdumpfile::Status::Complete => {
-            Found::Good(format!("ok{reason}, {length} bytes, {checked}"))
+            Verdict::Good(format!("ok{reason}, {length} bytes, {checked}"))
         }
         // It was attached, and what had become of its collection was not known.
         kdumpfile::Status::Unknown if !record.has_status() => {
-            Found::Good(format!("{length} bytes, {checked}"))
+            Verdict::Good(format!("{length} bytes, {checked}"))
         }
-        status => Found::Bad(format!("{status}{reason}, {length} bytes, {checked}")),
+        status => Verdict::Bad(format!("{status}{reason}, {length} bytes, {checked}")),
     })
 }

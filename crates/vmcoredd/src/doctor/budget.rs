@@ -3,13 +3,13 @@
 
 use vmcore::command_line::value;
 
-use super::check::{Check, Fix};
-use super::fix::{Change, Task};
+use super::change::{Change, Task};
+use super::check::{Check, Fix, mib};
 use super::grub;
 use super::kdump::Kdump;
 use super::lines;
 use super::machine::{Machine, VMCOREDD_CONF};
-use super::mib;
+use super::parameters::number;
 
 /// Less reserved memory than this is too little for any crash kernel, in bytes.
 const RESERVED_MIN: u64 = 96 << 20;
@@ -20,10 +20,7 @@ const CRASHKERNEL: &str = "crashkernel=256M";
 
 pub fn reserved(machine: &Machine) -> Check {
     let name = "crashkernel";
-    let fix = |check: Check| {
-        let Fix { words, changes } = reserve(machine);
-        check.fix_by(words, changes)
-    };
+    let fix = |check: Check| check.fix_by(reserve(machine));
     let given = machine.text("/proc/cmdline").unwrap_or_default();
     let is_given = value(given.as_bytes(), b"crashkernel").is_some();
     match machine.number("/sys/kernel/kexec_crash_size") {
@@ -43,22 +40,21 @@ pub fn reserved(machine: &Machine) -> Check {
 
 /// How memory is reserved.
 fn reserve(machine: &Machine) -> Fix {
-    let by_hand = |words: &str| Fix { words: words.to_owned(), changes: Vec::new() };
     match machine.kdump {
         Kdump::Tools if grub::has_crashkernel(machine, CRASHKERNEL) => {
-            by_hand("update-grub, and boot: GRUB's configuration has crashkernel=256M")
+            Fix::by_hand("update-grub, and boot: GRUB's configuration has crashkernel=256M")
         }
-        Kdump::Tools if machine.has(grub::FILE) => Fix {
-            words: format!("{CRASHKERNEL} in {}, update-grub, and boot", grub::SNIPPET),
-            changes: vec![
+        Kdump::Tools if machine.has(grub::FILE) => Fix::new(
+            format!("{CRASHKERNEL} in {}, update-grub, and boot", grub::SNIPPET),
+            [
                 Change::File { path: grub::SNIPPET, text: grub::snippet(CRASHKERNEL) },
                 Change::Task(Task::Grub),
             ],
-        },
-        Kdump::Ctl => by_hand("kdumpctl reset-crashkernel --kernel=ALL, and boot"),
-        Kdump::Suse => by_hand("kdumptool commandline -u, and boot"),
+        ),
+        Kdump::Ctl => Fix::by_hand("kdumpctl reset-crashkernel --kernel=ALL, and boot"),
+        Kdump::Suse => Fix::by_hand("kdumptool commandline -u, and boot"),
         Kdump::Tools | Kdump::Other => {
-            by_hand("add crashkernel=256M to the kernel's command line, and boot")
+            Fix::by_hand("add crashkernel=256M to the kernel's command line, and boot")
         }
     }
 }
@@ -93,16 +89,4 @@ pub fn budget(machine: &Machine) -> Check {
             Check::failure(name, said).fix("correct it, and run vmcoredd-update-initramfs")
         }
     }
-}
-
-/// A number as the kernel's `kstrtoull()` takes it: decimal, octal or hexadecimal.
-pub fn number(text: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(text).ok()?;
-    let text = text.strip_prefix('+').unwrap_or(text);
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if text.starts_with('0') => (text, 8),
-        None => (text, 10),
-    };
-    u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']))
 }

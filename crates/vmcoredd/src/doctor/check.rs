@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What a check says.
+//! What a check says: how well something is, and what corrects it.
 
 use serde::{Serialize, Serializer};
 
-use super::fix::Change;
+use super::change::Change;
 
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,14 +66,30 @@ impl Check {
         Self::new(name, Health::Failure, message)
     }
 
-    /// With what corrects it, by hand.
+    /// Adds what corrects it, by hand.
     pub fn fix(self, words: impl Into<String>) -> Self {
-        self.fix_by(words, [])
+        self.fix_by(Fix::by_hand(words))
     }
 
-    /// With what corrects it, and what `--fix` does for that.
-    pub fn fix_by(self, words: impl Into<String>, changes: impl Into<Vec<Change>>) -> Self {
-        let fix = Fix { words: words.into(), changes: changes.into() };
+    /// Adds what corrects it.
+    pub fn fix_by(self, fix: Fix) -> Self {
         Self { fix: Some(fix), ..self }
     }
+}
+
+impl Fix {
+    /// What `--fix` does by `changes`; `words` say the same to people.
+    pub fn new(words: impl Into<String>, changes: impl Into<Vec<Change>>) -> Self {
+        Self { words: words.into(), changes: changes.into() }
+    }
+
+    /// What has to be done by hand.
+    pub fn by_hand(words: impl Into<String>) -> Self {
+        Self::new(words, [])
+    }
+}
+
+/// An amount of memory or space as checks say it, rounded down.
+pub fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
 }

@@ -2,13 +2,15 @@
 //! What stands on the crash kernel's command line, and what that does.
 
 use kdumpfile::Escaped;
-use vmcore::command_line::{Parameter, Parameters, boolean, has_novmcoredd, value};
+use vmcore::command_line::{Parameter, Parameters, has_novmcoredd, value};
 
+use super::change::{Change, Task};
 use super::check::{Check, Fix, Health};
-use super::fix::{Change, Task};
+use super::fixes;
 use super::kdump::Kdump;
 use super::lines::{self, Lines, Loaded};
 use super::machine::Machine;
+use super::parameters;
 
 const NAME: &str = "command line";
 
@@ -37,18 +39,16 @@ pub fn check(machine: &Machine) -> Vec<Check> {
             for fault in of_loaded.into_iter().filter(|fault| !known.contains(fault)) {
                 let said =
                     format!("{}, as it is loaded; the configuration has changed", fault.message);
-                let Fix { words, changes } = machine.kdump.load(machine);
-                checks.push(Check::new(NAME, fault.status, said).fix_by(words, changes));
+                checks.push(Check::new(NAME, fault.status, said).fix_by(fixes::load(machine)));
             }
             let said = "the crash kernel is loaded with another command line than is configured";
-            let Fix { words, changes } = machine.kdump.load(machine);
-            checks.push(Check::warning(NAME, said).fix_by(words, changes));
+            checks.push(Check::warning(NAME, said).fix_by(fixes::load(machine)));
         }
     }
     checks.extend(doubt.map(|why| Check::warning(NAME, why)));
     match of_configured {
         Err(why) => checks.push(Check::unknown(NAME, why.clone())),
-        Ok(faults) => checks.extend(faults.into_iter().map(|fault| told(machine, fault))),
+        Ok(faults) => checks.extend(faults.into_iter().map(|fault| with_fix(machine, fault))),
     }
     if checks.is_empty() {
         let how = if loaded == Loaded::AsConfigured { "as it is loaded" } else { "as configured" };
@@ -57,11 +57,10 @@ pub fn check(machine: &Machine) -> Vec<Check> {
     checks
 }
 
-/// A fault of the configuration, with what corrects it.
-fn told(machine: &Machine, fault: Fault) -> Check {
+/// The check of a fault of the configuration, with what corrects it.
+fn with_fix(machine: &Machine, fault: Fault) -> Check {
     let Fault { status, message, parameter, undone_by } = fault;
     let check = Check::new(NAME, status, message);
-    let load = machine.kdump.load(machine);
     let Some(file) = machine.kdump.file() else { return check };
     let of = |text: &str| {
         let is_it = |word: &&str| {
@@ -101,9 +100,9 @@ fn told(machine: &Machine, fault: Fault) -> Check {
         changes.push(Change::Task(Task::Load));
     }
     if !is_by_boot {
-        words.push(load.words);
+        words.push(fixes::load(machine).words);
     }
-    check.fix_by(words.join(", "), changes)
+    check.fix_by(Fix::new(words.join(", "), changes))
 }
 
 /// All that is wrong with `line`.
@@ -254,26 +253,14 @@ fn ended(text: &[u8]) -> Option<Fault> {
 /// Parameters of the module that keep it from being loaded: modprobe takes them from the
 /// command line.
 fn refused_parameters(text: &[u8]) -> Vec<Fault> {
-    const NUMBERS: [&str; 5] = [
-        "vmcoredd.budget_kib",
-        "vmcoredd.dump_kib",
-        "vmcoredd.inline_kib",
-        "vmcoredd.deadline_ms",
-        "vmcoredd.callback_deadline_ms",
-    ];
-    let refused = |name: &&'static str| {
+    let refused = |(name, takes): &(&'static str, parameters::Takes)| {
         let given = last(text, name)?;
-        let is_good = if *name == "vmcoredd.live" {
-            boolean(given.value).is_some()
-        } else {
-            given.value.is_some_and(|value| super::budget::number(value).is_some())
-        };
-        (!is_good).then(|| Fault {
+        (!takes(given.value)).then(|| Fault {
             status: Health::Failure,
             message: format!("{name} is no value that vmcoredd.ko takes: it cannot be loaded"),
             parameter: name,
             undone_by: None,
         })
     };
-    NUMBERS.iter().chain(&["vmcoredd.live"]).filter_map(refused).collect()
+    parameters::OF_MODULE.iter().filter_map(refused).collect()
 }

@@ -9,13 +9,14 @@ use std::process::{Command, Stdio};
 use kdumpfile::{Escaped, EscapedPath};
 use vmcore::command_line::has_novmcoredd;
 
+use super::change::Change;
 use super::check::{Check, Fix};
-use super::fix::Change;
+use super::fixes;
 use super::kdump::Kdump;
 use super::lines;
 use super::machine::{self, Machine};
 use super::shell;
-use crate::collect::{self, Collector};
+use crate::collectors::{self, Collector};
 use crate::failure::Failure;
 
 /// What the initramfs of the crash kernel must have.
@@ -25,20 +26,13 @@ const IN_INITRAMFS: [(&str, &str); 3] = [
     ("usr/lib/vmcoredd/crash-kernel", "the script that loads it"),
 ];
 
-/// With how the initramfs is made anew.
-fn with_initramfs(machine: &Machine, check: Check) -> Check {
-    let Fix { words, changes } = machine.kdump.initramfs(machine);
-    check.fix_by(words, changes)
-}
-
 pub fn loaded(machine: &Machine) -> Check {
     let name = "kdump";
     if machine.is_loaded() {
         let made = machine.crash_initramfs().and_then(|path| machine::modified(&path));
         if made.zip(lines::loaded_at(machine)).is_some_and(|(made, loaded)| made > loaded) {
             let said = "the crash kernel is loaded with an older initramfs";
-            let Fix { words, changes } = machine.kdump.load(machine);
-            return Check::warning(name, said).fix_by(words, changes);
+            return Check::warning(name, said).fix_by(fixes::load(machine));
         }
         return Check::ok(name, "a crash kernel is loaded");
     }
@@ -46,8 +40,7 @@ pub fn loaded(machine: &Machine) -> Check {
     if by_firmware.iter().any(|path| machine.number(path) == Some(1)) {
         return Check::unknown(name, "the firmware starts the crash kernel here (fadump)");
     }
-    let Fix { words, changes } = machine.kdump.load(machine);
-    Check::failure(name, "no crash kernel is loaded").fix_by(words, changes)
+    Check::failure(name, "no crash kernel is loaded").fix_by(fixes::load(machine))
 }
 
 pub fn module(machine: &Machine) -> Check {
@@ -178,7 +171,8 @@ pub fn initramfs(machine: &Machine) -> Check {
         if machine.kdump == Kdump::Other || machine.settings.is_err() {
             return Check::unknown(name, "which initramfs the crash kernel has is not known here");
         }
-        return with_initramfs(machine, Check::failure(name, "the crash kernel has no initramfs"));
+        let check = Check::failure(name, "the crash kernel has no initramfs");
+        return check.fix_by(fixes::initramfs(machine));
     };
     let shown = EscapedPath(&path).to_string();
     let Some(files) = machine.initramfs_files() else {
@@ -190,44 +184,44 @@ pub fn initramfs(machine: &Machine) -> Check {
         IN_INITRAMFS.iter().filter(|(part, _)| !has(part)).map(|(_, what)| *what).collect();
     if !missing.is_empty() {
         let said = format!("{shown} lacks {}", missing.join(", "));
-        with_initramfs(machine, Check::failure(name, said))
+        Check::failure(name, said).fix_by(fixes::initramfs(machine))
     } else if let Some(newer) = machine.newer_than(&path) {
         let said = format!("{} was changed after {shown} was made", EscapedPath(&newer));
-        with_initramfs(machine, Check::warning(name, said))
+        Check::warning(name, said).fix_by(fixes::initramfs(machine))
     } else {
         Check::ok(name, format!("{shown} has vmcoredd.ko and the command"))
     }
 }
 
 pub fn collectors(machine: &Machine) -> Result<Vec<Check>, Failure> {
-    let collectors = collect::find(&machine.path(collect::DIRECTORY))?;
+    let collectors = collectors::find(&machine.path(collectors::DIRECTORY))?;
     Ok(of_collectors(machine, &collectors))
 }
 
 fn of_collectors(machine: &Machine, collectors: &[Collector]) -> Vec<Check> {
     let name = "collectors";
     if collectors.is_empty() {
-        return vec![Check::ok(name, format!("there are none in {}", collect::DIRECTORY))];
+        return vec![Check::ok(name, format!("there are none in {}", collectors::DIRECTORY))];
     }
     let files = machine.initramfs_files();
     let (mut good, mut checks) = (Vec::new(), Vec::new());
     for collector in collectors {
         let shown = Escaped(collector.name()).to_string();
-        let path = format!("{}/{shown}", collect::DIRECTORY.trim_start_matches('/'));
+        let path = format!("{}/{shown}", collectors::DIRECTORY.trim_start_matches('/'));
         if let Some(problem) = collector.problem {
             let said = format!("{shown}: {problem}");
-            let Fix { words, mut changes } = machine.kdump.initramfs(machine);
-            let fix = if problem == collect::NOT_EXECUTABLE {
+            let Fix { words, mut changes } = fixes::initramfs(machine);
+            let fix = if problem == collectors::NOT_EXECUTABLE {
                 changes.insert(0, Change::Executable(format!("/{path}")));
                 format!("chmod +x /{path}, or remove it; {words}")
             } else {
                 changes.clear();
                 format!("rename or remove /{path}; {words}")
             };
-            checks.push(Check::failure(name, said).fix_by(fix, changes));
+            checks.push(Check::failure(name, said).fix_by(Fix::new(fix, changes)));
         } else if files.is_some_and(|files| !files.contains(&path)) {
             let said = format!("{shown} is not in the initramfs of the crash kernel");
-            checks.push(with_initramfs(machine, Check::failure(name, said)));
+            checks.push(Check::failure(name, said).fix_by(fixes::initramfs(machine)));
         } else {
             good.push(shown);
         }
@@ -258,7 +252,7 @@ pub fn drivers(machine: &Machine) -> Vec<Check> {
             Check::failure(name, said).fix(fix)
         } else if files.is_some_and(|files| !is_inside(files)) {
             let said = format!("{shown} is not in the initramfs of the crash kernel");
-            with_initramfs(machine, Check::failure(name, said))
+            Check::failure(name, said).fix_by(fixes::initramfs(machine))
         } else {
             Check::ok(name, shown)
         });

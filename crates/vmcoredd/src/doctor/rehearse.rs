@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::check::Check;
 use super::machine::Machine;
-use crate::collect;
+use crate::collectors;
 use crate::failure::Failure;
 
 /// What a collector did in a rehearsal.
@@ -45,7 +45,7 @@ pub fn run(
             return Ok(rehearsed);
         }
     }
-    for collector in collect::find(&machine.path(collect::DIRECTORY))? {
+    for collector in collectors::find(&machine.path(collectors::DIRECTORY))? {
         if collector.problem.is_some() {
             continue;
         }
@@ -59,7 +59,7 @@ pub fn run(
         let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(problem) = &problem {
             let said = format!("{shown}: {problem}");
-            let fix = format!("see what {}/{shown} does", collect::DIRECTORY);
+            let fix = format!("see what {}/{shown} does", collectors::DIRECTORY);
             checks.push(Check::failure(name, said).fix(fix));
         }
         rehearsed.push(Rehearsed { name: shown, bytes, milliseconds, problem });

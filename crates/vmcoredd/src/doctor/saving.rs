@@ -5,11 +5,10 @@ use std::path::Path;
 
 use kdumpfile::{Escaped, EscapedPath};
 
-use super::check::Check;
-use super::fix::{Change, Task};
+use super::change::{Change, Task};
+use super::check::{Check, Fix, mib};
 use super::kdump::Kdump;
 use super::machine::Machine;
-use super::mib;
 
 /// Less free space than this is too little for any vmcore, in bytes.
 const SPACE_MIN: u64 = 128 << 20;
@@ -254,7 +253,7 @@ fn space(machine: &Machine, directory: &str, is_of_vmcore: bool) -> Check {
     let Some(free) = machine.free_space(&path) else {
         let said = format!("{shown}, where dumps are saved, is not there");
         let make = [Change::Directory(directory.to_owned())];
-        return Check::failure(name, said).fix_by(format!("mkdir -p {shown}"), make);
+        return Check::failure(name, said).fix_by(Fix::new(format!("mkdir -p {shown}"), make));
     };
     let memory = if is_of_vmcore { machine.memory().unwrap_or(0) } else { 0 };
     let said = format!("{} are free in {shown}", mib(free));
@@ -289,6 +288,6 @@ fn saved(machine: &Machine) -> Check {
             return Check::failure(name, said).fix("apt-get install vmcoredd");
         }
         let enable = [Change::Task(Task::Enable)];
-        Check::failure(name, said).fix_by(format!("systemctl enable {unit}"), enable)
+        Check::failure(name, said).fix_by(Fix::new(format!("systemctl enable {unit}"), enable))
     }
 }

@@ -28,7 +28,9 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
     Scope, path_beneath_rules,
 };
-use rustix::process::{Pid, Signal, getegid, geteuid, kill_process_group};
+use rustix::process::{getegid, geteuid};
+
+use crate::process::kill_group;
 
 /// How long the shell may take, on a machine that is busy with other things.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -173,8 +175,9 @@ fn run(script: String, trust: Trust) -> io::Result<Ended> {
     })?;
     let mut child = confined.join().map_err(|_| io::Error::other("the shell's thread ended"))??;
     let watched = watch(&mut child);
-    // Also what it left behind, which has its outputs open.
-    kill(&mut child);
+    // Also what it has started and left, which has its outputs open.
+    kill_group(&child);
+    let _ = child.wait();
     let (status, outputs) = watched?;
     let [stdout, stderr] = outputs.map(|output| {
         output.and_then(|output| output.recv_timeout(ARRIVES).ok()).unwrap_or_default()
@@ -222,13 +225,6 @@ fn collect(output: impl Read + Send + 'static) -> io::Result<Output> {
         let _ = send.send(text);
     })?;
     Ok(receive)
-}
-
-fn kill(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let _ = child.wait();
 }
 
 /// `value` as one word for the shell, which systemd reads alike.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What the manifest tells of collections, in words.
+//! What became of device dumps and of collections, in words.
 
 use std::fmt;
 
-use kdumpfile::{Escaped, Manifest, Matched, Record, Whereabouts};
+use kdumpfile::{DeviceDump, Escaped, Manifest, Matched, Record, Status, Whereabouts};
 
 /// How much of a value of the manifest is shown, in bytes. Those in use are
 /// shorter than 50.
@@ -11,6 +11,28 @@ const VALUE_SHOWN: usize = 128;
 /// How many collections without a dump in the file are shown: many times what a kernel
 /// has, and not the millions that a file can name.
 pub const OTHERS_SHOWN: usize = 10_000;
+
+/// What became of a device dump, in a word.
+pub fn status(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> &'static str {
+    if device_dump.is_whole() {
+        record.map_or(Status::Unknown, Record::status).word()
+    } else {
+        "damaged"
+    }
+}
+
+/// Why a device dump is not complete, or not what was declared.
+pub fn reason(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> Option<String> {
+    let recorded = record.and_then(recorded_reason);
+    if device_dump.is_whole() {
+        return recorded;
+    }
+    let available = format!("{} bytes are in the file", device_dump.available());
+    Some(match recorded {
+        Some(recorded) => format!("{available}; {recorded}"),
+        None => available,
+    })
+}
 
 /// A line for each of the records that `matched` found no dump for in this file, as far as
 /// they are shown, and one if `manifest` does not have them all. None is kept.
@@ -30,9 +52,9 @@ pub fn not_shown(matched: &Matched<'_>) -> usize {
     matched.others().skip(OTHERS_SHOWN).count()
 }
 
-/// Why a collection ended as it did, or its dump is not what was declared; `None`
-/// where there is nothing to tell.
-pub fn reason(record: &Record<'_>) -> Option<String> {
+/// Why a collection ended as it did, or why its dump is not what was declared; `None`
+/// where the record does not say.
+pub fn recorded_reason(record: &Record<'_>) -> Option<String> {
     let reason = Value(record.reason()?);
     Some(match (record.errno(), record.exit()) {
         (Some(errno), _) => format!("{reason} ({errno})"),
@@ -48,7 +70,7 @@ fn without_dump(record: &Record<'_>) -> String {
         name => Value(name).to_string(),
     };
     let mut parts = vec![format!("{name}: {}", record.status())];
-    parts.extend(reason(record));
+    parts.extend(recorded_reason(record));
     if record.status().may_leave_dump() {
         parts.extend(record.length().map(|length| format!("{length} bytes")));
         let elsewhere = match record.whereabouts() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd doctor --fix`: what it would change, and how it does that.
 //!
-//! A check says what it wants by [`Change`]s. A variable is set in such a way that the
+//! A check says by [`Change`]s what it wants changed. A variable is set in such a way that the
 //! shell agrees: the file with the change is evaluated, and every variable that kdump
 //! reads must be as it was, but for the one. Where that does not come out right, the
 //! change is not made, and listed.
@@ -15,6 +15,7 @@ use std::process::Command;
 
 use kdumpfile::EscapedPath;
 
+use super::change::{Change, Task, Value};
 use super::check::Check;
 use super::grub;
 use super::machine::{KEYS, Machine};
@@ -23,76 +24,7 @@ use crate::failure::{Failure, complain};
 use crate::output;
 use crate::temporary::Temporary;
 
-/// Something to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A variable in a file of shell assignments.
-    Variable { file: &'static str, key: &'static str, to: Value },
-    /// All of a file of our own.
-    File { path: &'static str, text: String },
-    /// A file that is to be executable.
-    Executable(String),
-    /// A directory that is to be there.
-    Directory(String),
-    /// A command to run.
-    Task(Task),
-}
-
-/// What a variable is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// This.
-    Text(String),
-    /// What it is, or `default`, without some of its words, and with others.
-    Words { default: String, removed: Vec<String>, added: Vec<String> },
-}
-
-impl Change {
-    /// Sets a variable.
-    pub fn set(file: &'static str, key: &'static str, value: &str) -> Self {
-        Self::Variable { file, key, to: Value::Text(value.to_owned()) }
-    }
-
-    /// Takes words out of a variable, and adds others. `default` is what counts where the
-    /// variable is not set.
-    pub fn words(
-        file: &'static str,
-        key: &'static str,
-        default: String,
-        removed: Vec<String>,
-        added: Vec<String>,
-    ) -> Self {
-        Self::Variable { file, key, to: Value::Words { default, removed, added } }
-    }
-}
-
-/// A command, in the order in which they are run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Task {
-    /// Has /proc/vmcoredd saved.
-    Enable,
-    /// Makes the initramfs, and loads the crash kernel again where one is loaded.
-    Initramfs,
-    /// Makes GRUB's menu.
-    Grub,
-    /// Loads the crash kernel.
-    Load,
-}
-
-impl Task {
-    /// The command; `is_loaded` says whether there is a crash kernel already.
-    pub const fn command(self, is_loaded: bool) -> &'static [&'static str] {
-        match self {
-            Self::Enable => &["systemctl", "enable", "vmcoredd-save.service"],
-            Self::Initramfs => &["vmcoredd-update-initramfs"],
-            Self::Grub => &["update-grub"],
-            Self::Load if is_loaded => &["kdump-config", "reload"],
-            Self::Load => &["kdump-config", "load"],
-        }
-    }
-}
-
-/// What is to be done, all of it.
+/// All that is to be done.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The new texts of files, by their path in the machine.
@@ -159,7 +91,7 @@ impl Plan {
             && self.commands.is_empty()
     }
 
-    /// Takes one change in; gives the task that it is, if it is one.
+    /// Takes one change in; returns the task that it is, if it is one.
     fn add(&mut self, machine: &Machine, change: &Change) -> Result<Option<Task>, String> {
         match change {
             Change::Task(task) => return Ok(Some(*task)),
@@ -234,7 +166,7 @@ impl Plan {
         stdout.flush()
     }
 
-    /// Asks at the terminal whether to go on; `None` where there is none.
+    /// Asks at the terminal whether to go on; returns `None` where there is no terminal.
     pub fn confirmed() -> io::Result<Option<bool>> {
         let stdin = io::stdin();
         if !stdin.is_terminal() || !io::stdout().is_terminal() {
@@ -247,7 +179,7 @@ impl Plan {
         Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
     }
 
-    /// Does it, and says what it does; whether all commands succeeded.
+    /// Carries the plan out, and prints what it does; returns whether all commands succeeded.
     ///
     /// # Errors
     /// The first file that cannot be changed. Those before it are changed.
@@ -302,8 +234,8 @@ impl Plan {
 }
 
 impl Edited {
-    /// Puts the new text in the place of what is at `path`; gives where the old one is. A
-    /// link stays a link: what it leads to is replaced.
+    /// Replaces what is at `path` by the new text; returns where the old text is kept. A link
+    /// stays a link: what it leads to is replaced.
     fn write(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
         let failed = |error| Failure::output(path, error);
         let Some(old) = &self.old else {

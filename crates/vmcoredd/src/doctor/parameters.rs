@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The parameters of `vmcoredd.ko`, and which values it takes.
+
+use vmcore::command_line::boolean;
+
+/// Whether the module takes a value, or none, for a parameter.
+pub type Takes = fn(Option<&[u8]>) -> bool;
+
+/// Each parameter as it is called on the kernel's command line: those of `kmod/shim.c`.
+pub const OF_MODULE: [(&str, Takes); 6] = [
+    ("vmcoredd.budget_kib", is_number),
+    ("vmcoredd.dump_kib", is_number),
+    ("vmcoredd.inline_kib", is_number),
+    ("vmcoredd.deadline_ms", is_number),
+    ("vmcoredd.callback_deadline_ms", is_number),
+    ("vmcoredd.live", is_boolean),
+];
+
+fn is_number(value: Option<&[u8]>) -> bool {
+    value.is_some_and(|value| number(value).is_some())
+}
+
+fn is_boolean(value: Option<&[u8]>) -> bool {
+    boolean(value).is_some()
+}
+
+/// A number as the kernel's `kstrtoull()` takes it: decimal, octal or hexadecimal.
+pub fn number(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?;
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']))
+}

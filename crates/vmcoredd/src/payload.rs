@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Payloads of device dumps, as they are read.
+
+use std::io::{self, Read};
+
+use kdumpfile::{CopyError, DeviceDump, Dump, Escaped};
+
+use crate::failure::Failure;
+
+/// Fills `to`, or as much of it as `from` has bytes for; returns how many bytes that is.
+pub fn read_full(from: &mut impl Read, to: &mut [u8]) -> Result<usize, Failure> {
+    let mut filled = 0;
+    while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) => match error.downcast::<kdumpfile::Error>() {
+                Ok(error) => return Err(Failure::Input(error)),
+                Err(error) => return Err(Failure::Stdin(error)),
+            },
+        }
+    }
+    Ok(filled)
+}
+
+/// Fails where `device_dump` is damaged.
+pub fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
+    if device_dump.is_whole() {
+        return Ok(());
+    }
+    Err(Failure::Damaged {
+        path: dump.path().to_owned(),
+        name: Escaped(device_dump.name()).to_string(),
+        available: device_dump.available(),
+        length: device_dump.length(),
+    })
+}
+
+/// Why a payload was not copied; `write_failure` is for a failure to write it.
+pub fn copy_failure(error: CopyError, write_failure: impl FnOnce(io::Error) -> Failure) -> Failure {
+    match error {
+        CopyError::Read(error) => Failure::Input(error),
+        CopyError::Write(error) => write_failure(error),
+    }
+}
