@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The house of DESIGN.md: arrows point downwards only, and unsafe code has its
-//! rooms.
+//! The house of DESIGN.md: arrows point downwards only, between crates and between the
+//! modules of each, and unsafe code has its rooms.
+
+mod modules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+use modules::Files;
+use system_tests::{output, root};
 
 /// Each package and those of this workspace that it may use.
 const MAY_USE: [(&str, &[&str]); 14] = [
@@ -39,6 +45,17 @@ const IN_THE_KERNEL: [&str; 6] = [
 /// the checker in the virtual machine, which maps files.
 const MAY_BE_UNSAFE: [&str; 4] =
     ["vmcoredd-kmod", "vmcoredd-driver", "vmcoredd-producer", "vmtest-guest"];
+
+/// Crates, by their roots, in which modules still use one another.
+const HAS_CIRCLES: [&str; 7] = [
+    "bench/src/main.rs",
+    "crates/devdump/src/lib.rs",
+    "crates/kdumpfile/src/lib.rs",
+    "crates/vmcore/src/lib.rs",
+    "crates/vmtest/src/lib.rs",
+    "kmod/src/lib.rs",
+    "tests/src/lib.rs",
+];
 
 #[test]
 fn arrows_point_downwards() {
@@ -77,6 +94,86 @@ fn unsafe_code_has_its_rooms() {
             let forbids = text.contains("#![forbid(unsafe_code)]")
                 || (package.name.starts_with("vmcoredd-driver-") && !text.contains("unsafe"));
             assert!(forbids, "{} does not forbid unsafe code", target.src_path);
+        }
+    }
+}
+
+/// The crates that cargo knows, by their roots: libraries, programs, tests, build scripts. The
+/// fuzz targets are a workspace of their own.
+fn roots_of_cargo() -> BTreeSet<PathBuf> {
+    let packages = ["Cargo.toml", "fuzz/Cargo.toml"].into_iter().flat_map(|manifest| {
+        let manifest = root().join(manifest);
+        MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap().packages
+    });
+    let targets = packages.flat_map(|package| package.targets);
+    targets.map(|target| target.src_path.canonicalize().unwrap()).collect()
+}
+
+/// All crates of the repository, by their roots. A file that is in none that cargo knows is
+/// the root of another: a build script has rustc compile it.
+fn crates() -> BTreeMap<PathBuf, Files> {
+    let with_files = |root: PathBuf| (root.clone(), Files::of(&root));
+    let mut crates: BTreeMap<_, _> = roots_of_cargo().into_iter().map(with_files).collect();
+    let read: BTreeSet<_> = crates.values().flat_map(|files| files.uses.keys().cloned()).collect();
+    let mut list = Command::new("git");
+    list.arg("-C").arg(root()).args(["ls-files", "--", "*.rs"]);
+    let list = output(&mut list).unwrap();
+    let files = list.lines().map(|file| root().join(file).canonicalize().unwrap());
+    crates.extend(files.filter(|file| !read.contains(file)).map(with_files));
+    crates
+}
+
+/// A path as it is in the repository.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root().canonicalize().unwrap()).unwrap_or(path).display().to_string()
+}
+
+/// The circles of a crate, one a line, with what uses what in it.
+fn circles(files: &Files) -> Vec<String> {
+    let circle = |circle: BTreeSet<&PathBuf>| {
+        let uses = circle.iter().map(|file| {
+            let used = files.uses[*file].iter().filter(|used| circle.contains(used));
+            let used: Vec<_> = used.map(|used| shown(used)).collect();
+            format!("  {} uses {}", shown(file), used.join(", "))
+        });
+        format!("{} files use one another:\n{}", circle.len(), uses.collect::<Vec<_>>().join("\n"))
+    };
+    files.circles().into_iter().map(circle).collect()
+}
+
+#[test]
+fn no_module_uses_one_that_uses_it() {
+    let mut wrong = Vec::new();
+    for (crate_root, files) in crates() {
+        let name = shown(&crate_root);
+        let circles = circles(&files);
+        match (HAS_CIRCLES.contains(&name.as_str()), circles.is_empty()) {
+            (true, true) => wrong.push(format!("{name}: has none, and is in HAS_CIRCLES")),
+            (true, false) => {}
+            (false, _) => wrong.extend(circles.iter().map(|circle| format!("{name}: {circle}"))),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+/// What they share is below them.
+#[test]
+fn no_subcommand_uses_another() {
+    let files = Files::of(&root().join("crates/vmcoredd/src/main.rs").canonicalize().unwrap());
+    // Each has its arguments, and main.rs has those of all.
+    let is_subcommand =
+        |module: &Vec<String>| module.len() == 1 && files.defines(module, "Arguments");
+    let subcommands: Vec<_> = files.modules.keys().filter(|module| is_subcommand(module)).collect();
+    assert!(subcommands.len() > 10, "{subcommands:?}");
+    // The subcommand to which a file belongs.
+    let of = |file: &PathBuf| {
+        let module = files.modules.iter().find(|(_, of_module)| *of_module == file)?.0;
+        subcommands.iter().find(|subcommand| module.starts_with(subcommand))
+    };
+    for (file, used) in &files.uses {
+        let Some(subcommand) = of(file) else { continue };
+        for used in used {
+            let other = of(used).filter(|other| *other != subcommand);
+            assert!(other.is_none(), "{} uses {}", shown(file), shown(used));
         }
     }
 }
