@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::Error;
+use crate::error::Error;
 use crate::goal::{Goals, Kind};
 use crate::kernel::{COUNTS, Costs, Figures, LARGE, Measured, SIZES, SMALL};
 use crate::plot::{Axes, Curve, draw};

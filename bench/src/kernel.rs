@@ -12,7 +12,8 @@ use indicatif::ProgressBar;
 use system_tests::Modules;
 use vmtest::{Kernel, PanicCycle, Series};
 
-use crate::{Arguments, Error};
+use crate::arguments::Arguments;
+use crate::error::Error;
 
 /// What both kernels have.
 const CONFIG: &str = include_str!("../kernel.config");

@@ -5,7 +5,9 @@
 //! says what is to be reached; the exit status is 1 where it was not.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod compare;
+mod error;
 mod goal;
 mod kernel;
 mod measure;
@@ -13,78 +15,15 @@ mod plot;
 mod report;
 mod tools;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use arguments::{Arguments, Only};
+use error::Error;
 use goal::Goals;
 use report::Report;
-
-/// Compares vmcoredd with its peers
-#[derive(Debug, Parser)]
-#[command(about)]
-pub struct Arguments {
-    /// The command to measure
-    #[arg(long, default_value = "target/release/vmcoredd")]
-    command: PathBuf,
-    /// How often each is run
-    #[arg(long, default_value_t = 11)]
-    rounds: usize,
-    /// Measure once, and little: shows that it works, and no time that means anything
-    #[arg(long)]
-    smoke: bool,
-    /// How many machines of each kernel are measured
-    #[arg(long, default_value_t = 5)]
-    pairs: usize,
-    /// Measure one side alone
-    #[arg(long, value_enum)]
-    only: Option<Only>,
-    /// Write all to this Markdown file, and pictures to the same directory
-    #[arg(long)]
-    report: Option<PathBuf>,
-    /// Where the dumps are made, and removed again
-    #[arg(long, default_value = "target/bench")]
-    directory: PathBuf,
-}
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Only {
-    /// The module and the C implementation, in virtual machines
-    Kernel,
-    /// The command and its peers
-    Tools,
-    /// What the module does, counted in instructions: the same on any machine, and quick
-    Instructions,
-}
-
-/// Why nothing could be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: std::io::Error,
-    },
-    /// A virtual machine.
-    #[error(transparent)]
-    Machine(#[from] vmtest::Error),
-    /// What is measured in one could not be built.
-    #[error(transparent)]
-    Build(#[from] system_tests::Error),
-    /// A program that did not do what it was measured for.
-    #[error("{program}: {message}")]
-    Program {
-        /// The program and its arguments.
-        program: String,
-        /// What was wrong.
-        message: String,
-    },
-}
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::parse();

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::Wait4;
 
-use crate::Error;
+use crate::error::Error;
 use crate::report::Report;
 
 /// A program to be measured.

@@ -6,7 +6,7 @@ use std::path::Path;
 use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 
-use crate::Error;
+use crate::error::Error;
 
 const SIZE: (u32, u32) = (640, 360);
 const COLOURS: [RGBColor; 3] =

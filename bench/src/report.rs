@@ -8,7 +8,7 @@ use std::process::Command;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::Error;
+use crate::error::Error;
 
 /// The report so far.
 #[derive(Debug, Default)]

@@ -9,10 +9,11 @@ use system_tests::Modules;
 use tempfile::TempDir;
 use vmtest::{Kernel, PanicCycle, Series};
 
+use crate::arguments::Arguments;
+use crate::error::Error;
 use crate::goal::{Goals, Kind};
 use crate::measure::{Measured, Subject, in_turns, table};
 use crate::report::Report;
-use crate::{Arguments, Error};
 
 const MIB: u64 = 1 << 20;
 /// How many device dumps the large vmcore has, and of how many bytes each.

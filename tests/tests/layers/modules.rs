@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, ForeignItem, Item, ItemMod, ItemUse, Meta, UseTree, Visibility};
+use syn::{
+    Attribute, Expr, ExprCall, ForeignItem, Item, ItemMod, ItemUse, Meta, UseTree, Visibility,
+};
 
 /// The names that lead to a module, from the root of the crate, or to something in it.
 type Names = Vec<String>;
@@ -119,7 +121,7 @@ impl Module {
     fn used(&self, at: &Names, modules: &Modules) -> Vec<Names> {
         let is_root = at.is_empty();
         let imports = self.private.iter().chain(self.public.iter().filter(|_| !is_root));
-        // A local variable may be called as a module is.
+        // What is called may be a local variable with the name of a module.
         let code = self.paths.iter().filter(|path| {
             let is_module =
                 |name: &String| modules.contains_key(&join(at, std::slice::from_ref(name)));
@@ -220,7 +222,7 @@ impl Parser {
         self.modules.entry(self.at.clone()).or_default()
     }
 
-    /// Takes in the paths in `tokens`. A single name in lower case may be anything.
+    /// Takes in the paths in `tokens`.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Names::new();
         let mut colons = 0;
@@ -228,7 +230,7 @@ impl Parser {
             match token {
                 TokenTree::Ident(name) => {
                     if colons != 2 {
-                        self.token_path(&mut path);
+                        self.path(std::mem::take(&mut path));
                     }
                     path.push(name.to_string());
                 }
@@ -243,28 +245,28 @@ impl Parser {
                         colons += 1;
                         continue;
                     }
-                    self.token_path(&mut path);
+                    self.path(std::mem::take(&mut path));
                 }
                 TokenTree::Punct(punct) => {
                     if let ('!', [name]) = (punct.as_char(), path.as_slice()) {
                         let name = name.clone();
                         self.module().macros.insert(name);
                     }
-                    self.token_path(&mut path);
+                    self.path(std::mem::take(&mut path));
                 }
                 TokenTree::Group(group) => {
-                    self.token_path(&mut path);
+                    self.path(std::mem::take(&mut path));
                     self.tokens(group.stream());
                 }
-                TokenTree::Literal(_) => self.token_path(&mut path),
+                TokenTree::Literal(_) => self.path(std::mem::take(&mut path)),
             }
             colons = 0;
         }
-        self.token_path(&mut path);
+        self.path(std::mem::take(&mut path));
     }
 
-    fn token_path(&mut self, path: &mut Names) {
-        let path = std::mem::take(path);
+    /// Takes in a path, unless it is a single name in lower case: most are those of variables.
+    fn path(&mut self, path: Names) {
         let is_type = |name: &String| name.starts_with(|first: char| first.is_uppercase());
         if path.len() > 1 || path.first().is_some_and(is_type) {
             self.module().paths.insert(path);
@@ -385,9 +387,17 @@ impl<'ast> Visit<'ast> for Parser {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none() {
             let names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-            self.module().paths.insert(names);
+            self.path(names);
         }
         visit::visit_path(self, path);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        if let Expr::Path(function) = &*call.func {
+            let name = function.path.get_ident().map(|name| vec![name.to_string()]);
+            self.module().paths.extend(name);
+        }
+        visit::visit_expr_call(self, call);
     }
 
     fn visit_macro(&mut self, invoked: &'ast syn::Macro) {
@@ -413,7 +423,7 @@ fn is_for_test(attribute: &Attribute) -> bool {
 /// The path that an attribute gives a module.
 fn path_attribute(attribute: &Attribute) -> Option<String> {
     let Meta::NameValue(pair) = &attribute.meta else { return None };
-    let syn::Expr::Lit(value) = &pair.value else { return None };
+    let Expr::Lit(value) = &pair.value else { return None };
     match &value.lit {
         syn::Lit::Str(path) if attribute.path().is_ident("path") => Some(path.value()),
         _ => None,
