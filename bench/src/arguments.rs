@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Measures vmcoredd beside its peers
+/// Compares vmcoredd with its peers
 #[derive(Debug, Parser)]
 #[command(about)]
 pub struct Arguments {
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Measure one side alone
     #[arg(long, value_enum)]
     pub only: Option<Only>,
-    /// Write all to this Markdown file, with pictures beside it
+    /// Write all to this Markdown file, and pictures to the same directory
     #[arg(long)]
     pub report: Option<PathBuf>,
     /// Where the dumps are made, and removed again
@@ -35,9 +35,9 @@ pub struct Arguments {
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Only {
-    /// The module beside the C implementation, in virtual machines
+    /// The module and the C implementation, in virtual machines
     Kernel,
-    /// The command beside its peers
+    /// The command and its peers
     Tools,
     /// What the module does, counted in instructions: the same on any machine, and quick
     Instructions,

@@ -13,12 +13,12 @@ use crate::{Result, file_error};
 /// Memory in which this kernel has nothing but the header, in the last part of
 /// the machine's 1 GiB.
 pub const HEADER: u64 = 0x3f00_0000;
-/// Memory of the same kind that stands for the dead kernel's, [`OLD_SIZE`] bytes.
+/// Memory of the same kind that takes the place of the dead kernel's, [`OLD_SIZE`] bytes.
 pub const OLD: u64 = 0x3000_0000;
 /// Its size, in bytes.
 pub const OLD_SIZE: u64 = 8 << 20;
 
-/// Old memory is a loaded file, and zeros behind it.
+/// Old memory is a loaded file, and zeros after it.
 const OLD_FILE_SIZE: u64 = 4 << 20;
 
 /// Size of a page, in bytes.
@@ -29,7 +29,7 @@ pub const PAGE: u64 = 4096;
 pub struct Load {
     /// Where the crash kernel finds it (`p_offset`).
     pub offset: u64,
-    /// Where everybody else is told to look for it (`p_paddr`).
+    /// Where the header sends everybody else (`p_paddr`).
     pub physical: u64,
     /// Its size in the file, in bytes.
     pub file_size: u64,
@@ -97,7 +97,7 @@ fn note(owner: &str, note_type: u32, desc: &[u8]) -> Vec<u8> {
     note
 }
 
-/// What stands at [`OLD`]: no two pages are the same.
+/// The content at [`OLD`]: no two pages are the same.
 #[must_use]
 pub fn old_memory() -> Vec<u8> {
     let word = |index: u64| (index ^ index >> 9).wrapping_mul(0x9e37_79b9_7f4a_7c15);

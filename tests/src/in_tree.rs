@@ -76,7 +76,7 @@ impl InTreeDriver {
         self
     }
 
-    /// Builds it for `kernel`, which `modules` were built for; gives the module.
+    /// Builds it for `kernel`, which `modules` were built for; returns the module.
     ///
     /// # Errors
     /// [`Error::Program`](crate::Error::Program) with what patch or the build said.

@@ -57,7 +57,7 @@ fn file_error(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
     move |error| Error::File { path: path.to_owned(), error }
 }
 
-/// Runs a program to its end; gives what it printed.
+/// Runs a program to its end; returns what it printed.
 ///
 /// # Errors
 /// [`Error::Program`] when it does not end with status 0.
@@ -66,7 +66,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     let failed = |message: String| Error::Program { program: program.clone(), message };
     let output = command.output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
-        // Some, patch and checkpatch among them, tell their errors on standard output.
+        // Some, patch and checkpatch among them, report their errors on standard output.
         let said = if output.stderr.is_empty() { output.stdout } else { output.stderr };
         let said = String::from_utf8_lossy(&said);
         return Err(failed(format!("{}: {}", output.status, said.trim())));
@@ -183,7 +183,7 @@ impl Modules {
         Ok(out.join(name).with_extension("ko"))
     }
 
-    /// Gives `vm`'s script the module and the sample drivers, in `/modules`.
+    /// Adds the module and the sample drivers for `vm`'s script, in `/modules`.
     pub fn add_to<Mode>(&self, vm: Vm<Mode>) -> Vm<Mode> {
         vm.file(self.vmcoredd(), "/modules/vmcoredd.ko")
             .file(self.driver("edu"), "/modules/edu.ko")
@@ -192,7 +192,7 @@ impl Modules {
 }
 
 /// Makes the memory of an adapter: a file of `size` bytes, a power of two, with
-/// content that `seed` tells apart, 4 KiB in 64 of it zeros.
+/// content that depends on `seed`, 4 KiB in 64 of it zeros.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -292,7 +292,7 @@ pub fn module_log(dmesg: &str) -> Vec<&str> {
 
 /// What a line of the module's says of a collection, without what differs from one
 /// run to the next, or from one kernel to another: the time it took, what the
-/// payload takes in memory, and where its note stands.
+/// payload takes in memory, and where its note is.
 #[must_use]
 pub fn outcome(line: &str) -> &str {
     match line.find(" bytes, ") {
@@ -304,7 +304,7 @@ pub fn outcome(line: &str) -> &str {
     }
 }
 
-/// A line of a kernel log that tells of a fault in a kernel.
+/// A line of a kernel log that reports a fault in a kernel.
 #[must_use]
 pub fn fault(dmesg: &str) -> Option<&str> {
     let signs = [

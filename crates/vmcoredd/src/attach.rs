@@ -28,7 +28,7 @@ use crate::read::{self, Contents};
 /// tools look for notes before the memory alone, so that a copy is made, which takes its
 /// place once it is whole. Whatever happens meanwhile, FILE stays a whole dump. What is in
 /// FILE already, with its name and content, is not added again. A name gets a number where
-/// FILE has a device dump of that name, or its manifest tells of another one elsewhere. Of
+/// FILE has a device dump of that name, or its manifest records another one elsewhere. Of
 /// what is cut in DUMPS, that part is added, and called partial.
 ///
 /// With --in-place, FILE is locked, as flock(1) locks it, from before it is read until it
@@ -169,11 +169,11 @@ impl FileToAddTo {
     }
 }
 
-/// What one of the files is there for, and its metadata.
+/// One of the files, what it is called in the usage, and its metadata.
 type Role<'a> = (&'a Path, &'static str, Metadata);
 
 impl Arguments {
-    /// No file is there for two things, under whichever name: what is added to itself
+    /// Checks that no file has two roles, under whichever name: what is added to itself
     /// would not end, and what is written must not have been an input.
     fn check(&self) -> Result<(), Failure> {
         if self.file == Path::new("-") && self.in_place {
@@ -208,7 +208,7 @@ impl Arguments {
     }
 }
 
-/// A file that there is; what is there and cannot be read is told where it is opened.
+/// The role of a file that exists; one that cannot be read is reported where it is opened.
 fn role<'a>(path: &'a Path, what: &'static str) -> Option<Role<'a>> {
     let metadata = if path == Path::new("-") && what != "OUT" {
         let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;

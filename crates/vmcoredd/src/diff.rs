@@ -227,7 +227,7 @@ fn show(
     to: &mut impl Write,
 ) -> Result<(), Failure> {
     if how.all {
-        // Walked again, so that any number of ranges needs no memory.
+        // They are compared again, so that any number of ranges needs no memory.
         return each_range(a, b, |range, _| show_range(a, b, range, u64::MAX, to));
     }
     for range in &differences.first {
@@ -267,7 +267,7 @@ fn show_range(
     Ok(())
 }
 
-/// One side of a line; bytes that the other side has as well are dots.
+/// Formats one side of a line; bytes that the other side has as well are dots.
 fn side(this: &[u8], other: &[u8]) -> String {
     let mut text = String::new();
     for place in 0..LINE {

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// One that is damaged does not keep the others from being extracted.
+/// Extracts all device dumps: a damaged one does not stop the others.
 fn extract_all(
     dump: &Dump,
     contents: &Contents<'_>,

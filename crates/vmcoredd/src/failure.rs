@@ -176,6 +176,6 @@ impl Failure {
 
 /// Writes `message` to standard error, on one line.
 pub fn complain(message: impl std::fmt::Display) {
-    // There is nowhere to tell that standard error cannot be written.
+    // There is nowhere to report that standard error cannot be written.
     let _ = writeln!(io::stderr(), "vmcoredd: {message}");
 }

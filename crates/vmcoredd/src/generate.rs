@@ -68,7 +68,7 @@ fn man_pages(command: &Command, directory: &Path) -> io::Result<()> {
 
 /// The sections that clap knows, in the order of man-pages(7), and those that it does not:
 /// its synopsis has options without their values, and it has one section for all that
-/// stands after the options.
+/// comes after the options.
 fn man_page(command: &Command, to: &mut impl Write) -> io::Result<()> {
     let man = Man::new(command.clone())
         // Without a date, the source would be taken for one.
@@ -103,7 +103,7 @@ fn synopsis(command: &Command) -> Roff {
     roff
 }
 
-/// A word of a usage: what is to be typed as it is in bold, what stands for something in
+/// A word of a usage: what is to be typed as it is in bold, what is a placeholder in
 /// italics, and what belongs to neither as it is.
 fn synopsis_word(word: &str) -> Vec<Inline> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-=:_".contains(c);

@@ -88,7 +88,7 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
     ("doctor", &["vmcoredd doctor", "vmcoredd doctor --json | jq -r .verdict"]),
 ];
 
-/// Gives `command` and its subcommands the sections that their help has after the options.
+/// Adds to `command` and its subcommands the sections that their help has after the options.
 pub fn with_sections(command: clap::Command) -> clap::Command {
     let command = with_own_sections(command, EXAMPLES);
     OF_SUBCOMMANDS.into_iter().fold(command, |command, (name, examples)| {
@@ -96,7 +96,7 @@ pub fn with_sections(command: clap::Command) -> clap::Command {
     })
 }
 
-/// Gives one command its sections; those of `-h` are short.
+/// Adds its sections to one command; those of `-h` are short.
 fn with_own_sections(command: clap::Command, examples: &[&str]) -> clap::Command {
     let examples = format!("Examples:\n  {}", examples.join("\n  "));
     let statuses = EXIT_STATUS.map(|(status, meaning)| format!("  {status}  {meaning}"));

@@ -16,7 +16,7 @@ use crate::json::{self, ErrorEntry};
 use crate::read::{self, Contents};
 use crate::table::{Align, Column, Table};
 
-/// The most kinds of notes that are told apart.
+/// The most kinds of notes that are counted separately.
 const KINDS_MAX: usize = 1000;
 
 /// The columns of the table of notes.
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     })
 }
 
-/// All that there is to say of a file.
+/// What is known of a file.
 #[derive(Debug, Default, Serialize)]
 struct About {
     version: u32,
@@ -116,23 +116,23 @@ struct NoteEntry {
 }
 
 impl About {
-    /// What there is to say, and what is wrong besides what the walk over the notes found.
+    /// Reads it, and what is wrong besides what `contents` has.
     fn new(dump: &Dump, contents: &Contents<'_>) -> (Self, Vec<Error>) {
         let mut more = Vec::new();
-        let info = found(dump.vmcoreinfo(), &mut more).flatten();
+        let info = readable(dump.vmcoreinfo(), &mut more).flatten();
         let info = info.as_ref();
         let text = |key| info.and_then(|info: &VmcoreInfo| info.get(key)).map(escaped);
-        let release = found(dump.release(), &mut more).flatten();
-        let memory = found(dump.memory().size(), &mut more);
-        let memory_end = found(dump.memory().end(), &mut more);
-        // What was found twice is told once: so is that the file ends too early.
+        let release = readable(dump.release(), &mut more).flatten();
+        let memory = readable(dump.memory().size(), &mut more);
+        let memory_end = readable(dump.memory().end(), &mut more);
+        // An error that was met twice is reported once, and so is that the file ends too early.
         let size = dump.known_size();
-        let mut told: Vec<_> = contents.errors.iter().map(Error::to_string).collect();
+        let mut reported: Vec<_> = contents.errors.iter().map(Error::to_string).collect();
         more.retain(|error| {
             let is_at_end = size.is_some_and(|size| error.offset() >= Some(size));
             let line = error.to_string();
-            let is_new = !told.contains(&line) && (contents.is_whole() || !is_at_end);
-            told.push(line);
+            let is_new = !reported.contains(&line) && (contents.is_whole() || !is_at_end);
+            reported.push(line);
             is_new
         });
         let mut errors = json::errors(contents);
@@ -164,7 +164,7 @@ impl About {
         (about, more)
     }
 
-    /// That nothing of the file at `path` can be read.
+    /// The same of the file at `path`, of which nothing can be read.
     fn of_unreadable(path: &Path, error: &Error) -> Self {
         let file = EscapedPath(path).to_string();
         let errors = vec![ErrorEntry::new(error)];
@@ -205,8 +205,8 @@ impl About {
     }
 }
 
-/// What could be read; what is wrong otherwise joins `errors`.
-fn found<T>(result: Result<T, Error>, errors: &mut Vec<Error>) -> Option<T> {
+/// The value that could be read; otherwise the error joins `errors`.
+fn readable<T>(result: Result<T, Error>, errors: &mut Vec<Error>) -> Option<T> {
     result.map_err(|error| errors.push(error)).ok()
 }
 
@@ -229,7 +229,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What `makedumpfile -d` was told to leave out.
+/// What `makedumpfile -d` left out.
 fn left_out(level: u32) -> String {
     const PAGES: [(u32, &str); 5] = [
         (1, "zero pages"),

@@ -12,7 +12,7 @@ use crate::read::{Contents, DUMPS_MAX};
 /// Version of the schema.
 pub const VERSION: u32 = 1;
 
-/// What is wrong with a file.
+/// Something that is wrong with a file.
 #[derive(Debug, Serialize)]
 pub struct ErrorEntry {
     offset: Option<u64>,
@@ -29,7 +29,7 @@ impl ErrorEntry {
     }
 }
 
-/// All that is wrong with a file.
+/// The entries for everything that is wrong with a file.
 pub fn errors(contents: &Contents<'_>) -> Vec<ErrorEntry> {
     let mut errors: Vec<_> = contents.errors.iter().map(ErrorEntry::new).collect();
     if contents.more_errors > 0 {

@@ -24,7 +24,7 @@ pub fn file_name(name: &[u8]) -> String {
 /// Names for files of one directory.
 #[derive(Debug, Default)]
 pub struct FileNames {
-    /// Those that were given, and how often that was asked for.
+    /// The names that were given, and how often each was asked for.
     taken: HashMap<String, u32>,
 }
 

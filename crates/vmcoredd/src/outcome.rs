@@ -34,8 +34,8 @@ pub fn reason(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> Opti
     })
 }
 
-/// A line for each of the records that `matched` found no dump for in this file, as far as
-/// they are shown, and one if `manifest` does not have them all. None is kept.
+/// Makes a line for each record that `matched` found no dump for in this file, up to
+/// [`OTHERS_SHOWN`], and one where `manifest` does not have all collections. No line is kept.
 pub fn lines(manifest: &Manifest, matched: &Matched<'_>) -> impl Iterator<Item = String> {
     let unrecorded = manifest.unrecorded().filter(|unrecorded| *unrecorded > 0);
     let unrecorded = unrecorded.map(|unrecorded| {
@@ -47,7 +47,7 @@ pub fn lines(manifest: &Manifest, matched: &Matched<'_>) -> impl Iterator<Item =
     shown.map(|record| without_dump(&record)).chain(more).chain(unrecorded)
 }
 
-/// How many records that `matched` found no dump for are not shown.
+/// How many of the records that `matched` found no dump for are not shown.
 pub fn not_shown(matched: &Matched<'_>) -> usize {
     matched.others().skip(OTHERS_SHOWN).count()
 }
@@ -63,7 +63,7 @@ pub fn recorded_reason(record: &Record<'_>) -> Option<String> {
     })
 }
 
-/// A collection that has no dump in this file, as the module's log has it.
+/// Describes a collection that has no dump in this file, as the module's log does.
 fn without_dump(record: &Record<'_>) -> String {
     let name = match record.name() {
         b"" => "a device dump".to_owned(),

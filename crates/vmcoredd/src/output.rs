@@ -108,7 +108,7 @@ pub fn replace<T>(
     put_at_for_good(&target, output, &Access::InPlace { existing, path: &target }, fill)
 }
 
-/// That `>>` adds to the file at `input`, from which it is to come, is refused.
+/// Refuses to write to standard output where that is `input` itself, as by `>>`.
 pub fn check_stdout_is_not(input: &Path) -> Result<(), Failure> {
     match of_descriptor(io::stdout()) {
         Some(stdout) if stdout.is_file() => {
@@ -197,7 +197,7 @@ impl Access<'_> {
         !matches!(self, Self::Copy { existing: None, .. })
     }
 
-    /// Gives `file`, which is its owner's alone so far, to whom it is for.
+    /// Lets those read `file`, which only its owner can read so far, whom it is for.
     fn give(&self, file: &File) -> io::Result<()> {
         // It may have come from the folder, and is for files that all may read.
         let _ = fremovexattr(file, ACL);
@@ -227,7 +227,7 @@ impl Access<'_> {
     }
 }
 
-/// That `mode` where its group may do no more than all.
+/// Returns `mode` with no more rights for the group than for everybody.
 fn without_group(mode: u32) -> u32 {
     mode & (0o707 | (mode & 0o007) << 3)
 }

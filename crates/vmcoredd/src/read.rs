@@ -17,9 +17,9 @@ use crate::names::is_named;
 /// The most device dumps of one file that are looked at: many times what a kernel can
 /// add, and few enough to be held.
 pub const DUMPS_MAX: usize = 1 << 16;
-/// The most errors of one file that are told.
+/// The most errors of one file that are reported.
 const ERRORS_MAX: usize = 100;
-/// How many names are told where the one asked for is not there.
+/// How many names are listed where the one asked for is not there.
 const NAMES_SHOWN: usize = 20;
 
 /// Opens the file at `path`; `-` is standard input. What is compressed is decompressed, as
@@ -62,10 +62,10 @@ pub fn each_file(
 #[derive(Debug)]
 pub struct Contents<'a> {
     pub device_dumps: Vec<DeviceDump<'a>>,
-    /// It tells nothing where there is none.
+    /// An empty one where the file has none.
     pub manifest: Manifest,
     pub errors: Vec<Error>,
-    /// How many errors more there are, which are not told.
+    /// How many more errors there are, which are not reported.
     pub more_errors: usize,
     /// There are more device dumps than are looked at.
     pub has_more: bool,
@@ -112,7 +112,7 @@ impl<'a> Contents<'a> {
         self.errors.is_empty() && !self.has_more
     }
 
-    /// Says on standard error what is wrong, and gives the status for it.
+    /// Reports on standard error what is wrong, and returns the status for it.
     pub fn complain(&self, path: &Path) -> Status {
         self.errors.iter().for_each(complain);
         let path = EscapedPath(path);
@@ -157,7 +157,7 @@ impl<'a> Contents<'a> {
     }
 
     fn not_found(&self, dump: &Dump, wanted: Option<&OsStr>) -> Failure {
-        // What is not there may be behind the damage.
+        // What is missing may have been in the damaged part.
         let status = self.complain(dump.path());
         let path = dump.path().to_owned();
         let others = names(&self.device_dumps);

@@ -101,7 +101,7 @@ fn hexdump(mut from: impl Read, at: u64, folds: bool, to: impl Write) -> Result<
     Ok(to.flush()?)
 }
 
-/// One line: offset, bytes, and what of them can be read.
+/// Writes one line: the offset, the bytes, and those of them that are printable.
 fn write_line(to: &mut impl Write, at: u64, line: &[u8]) -> io::Result<()> {
     write!(to, "{at:08x}  ")?;
     for place in 0..LINE {

@@ -6,14 +6,14 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-/// On which side of its column a text stands.
+/// To which side of its column a text is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     Left,
     Right,
 }
 
-/// A column: its title, and where its texts stand.
+/// A column: its title, and how its texts are aligned.
 pub type Column = (&'static str, Align);
 
 /// A table with these columns, of which the first `always` are there even where they
@@ -56,7 +56,7 @@ impl<const N: usize> Table<'_, N> {
         texts: &[String; N],
         style: impl Fn(usize, &str) -> Style,
     ) -> io::Result<()> {
-        // Spaces are written when something comes behind them.
+        // Spaces are written when something comes after them.
         let mut spaces = 0;
         let columns = widths.iter().zip(texts).zip(self.columns).enumerate();
         for (at, ((width, text), (_, align))) in columns.filter(|(_, ((width, _), _))| **width > 0)

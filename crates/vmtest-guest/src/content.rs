@@ -60,7 +60,7 @@ fn mix(number: u64) -> u64 {
     number ^ number >> 31
 }
 
-/// FNV-1a of the name, with all else that tells dumps apart.
+/// FNV-1a of the name, with all else in which dumps differ.
 fn seed(base: &str, length: usize, serial: u64) -> u64 {
     let hash = base.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

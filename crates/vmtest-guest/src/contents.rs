@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The notes of a file with device dumps, in the order in which they must stand.
+//! The notes of a file with device dumps, in the order in which they must be.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub struct Contents {
     pub dumps: Vec<Dump>,
     /// Empty where there is no manifest.
     pub records: Vec<Record>,
-    /// Where the dead kernel's own notes stand.
+    /// Where the dead kernel's own notes are.
     pub others: Range<u64>,
 }
 
@@ -49,7 +49,7 @@ impl Contents {
         let start = rest.first().map_or(end, |note| note.start);
         for note in rest {
             if [DEVICE_DUMP, MANIFEST].iter().any(|kind| is(note, *kind)) {
-                return Err(core.wrong(note.start, "a note of ours stands behind others"));
+                return Err(core.wrong(note.start, "a note of ours comes after others"));
             }
         }
         Ok(Self { dumps, records, others: start..end })

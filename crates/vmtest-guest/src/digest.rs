@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Hashes of the memory behind each PT_LOAD.
+//! Hashes of the memory of each PT_LOAD.
 //!
 //! The lines say nothing about offsets in the file, so that they stay the same
 //! when the notes before the memory grow.

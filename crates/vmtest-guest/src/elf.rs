@@ -36,7 +36,7 @@ pub struct Segment {
     pub memory_size: u64,
 }
 
-/// A note, and where its parts stand in the file.
+/// A note, and where its parts are in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// Without what fills it up, and no more than its first 16 bytes.

@@ -74,7 +74,7 @@ impl Kept {
         Ok(Self { path, number, core, mapping, ranges })
     }
 
-    /// Reads one of the ranges again, in one of the ways; gives its length.
+    /// Reads one of the ranges again, in one of the ways; returns its length.
     fn check_any(&self, buffer: &mut Vec<u8>, random: &mut XorShift) -> Result<u64> {
         let range = &self.ranges[random.below(self.ranges.len() as u64) as usize];
         buffer.resize(range.length, 0);

@@ -12,7 +12,7 @@ use rustix::system::finit_module;
 
 use crate::error::{Error, Result};
 
-/// Loads it; the line tells how long that took, in nanoseconds.
+/// Loads it; the line says how long that took, in nanoseconds.
 pub fn load(path: &Path, label: &str, parameters: &[String]) -> Result<String> {
     let file = File::open(path).map_err(Error::file("open", path, 0))?;
     let parameters = CString::new(parameters.join(" ")).unwrap_or_default();
@@ -21,7 +21,7 @@ pub fn load(path: &Path, label: &str, parameters: &[String]) -> Result<String> {
     Ok(format!("{label} {}\n", start.elapsed().as_nanos()))
 }
 
-/// Runs a program, whose output goes nowhere; the line tells how long that took, in
+/// Runs a program, whose output goes nowhere; the line says how long that took, in
 /// nanoseconds.
 pub fn run(label: &str, line: &[String]) -> Result<String> {
     let (program, arguments) = line.split_first().map_or(("", line), |(first, rest)| (first, rest));

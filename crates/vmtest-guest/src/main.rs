@@ -40,7 +40,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Print address, length and hash of the memory behind each PT_LOAD
+    /// Print address, length and hash of the memory of each PT_LOAD
     Digest {
         /// The vmcore
         file: PathBuf,

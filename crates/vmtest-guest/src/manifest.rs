@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The manifest's text, as far as a race can tell whether it is right.
+//! The manifest's text, as far as a race can check it.
 
 /// One collection.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Record {
     pub name: String,
     pub status: String,
-    /// Which file has its note; empty where there is none.
+    /// The file that has its note; empty where there is none.
     pub place: String,
     pub length: u64,
     pub crc32c: u32,

@@ -58,7 +58,7 @@ impl Mapping {
         }
     }
 
-    /// Hands all of it to one `write()`; gives how many bytes that took.
+    /// Hands all of it to one `write()`; returns how many bytes that took.
     pub fn write_to(&self, file: &File) -> Result<usize, Errno> {
         // SAFETY: The range is this mapping. Only the kernel looks at it, and copes with
         // what changes or is not there.
@@ -72,7 +72,7 @@ impl Mapping {
     }
 }
 
-/// Fills `buffer` from a mapping of what stands at `offset`, made for that alone.
+/// Fills `buffer` from a mapping of what is at `offset`, made for that alone.
 pub fn copy_mapped(file: &File, offset: u64, buffer: &mut [u8], shared: bool) -> Result<(), Errno> {
     if buffer.is_empty() {
         return Ok(());

@@ -51,7 +51,7 @@ impl Device {
     }
 
     fn call<const NUMBER: u32>(&self, argument: usize) -> Done {
-        // SAFETY: the device only reads behind the argument, and checks where that is.
+        // SAFETY: the device only reads what the argument points to, and checks where that is.
         unsafe { ioctl(&self.file, IntegerSetter::<NUMBER>::new_usize(argument)) }
     }
 

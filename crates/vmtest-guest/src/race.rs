@@ -55,7 +55,7 @@ struct Racer<'a> {
     /// What must be the same in every file.
     memory: Option<String>,
     others: Option<u64>,
-    /// The greatest size that anybody was told.
+    /// The greatest size that any call returned.
     size_shown: u64,
     smallest: u64,
     largest: u64,
@@ -189,7 +189,7 @@ impl<'a> Racer<'a> {
         Err(core.wrong(dump.start, format!("{} is not what it was", dump.name)))
     }
 
-    /// Reads a payload, which must be right; gives its checksum.
+    /// Reads a payload, which must be right; returns its checksum.
     fn check_payload(&mut self, core: &Core, dump: &Dump) -> Result<u32> {
         self.payload.resize(dump.length as usize, 0);
         // The position is moved by the thread that reads what is kept.
@@ -205,7 +205,7 @@ impl<'a> Racer<'a> {
         }
     }
 
-    /// All but the dumps.
+    /// Checks everything but the dumps.
     fn check_rest(&mut self, core: &Core, contents: &Contents) -> Result<()> {
         self.check_manifest(core, contents)?;
         let others = &contents.others;
@@ -213,7 +213,7 @@ impl<'a> Racer<'a> {
         core.read_exact(others.start, &mut bytes)?;
         let (notes, fill) = bytes.split_at((others.end - others.start) as usize);
         if fill.iter().any(|byte| *byte != 0) {
-            return Err(core.wrong(others.end, "not zeros behind the notes"));
+            return Err(core.wrong(others.end, "not zeros after the notes"));
         }
         let notes = xxh3_64(notes);
         if *self.others.get_or_insert(notes) != notes {

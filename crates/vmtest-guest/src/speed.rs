@@ -70,22 +70,22 @@ pub fn speed(path: &Path, options: &Options) -> Result<String> {
     };
     let measured = Measured { path, file, range };
     let mut lines = String::new();
-    let mut tell = |what: &str, number: f64| {
+    let mut print = |what: &str, number: f64| {
         lines += &format!("{}/{what} {number:.0}\n", options.label);
     };
     for block in BLOCKS {
-        tell(&format!("read-{block}"), measured.read(block)?);
+        print(&format!("read-{block}"), measured.read(block)?);
     }
     if options.map {
-        tell("map", measured.map()?);
+        print("map", measured.map()?);
     }
     if options.random {
-        tell("random", measured.random()?);
+        print("random", measured.random()?);
     }
     if options.part == Part::Dumps {
         let [first, last] = measured.near()?;
-        tell("near-first", first);
-        tell("near-last", last);
+        print("near-first", first);
+        print("near-last", last);
     }
     Ok(lines)
 }
@@ -97,7 +97,7 @@ fn memory(core: &Core, length: u64) -> Result<Range<u64>> {
     Ok(load.offset..load.offset + load.file_size.min(length))
 }
 
-/// From the first of these dumps to the last one, which stand side by side.
+/// The range from the first of these dumps to the last one, which are side by side.
 fn dumps(core: &Core, prefix: &[u8]) -> Result<Range<u64>> {
     let [segment] = core.note_segments.as_slice() else {
         return Err(core.wrong(0, "there is not one PT_NOTE"));

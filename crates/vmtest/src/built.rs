@@ -98,7 +98,7 @@ impl Kernel {
     }
 }
 
-/// Configures the tree and builds a kernel in it; gives its release.
+/// Configures the tree and builds a kernel in it; returns its release.
 fn build_in(tree: &Path, name: &str, config: &str) -> Result<String> {
     let fragment = tree.join("fragment.config");
     let text = format!("{config}\nCONFIG_LOCALVERSION=\"-{name}\"\n");

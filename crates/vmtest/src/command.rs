@@ -29,7 +29,7 @@ pub(crate) fn cannot_start(command: &Command, error: &std::io::Error) -> Error {
     Error::Program { program: describe(command), problem: format!("cannot be started: {error}") }
 }
 
-/// The end of a program's message, which is where the reason stands.
+/// The end of a program's message, which has the reason.
 pub(crate) fn one_line(said: &str) -> String {
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
     lines[lines.len().saturating_sub(3)..].join(" | ")

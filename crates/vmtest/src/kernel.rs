@@ -20,7 +20,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Gives the newest kernel of a series, downloading it the first time; of the
+    /// Returns the newest kernel of a series, downloading it the first time; of the
     /// cloud flavour, which is the smaller one.
     ///
     /// Later calls need no network and stay with the kernel first found; remove
@@ -34,7 +34,7 @@ impl Kernel {
         Self::fetch_reporting(series, flavour, |_| {})
     }
 
-    /// As [`Kernel::fetch_flavour`], telling about each step that takes a while.
+    /// As [`Kernel::fetch_flavour`]; reports each step that takes a while.
     pub fn fetch_reporting(
         series: Series,
         flavour: Flavour,
@@ -204,7 +204,7 @@ fn newest_release(series: Series, flavour: Flavour, apt: &Apt) -> Result<String>
     Ok(image.trim_start_matches("linux-image-").to_owned())
 }
 
-/// All that a module build and a boot need.
+/// The packages that a module build and a boot need.
 fn packages(release: &str, apt: &Apt) -> Result<Vec<String>> {
     let headers = format!("linux-headers-{release}");
     let common = apt.dependency(&headers, "common headers", |name| name.ends_with("-common"))?;

@@ -3,8 +3,8 @@
 //! Boots stock Debian kernels in QEMU, panics them and brings files back.
 //!
 //! A test of a kernel is a plain `#[test]` that happens to boot one. When it
-//! fails, the error is one line that names the console log, and everything the
-//! run left behind stays in `target/vmtest/<name>/`.
+//! fails, the error is one line that names the console log, and everything that
+//! the run left stays in `target/vmtest/<name>/`.
 //!
 //! ```no_run
 //! use vmtest::{Kernel, PanicCycle, Series};

@@ -84,7 +84,7 @@ impl PanicCycle {
         self
     }
 
-    /// Gives the lines before the panic a file of the host. The crash kernel does
+    /// Adds a file of the host for the lines before the panic. The crash kernel does
     /// not have it.
     pub fn first_file(mut self, host: impl AsRef<Path>, guest: &str) -> Self {
         self.mode.first_files.push((host.as_ref().to_path_buf(), guest.to_owned()));

@@ -31,7 +31,7 @@ impl Kernel {
         self.source_reporting(wanted, |_| {})
     }
 
-    /// As [`Kernel::source`], telling about each step that takes a while.
+    /// As [`Kernel::source`]; reports each step that takes a while.
     pub fn source_reporting(
         &self,
         wanted: &[&str],

@@ -126,13 +126,13 @@ impl<Mode> Vm<Mode> {
         self
     }
 
-    /// Gives the script a program of the host, with its libraries, at the same path.
+    /// Adds a program of the host for the script, with its libraries, at the same path.
     pub fn program(mut self, path: impl AsRef<Path>) -> Self {
         self.programs.push(path.as_ref().to_path_buf());
         self
     }
 
-    /// Gives the script a file of the host.
+    /// Adds a file of the host for the script.
     pub fn file(mut self, host: impl AsRef<Path>, guest: &str) -> Self {
         self.files.push((host.as_ref().to_path_buf(), guest.to_owned()));
         self
@@ -150,7 +150,7 @@ impl<Mode> Vm<Mode> {
         self
     }
 
-    /// Is told live about each stage of the run.
+    /// Sets what is called at each stage of the run.
     pub fn on_stage(mut self, observer: impl FnMut(&str) + 'static) -> Self {
         self.on_stage = Box::new(observer);
         self
@@ -326,7 +326,7 @@ impl Run {
     }
 
     fn failed(self, name: String, failure: Failure) -> Error {
-        // Where a script failed, its own words tell why, whatever the kernel says
+        // Where a script failed, its own words say why, whatever the kernel says
         // meanwhile.
         let of_a_script =
             matches!(failure, Failure::Script(_) | Failure::BeforePanic(_) | Failure::KexecLoad(_));

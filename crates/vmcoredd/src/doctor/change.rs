@@ -6,7 +6,7 @@
 pub enum Change {
     /// A variable in a file of shell assignments.
     Variable { file: &'static str, key: &'static str, to: Value },
-    /// All of a file of our own.
+    /// The whole text of a file of our own.
     File { path: &'static str, text: String },
     /// A file that is to be executable.
     Executable(String),

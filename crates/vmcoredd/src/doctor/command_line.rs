@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! What stands on the crash kernel's command line, and what that does.
+//! The parameters on the crash kernel's command line, and what they do.
 
 use kdumpfile::Escaped;
 use vmcore::command_line::{Parameter, Parameters, has_novmcoredd, value};
@@ -105,7 +105,7 @@ fn with_fix(machine: &Machine, fault: Fault) -> Check {
     check.fix_by(Fix::new(words.join(", "), changes))
 }
 
-/// All that is wrong with `line`.
+/// Finds everything that is wrong with `line`.
 fn faults(machine: &Machine, line: &String) -> Vec<Fault> {
     let text = line.as_bytes();
     if let Some(fault) = ended(text) {

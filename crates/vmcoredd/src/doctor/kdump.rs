@@ -3,7 +3,7 @@
 
 /// kdump-tools' configuration.
 pub const KDUMP_TOOLS: &str = "/etc/default/kdump-tools";
-/// That of kdumpctl, and of SUSE's kdump.
+/// The configuration of kdumpctl, and of SUSE's kdump.
 pub const SYSCONFIG: &str = "/etc/sysconfig/kdump";
 
 /// What loads the crash kernel and saves the vmcore.

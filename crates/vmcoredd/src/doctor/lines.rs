@@ -16,7 +16,7 @@ const TAKEN_OFF: [&str; 4] = ["crashkernel=", "hugepages=", "hugepagesz=", "abm=
 /// What kdumpctl takes off it in any case.
 const TAKEN_OFF_BY_KDUMPCTL: [&str; 3] = ["crashkernel", "panic_on_warn", "root"];
 
-/// Both.
+/// The command line, configured and loaded.
 #[derive(Debug)]
 pub struct Lines {
     /// As it would be loaded now, or why that is not known.
@@ -56,7 +56,7 @@ fn default_append(machine: &Machine) -> String {
     found.unwrap_or(APPEND).to_owned()
 }
 
-/// Finds out both.
+/// Finds out both command lines.
 pub fn of(machine: &Machine) -> Lines {
     if machine.settings.is_err() {
         let why = "what is configured is not known: see above".to_owned();
@@ -122,7 +122,7 @@ fn by_kdump_config(machine: &Machine) -> Lines {
             if recorded.contains(option) || recorded.contains(&echoed) {
                 Loaded::AsConfigured
             } else {
-                // What echo has read can no more be told.
+                // What echo made of it cannot be undone.
                 Loaded::Otherwise(
                     Some(recorded).filter(|text| !text.contains('\\')).and_then(|text| given(text)),
                 )

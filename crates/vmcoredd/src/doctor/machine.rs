@@ -57,9 +57,9 @@ pub struct Machine {
     pub trust: Trust,
     /// What makes the crash kernel ready.
     pub kdump: Kdump,
-    /// Its configuration, or why that is not known.
+    /// The configuration of kdump, or why that is not known.
     pub settings: Result<Settings, String>,
-    /// Our own.
+    /// Our own configuration.
     own: Result<Settings, String>,
     /// What is in the crash kernel's initramfs, once that was asked for.
     initramfs_files: OnceCell<Option<Vec<String>>>,
@@ -89,7 +89,7 @@ impl Machine {
         &self.root
     }
 
-    /// All that was evaluated.
+    /// Every configuration that was evaluated.
     pub fn configurations(&self) -> [&Result<Settings, String>; 2] {
         [&self.settings, &self.own]
     }
@@ -132,7 +132,7 @@ impl Machine {
         self.number("/sys/kernel/kexec_crash_loaded") == Some(1)
     }
 
-    /// In which container this is, by what systemd-detect-virt looks at, too.
+    /// Finds out in which container this is, if in any, as systemd-detect-virt does.
     pub fn container(&self) -> Option<String> {
         for path in ["/run/systemd/container", "/run/host/container-manager"] {
             if let Some(text) = self.text(path) {

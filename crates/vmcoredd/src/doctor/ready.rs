@@ -151,7 +151,7 @@ pub fn signature(machine: &Machine) -> Check {
         Some(signer) => {
             let signer = Escaped(signer.as_bytes());
             Check::warning(name, format!("{why}; vmcoredd.ko is signed by {signer}"))
-                .fix("mokutil --test-key KEY.der tells whether that key is enrolled")
+                .fix("mokutil --test-key KEY.der says whether that key is enrolled")
         }
         None => Check::failure(name, format!("{why}, and vmcoredd.ko is not signed"))
             .fix("sign it with an enrolled key: docs/operate.md, Secure Boot"),
@@ -176,7 +176,7 @@ pub fn initramfs(machine: &Machine) -> Check {
     };
     let shown = EscapedPath(&path).to_string();
     let Some(files) = machine.initramfs_files() else {
-        let said = format!("{shown}: what is in it cannot be told without lsinitramfs or lsinitrd");
+        let said = format!("{shown}: what is in it is not known without lsinitramfs or lsinitrd");
         return Check::unknown(name, said);
     };
     let has = |part: &str| files.iter().any(|file| file.contains(part));

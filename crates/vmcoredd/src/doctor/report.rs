@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::check::{Check, Health};
 use super::rehearse::Rehearsed;
 
-/// All that is printed.
+/// Everything that is printed.
 #[derive(Debug, Serialize)]
 pub struct Report {
     version: u32,

@@ -14,7 +14,7 @@ use super::machine::Machine;
 const SPACE_MIN: u64 = 128 << 20;
 /// A vmcore without free pages has this part of memory, or less.
 const SPACE_PART: u64 = 8;
-/// How deep devices may stand on others: LVM on LUKS on RAID, and some.
+/// How deep devices may be stacked: LVM on LUKS on RAID, and some more.
 const DEPTH_MAX: u32 = 8;
 
 /// Where a vmcore goes.
@@ -32,10 +32,11 @@ enum Target {
     Unknown(String),
 }
 
-/// All that is to be said of saving.
+/// Checks where a vmcore goes, and what of the device dumps is saved.
 pub fn checks(machine: &Machine) -> Vec<Check> {
     let targets = targets(machine);
-    let mut checks: Vec<_> = targets.iter().filter_map(|target| told(machine, target)).collect();
+    let mut checks: Vec<_> =
+        targets.iter().filter_map(|target| of_target(machine, target)).collect();
     for target in &targets {
         if let Target::Directory(directory) = target {
             checks.extend(storage(machine, directory));
@@ -127,7 +128,7 @@ fn without_password(address: &str) -> String {
 }
 
 /// A line for each target that is no directory of this machine.
-fn told(machine: &Machine, target: &Target) -> Option<Check> {
+fn of_target(machine: &Machine, target: &Target) -> Option<Check> {
     let name = "target";
     let (said, fix) = match target {
         Target::Directory(_) => return None,
@@ -232,7 +233,7 @@ fn block_device(machine: &Machine, number: &str, source: &str) -> Option<String>
     machine.names("/sys/class/block").into_iter().find(is_it)
 }
 
-/// Whether the block device `name`, or what it stands on, is of LUKS.
+/// Whether the block device `name`, or one that it is stacked on, is encrypted by LUKS.
 fn is_encrypted(machine: &Machine, name: &str, depth: u32) -> bool {
     if name.is_empty() || depth == 0 {
         return false;
@@ -274,7 +275,7 @@ fn saved(machine: &Machine) -> Check {
         .iter()
         .all(|by| machine.has(&format!("/etc/systemd/system/{by}.wants/{unit}")));
     if !machine.has("/usr/sbin/kdump-config") {
-        let said = "without kdump-tools, only what stands in /proc/vmcore is saved";
+        let said = "without kdump-tools, only what is in /proc/vmcore is saved";
         return Check::warning(name, said).fix("save /proc/vmcoredd as well: docs/operate.md");
     }
     if wanted {

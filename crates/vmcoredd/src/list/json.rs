@@ -114,7 +114,7 @@ impl Recorded {
     }
 }
 
-/// Prints what a file has.
+/// Prints the device dumps of a file.
 pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Result<(), Failure> {
     let format = dump.format();
     let matched = contents.manifest.matched(&contents.device_dumps);
@@ -137,7 +137,7 @@ pub fn print(to: &mut impl Write, dump: &Dump, contents: &Contents<'_>) -> Resul
     json::line(to, &file)
 }
 
-/// Prints that nothing of the file at `path` can be read.
+/// Prints why nothing of the file at `path` can be read.
 pub fn print_unreadable(to: &mut impl Write, path: &Path, error: &Error) -> Result<(), Failure> {
     let file = File {
         version: json::VERSION,
