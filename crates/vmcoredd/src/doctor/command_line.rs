@@ -19,9 +19,9 @@ const NAME: &str = "command line";
 struct Fault {
     status: Health,
     message: String,
-    /// The parameter that does it.
-    parameter: &'static str,
-    /// What undoes it when it is appended.
+    /// The parameter that does it; none where something is missing.
+    parameter: Option<&'static str>,
+    /// What undoes it when it is appended: words of the command line.
     undone_by: Option<String>,
 }
 
@@ -64,7 +64,8 @@ fn with_fix(machine: &Machine, fault: Fault) -> Check {
     let Some(file) = machine.kdump.file() else { return check };
     let of = |text: &str| {
         let is_it = |word: &&str| {
-            Parameters::new(word.as_bytes()).next().is_some_and(|it| it.is(parameter.as_bytes()))
+            let found = Parameters::new(word.as_bytes()).next();
+            found.zip(parameter).is_some_and(|(it, parameter)| it.is(parameter.as_bytes()))
         };
         text.split_whitespace().filter(is_it).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -87,8 +88,10 @@ fn with_fix(machine: &Machine, fault: Fault) -> Check {
         if let Some(undone_by) = undone_by {
             words.push(format!("add {undone_by} to {key} in {file}"));
             let append = lines::append(machine);
-            changes.push(Change::words(file, key, append, Vec::new(), vec![undone_by]));
+            let added = undone_by.split(' ').map(str::to_owned).collect();
+            changes.push(Change::words(file, key, append, Vec::new(), added));
         } else {
+            let parameter = parameter.unwrap_or_default();
             words.push(format!("take {parameter} off the running kernel's command line, and boot"));
             changes.clear();
             is_by_boot = true;
@@ -119,6 +122,7 @@ fn faults(machine: &Machine, line: &String) -> Vec<Fault> {
         warning_panics(text),
         other_init(machine, text),
         many_processors(text),
+        erases_evidence(text),
     ];
     let mut faults: Vec<_> = all.into_iter().flatten().collect();
     faults.extend(refused_parameters(text));
@@ -138,7 +142,7 @@ fn switched_off(machine: &Machine, text: &[u8]) -> Option<Fault> {
     has_novmcoredd(text).then(|| Fault {
         status: Health::Failure,
         message: "novmcoredd is given: there will be no device dumps".to_owned(),
-        parameter: "novmcoredd",
+        parameter: Some("novmcoredd"),
         undone_by: Some("novmcoredd=0".to_owned()),
     })
 }
@@ -152,7 +156,7 @@ fn forbidden(text: &[u8]) -> Option<Fault> {
     list.split(',').any(|name| name == "vmcoredd").then(|| Fault {
         status: Health::Failure,
         message: "module_blacklist has vmcoredd: it will not be loaded".to_owned(),
-        parameter: "module_blacklist",
+        parameter: Some("module_blacklist"),
         undone_by: Some(format!("module_blacklist={}", others.join(","))),
     })
 }
@@ -174,7 +178,7 @@ fn oops_panics(machine: &Machine, text: &[u8]) -> Option<Fault> {
     by_sysctl.unwrap_or(is_given || is_built_in).then(|| Fault {
         status: Health::Warning,
         message: format!("{what}: a collector that crashes ends the crash kernel"),
-        parameter: if by_sysctl.is_some() { "sysctl.kernel.panic_on_oops" } else { "oops" },
+        parameter: Some(if by_sysctl.is_some() { "sysctl.kernel.panic_on_oops" } else { "oops" }),
         undone_by: Some("sysctl.kernel.panic_on_oops=0".to_owned()),
     })
 }
@@ -184,7 +188,7 @@ fn warning_panics(text: &[u8]) -> Option<Fault> {
     given.unwrap_or(false).then(|| Fault {
         status: Health::Warning,
         message: "panic_on_warn is given: a warning of a driver ends the crash kernel".to_owned(),
-        parameter: "panic_on_warn",
+        parameter: Some("panic_on_warn"),
         undone_by: Some("panic_on_warn=0".to_owned()),
     })
 }
@@ -206,19 +210,19 @@ fn other_init(machine: &Machine, text: &[u8]) -> Option<Fault> {
         "rdinit" => Fault {
             status: Health::Failure,
             message: format!("rdinit={given} is given: the initramfs does not load vmcoredd.ko"),
-            parameter,
+            parameter: Some(parameter),
             undone_by: Some("rdinit=/init".to_owned()),
         },
         "noinitrd" => Fault {
             status: Health::Failure,
             message: "noinitrd is given: the initramfs is not used".to_owned(),
-            parameter,
+            parameter: Some(parameter),
             undone_by: None,
         },
         _ => Fault {
             status: Health::Warning,
             message: format!("init={given} is given: whether it saves anything is not known"),
-            parameter,
+            parameter: Some(parameter),
             undone_by: Some("init=/sbin/init".to_owned()),
         },
     })
@@ -231,8 +235,56 @@ fn many_processors(text: &[u8]) -> Option<Fault> {
         message: "neither nr_cpus nor maxcpus is given: each processor takes memory of the crash \
                   kernel"
             .to_owned(),
-        parameter: "nr_cpus",
+        parameter: None,
         undone_by: Some("nr_cpus=1".to_owned()),
+    })
+}
+
+/// What the crash kernel clears while it starts, before any module can read it, and the
+/// parameters that keep it from that: any one of a row.
+///
+/// The functions of the kernel that do so: `__mcheck_cpu_init_generic()`, `ghes_probe()`,
+/// and `pci_aer_init()`, which needs what `_OSC` grants. RHEL's kdump gives the first of
+/// each row, and `pcie_ports=compat`, which also does without PCIe hotplug.
+const KEEPS_EVIDENCE: [&[(&str, &str)]; 3] = [
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    &[("mce", "off")],
+    &[("hest_disable", "")],
+    &[("pci", "noaer"), ("pcie_ports", "compat")],
+];
+
+/// Whether the crash kernel erases what the hardware says of the crash.
+fn erases_evidence(text: &[u8]) -> Option<Fault> {
+    let is_given = |(name, word): &(&str, &str)| {
+        let has_word = |parameter: Parameter<'_>| {
+            let words = parameter.value.unwrap_or_default().split(|byte| *byte == b',');
+            words.into_iter().any(|given| given == word.as_bytes())
+        };
+        Parameters::new(text).filter(|it| it.is(name.as_bytes())).any(has_word)
+    };
+    let missing: Vec<_> = KEEPS_EVIDENCE
+        .iter()
+        .filter(|any| !any.iter().any(is_given))
+        .filter_map(|any| any.first())
+        .map(
+            |(name, word)| {
+                if word.is_empty() { (*name).to_owned() } else { format!("{name}={word}") }
+            },
+        )
+        .collect();
+    let (last, others) = missing.split_last()?;
+    let (missing_words, verb) = match others {
+        [] => (last.clone(), "is"),
+        others => (format!("{} and {last}", others.join(", ")), "are"),
+    };
+    Some(Fault {
+        status: Health::Warning,
+        message: format!(
+            "{missing_words} {verb} not given: the crash kernel clears what the hardware recorded \
+             of errors, before that can be dumped"
+        ),
+        parameter: None,
+        undone_by: Some(missing.join(" ")),
     })
 }
 
@@ -245,7 +297,7 @@ fn ended(text: &[u8]) -> Option<Fault> {
     is_ended.then(|| Fault {
         status: Health::Warning,
         message: "-- is given: the kernel does not read what is appended after it".to_owned(),
-        parameter: "--",
+        parameter: Some("--"),
         undone_by: None,
     })
 }
@@ -258,7 +310,7 @@ fn refused_parameters(text: &[u8]) -> Vec<Fault> {
         (!takes(given.value)).then(|| Fault {
             status: Health::Failure,
             message: format!("{name} is no value that vmcoredd.ko takes: it cannot be loaded"),
-            parameter: name,
+            parameter: Some(name),
             undone_by: None,
         })
     };

@@ -28,8 +28,11 @@ KDUMP_COREDIR=\"/var/crash\"
 #KDUMP_CMDLINE_APPEND=\"reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1\"
 ";
 
+const KEEPS_EVIDENCE: &str = "mce=off hest_disable pci=noaer";
+
 /// What kdump-config 1.8.1 records when it has loaded the crash kernel with that.
-const KEXEC_CMD: &str = "/sbin/kexec -p --command-line=\"root=/dev/vda reset_devices \
+const KEXEC_CMD: &str = "/sbin/kexec -p --command-line=\"root=/dev/vda \
+    mce=off hest_disable pci=noaer reset_devices \
     systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb\" \
     --initrd=/var/lib/kdump/initrd.img /var/lib/kdump/vmlinuz\n";
 
@@ -45,7 +48,6 @@ impl Machine {
             ("/sys/kernel/kexec_crash_loaded", "1\n"),
             ("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n"),
             ("/sys/module/module/parameters/sig_enforce", "N\n"),
-            ("/proc/cmdline", "root=/dev/vda crashkernel=256M\n"),
             ("/proc/stat", "cpu 1 2 3\nbtime 1000000000\n"),
             ("/proc/meminfo", "MemTotal:        1000000 kB\n"),
             ("/proc/sys/kernel/osrelease", "6.1.0-1-amd64\n"),
@@ -70,6 +72,7 @@ impl Machine {
         ] {
             machine.write(path, text);
         }
+        machine.boots_with("root=/dev/vda crashkernel=256M");
         machine.executable("lspci");
         fs::create_dir_all(machine.path("/var/lib/kdump")).expect("created");
         symlink(format!("/boot/vmlinuz-{RELEASE}"), machine.path("/var/lib/kdump/vmlinuz"))
@@ -101,6 +104,12 @@ impl Machine {
             _ => return,
         };
         self.date(name, SystemTime::now() + Duration::from_secs(hours * 3600));
+    }
+
+    /// The running kernel's command line has these words, and what has the crash kernel
+    /// keep what the hardware recorded, which is asked for here where it is one way for all.
+    fn boots_with(&self, words: &str) {
+        self.write("/proc/cmdline", &format!("{words} {KEEPS_EVIDENCE}\n"));
     }
 
     fn date(&self, path: &str, time: SystemTime) {
@@ -192,7 +201,7 @@ fn each_fault_is_told_with_what_corrects_it() {
         ("not_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "0\n")),
         ("reserved_in_vain", |it| {
             it.write("/sys/kernel/kexec_crash_size", "0\n");
-            it.write("/proc/cmdline", "root=/dev/vda\n");
+            it.boots_with("root=/dev/vda");
             it.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n");
         }),
         ("too_little_reserved", |it| it.write("/sys/kernel/kexec_crash_size", "67108864\n")),
@@ -233,13 +242,13 @@ fn each_fault_is_told_with_what_corrects_it() {
             it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 novmcoredd=\"1\"'");
         }),
         ("switched_off_instead", |it| it.configure("KDUMP_CMDLINE='root=/dev/vda novmcoredd=t'")),
-        ("switched_off_here", |it| it.write("/proc/cmdline", "quiet novmcoredd=1\n")),
+        ("switched_off_here", |it| it.boots_with("quiet novmcoredd=1")),
         ("switched_off_as_loaded", |it| {
             let loaded = KEXEC_CMD.replace("irqpoll", "irqpoll novmcoredd=on");
             it.write("/var/crash/kexec_cmd", &loaded);
         }),
-        ("forbidden", |it| it.write("/proc/cmdline", "module_blacklist=nouveau,vmcoredd\n")),
-        ("another_initramfs_script", |it| it.write("/proc/cmdline", "rdinit=/bin/sh\n")),
+        ("forbidden", |it| it.boots_with("module_blacklist=nouveau,vmcoredd")),
+        ("another_initramfs_script", |it| it.boots_with("rdinit=/bin/sh")),
         ("not_used", |it| it.configure("USE_KDUMP=0")),
         ("not_used_by_a_word", |it| it.configure("USE_KDUMP=yes")),
         ("not_configured", |it| it.write("/etc/default/kdump-tools", "#USE_KDUMP=1\n")),
@@ -281,18 +290,22 @@ fn each_fault_is_told_with_what_corrects_it() {
             it.remove("/etc/systemd/system/kdump-tools-dump.service.wants");
         }),
     ];
-    let warnings: [(&str, Spoil); 18] = [
+    let warnings: [(&str, Spoil); 20] = [
         ("uncovered_kernel", |it| it.write("/boot/vmlinuz-7.3.1+deb13-cloud-amd64", "")),
         ("oops_panics", |it| it.configure("KDUMP_CMDLINE_APPEND=\"oops=panic nr_cpus=1\"")),
-        ("oops_panics_here", |it| it.write("/proc/cmdline", "oops=panic\n")),
+        ("oops_panics_here", |it| it.boots_with("oops=panic")),
         ("oops_panics_as_built", |it| {
             it.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PANIC_ON_OOPS=y\n");
         }),
-        ("warnings_panic", |it| it.write("/proc/cmdline", "panic_on_warn=1\n")),
-        ("another_init", |it| it.write("/proc/cmdline", "init=/bin/bash\n")),
+        ("warnings_panic", |it| it.boots_with("panic_on_warn=1")),
+        ("another_init", |it| it.boots_with("init=/bin/bash")),
         ("all_processors", |it| it.configure("KDUMP_CMDLINE_APPEND=irqpoll")),
-        ("expanded", |it| it.write("/proc/cmdline", "a=$HOME\n")),
-        ("words_for_init", |it| it.write("/proc/cmdline", "quiet -- novmcoredd\n")),
+        ("expanded", |it| it.boots_with("a=$HOME")),
+        ("evidence_is_cleared", |it| it.write("/proc/cmdline", "quiet pci=nomsi\n")),
+        ("errors_of_links_are_cleared", |it| {
+            it.write("/proc/cmdline", "mce=bootlog mce=off pci=nomsi,noacpi hest_disable\n");
+        }),
+        ("words_for_init", |it| it.boots_with("quiet -- novmcoredd")),
         ("loaded_before_the_initramfs", |it| {
             let later = SystemTime::now() + Duration::from_secs(3 * 3600);
             it.date("/var/lib/kdump/initrd.img", later);
@@ -330,14 +343,14 @@ fn each_fault_is_told_with_what_corrects_it() {
 /// What looks like a fault, and is none.
 #[test]
 fn what_the_kernel_and_kdump_tools_take_is_right() {
-    let cases: [(&str, Spoil); 12] = [
+    let cases: [(&str, Spoil); 14] = [
         ("a boolean that is false", |it| {
             it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 novmcoredd=n'");
         }),
-        ("one that is false in the end", |it| it.write("/proc/cmdline", "novmcoredd novmcoredd=f")),
-        ("a value that the kernel refuses", |it| it.write("/proc/cmdline", "novmcoredd=maybe")),
+        ("one that is false in the end", |it| it.boots_with("novmcoredd novmcoredd=f")),
+        ("a value that the kernel refuses", |it| it.boots_with("novmcoredd=maybe")),
         // kdump-config escapes the quotation mark, so that the value starts with a backslash.
-        ("a value in quotes here", |it| it.write("/proc/cmdline", "novmcoredd=\"1\"")),
+        ("a value in quotes here", |it| it.boots_with("novmcoredd=\"1\"")),
         ("a comment", |it| it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1' # novmcoredd")),
         ("a line that is overridden", |it| {
             it.configure("KDUMP_CMDLINE_APPEND=novmcoredd\nKDUMP_CMDLINE_APPEND=nr_cpus=1");
@@ -347,15 +360,21 @@ fn what_the_kernel_and_kdump_tools_take_is_right() {
         }),
         ("an empty one", |it| it.configure("KDUMP_CMDLINE_APPEND=\"\"")),
         ("oops=panic that is undone", |it| {
-            it.write("/proc/cmdline", "oops=panic");
+            it.boots_with("oops=panic");
             it.configure("KDUMP_CMDLINE_APPEND='nr_cpus=1 sysctl.kernel.panic_on_oops=0'");
         }),
         ("another command line", |it| {
-            it.write("/proc/cmdline", "novmcoredd");
-            it.configure("KDUMP_CMDLINE='root=/dev/vda'");
+            it.boots_with("novmcoredd");
+            it.configure(&format!("KDUMP_CMDLINE='root=/dev/vda {KEEPS_EVIDENCE}'"));
         }),
         // modprobe does not heed that for a module that is loaded by its name.
-        ("modprobe's list", |it| it.write("/proc/cmdline", "modprobe.blacklist=vmcoredd")),
+        ("modprobe's list", |it| it.boots_with("modprobe.blacklist=vmcoredd")),
+        ("errors that are kept in other ways", |it| {
+            it.write("/proc/cmdline", "mce=off pcie_ports=compat hest_disable\n");
+        }),
+        ("one word of several", |it| {
+            it.write("/proc/cmdline", "mce=off pci=nomsi,noaer hest-disable\n");
+        }),
         ("a number in C's way", |it| it.configure("USE_KDUMP=' 2 '")),
     ];
     for (name, change) in cases {
@@ -470,7 +489,7 @@ fn what_is_not_debian_is_not_told_debians_answers() {
         ("fedora_raw", |it| {
             it.of_rhel("raw /dev/vdb1\n");
             it.write("/etc/os-release", "ID=fedora\n");
-            it.write("/proc/cmdline", "root=UUID=1 crashkernel=256M novmcoredd=0\n");
+            it.boots_with("root=UUID=1 crashkernel=256M novmcoredd=0");
             it.write("/etc/sysconfig/kdump", "KDUMP_COMMANDLINE_APPEND=\"nr_cpus=1\"\n");
         }),
         ("suse", |it| it.of_suse("KDUMP_SAVEDIR=\"/var/crash\"\n")),
@@ -505,7 +524,7 @@ impl Machine {
         self.write("/usr/bin/kdumpctl", "");
         self.write("/etc/sysconfig/kdump", RHEL_SYSCONFIG);
         self.write("/proc/sys/kernel/osrelease", &format!("{RELEASE}\n"));
-        self.write("/proc/cmdline", "root=UUID=1 crashkernel=256M\n");
+        self.boots_with("root=UUID=1 crashkernel=256M");
         self.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
         let initramfs = format!("/boot/initramfs-{RELEASE}kdump.img");
         fs::rename(self.path("/var/lib/kdump/initrd.img"), self.path(&initramfs)).expect("moved");
@@ -527,7 +546,7 @@ impl Machine {
     fn fixable() -> Self {
         let machine = Self::new();
         machine.write("/etc/default/kdump-tools", &FIXABLE.replace("USE_KDUMP=1", "USE_KDUMP=0"));
-        machine.write("/proc/cmdline", "root=/dev/vda oops=panic\n");
+        machine.boots_with("root=/dev/vda oops=panic");
         machine.write("/etc/vmcoredd/collect.d/sel", "#!/bin/sh\n");
         machine.write("/etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
         machine.write("/sys/kernel/kexec_crash_size", "67108864\n");
