@@ -361,7 +361,7 @@ fn a_hanging_probe_is_left_behind() {
     assert_eq!(hangs, "collectors is not loaded after 2 seconds, and left behind");
     assert_eq!(outcome(adapter), "adapter0: complete, 33558232 bytes");
     assert_eq!(outcome(after), "after: complete, 10 bytes");
-    assert_eq!(names(run.port("vmcoredd")).unwrap(), ["adapter0", "after"]);
+    assert_eq!(names(run.port("vmcoredd")).unwrap(), ["adapter0", "after", "dmesg-crash-kernel"]);
 }
 
 fn nobody_waits_for_a_collector(series: Series) {

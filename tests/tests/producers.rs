@@ -17,6 +17,7 @@ const COMMANDS: &str = r#"
         run vmcoredd add blob </tmp/blob
         run vmcoredd add blob </tmp/blob
         head -c 100000 /dev/zero | run vmcoredd add piped
+        run vmcoredd add --kernel-log log
         run vmcoredd run cmdline -- cat /proc/cmdline
         run vmcoredd run both --stderr -- sh -c 'echo out; echo err >&2'
         run vmcoredd run killed-first -- sh -c 'usleep 100000; cat /proc/self/oom_score_adj'
@@ -39,6 +40,7 @@ const EXPECTED: &[(i32, &str, Option<&str>)] = &[
     (0, "", Some("blob: complete, 300001 bytes")),
     (0, "", Some("blob#2: complete, 300001 bytes")),
     (0, "", Some("piped: complete, 100000 bytes")),
+    (0, "", Some("log: complete, ")),
     (0, "", Some("cmdline: complete, ")),
     (0, "", Some("both: complete, 8 bytes")),
     (0, "", Some("killed-first: complete, 5 bytes")),
@@ -220,7 +222,10 @@ fn the_saved_vmcore_has_what_they_wrote(series: Series) {
     }
     let command_line = payload(&saved, "cmdline").unwrap();
     assert!(String::from_utf8(command_line).unwrap().contains("elfcorehdr="));
-    assert_eq!(names(&saved).unwrap().len(), kept.len() + 2, "and edu's");
+    let log = String::from_utf8(payload(&saved, "log").unwrap()).unwrap();
+    assert!(log.starts_with("[    0.000000] Linux version "), "{log}");
+    assert!(log.contains("] vmcoredd: piped: complete, 100000 bytes"), "{log}");
+    assert_eq!(names(&saved).unwrap().len(), kept.len() + 3, "and edu's");
 }
 
 fn misuse_is_refused(series: Series) {

@@ -15,6 +15,7 @@ mod generate;
 mod help;
 mod info;
 mod json;
+mod kernel_log;
 mod list;
 mod names;
 mod outcome;

@@ -55,6 +55,17 @@ impl DumpWriter {
         self.cut.is_none()
     }
 
+    /// Commits what was written, for the rest cannot be read: that is the failure to report,
+    /// not that the dump is partial for that.
+    pub fn fail<T>(
+        self,
+        error: io::Error,
+        failure: impl FnOnce(io::Error) -> Failure,
+    ) -> Result<T, Failure> {
+        let _ = self.end(error_outcome(&error), Some(Reason(&error).to_string()));
+        Err(failure(error))
+    }
+
     /// Commits the dump, and returns its length in bytes; `reason` says in words why the dump
     /// is not whole.
     pub fn end(self, outcome: Outcome, reason: Option<String>) -> Result<u64, Failure> {
