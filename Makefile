@@ -149,8 +149,9 @@ lint: deps ## Formatting, clippy, shellcheck, crates from elsewhere
 kmod: kdir ## The module, for the kernel KVER=<release>
 	@$(RUST_MODULE) --name vmcoredd --out $(OUT) \
 		--crate vmcore=crates/vmcore/src/lib.rs \
-		--crate devdump=crates/devdump/src/lib.rs:vmcore \
-		--crate vmcoredd=kmod/src/lib.rs:vmcore,devdump \
+		--crate kmem=crates/kmem/src/lib.rs \
+		--crate devdump=crates/devdump/src/lib.rs:kmem,vmcore \
+		--crate vmcoredd=kmod/src/lib.rs:vmcore,kmem,devdump \
 		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --include kmod/include
 
 .PHONY: drivers

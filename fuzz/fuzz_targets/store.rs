@@ -12,10 +12,11 @@ mod host;
 
 use arbitrary::Arbitrary;
 use devdump::{
-    Buffer, BuildError, CHUNK_SIZE, Collection, CoreFile, DumpWriter, Ending, Limits, List,
+    Buffer, BuildError, CHUNK_SIZE, Collection, CoreFile, DumpWriter, Ending, Limits, Snapshot,
+    Store,
 };
-use devdump::{Memory, Snapshot, Store};
 use host::{Limited, Pattern};
+use kmem::Block;
 use libfuzzer_sys::fuzz_target;
 use synth::{Class, Endian, Note, Vmcore};
 use vmcore::device_dump::{Name, note_size};
@@ -178,8 +179,8 @@ struct World {
     /// Whether memory, time or budget may have run out since the last start.
     limited: bool,
     now: u64,
-    files: [Shared<CoreFile<Limited>>; 2],
-    store: Shared<Store<Limited>>,
+    files: [Arc<CoreFile<Limited>>; 2],
+    store: Arc<Store<Limited>>,
     limits: Limits,
     open: Option<Open>,
     /// How much may still be written.
@@ -193,7 +194,7 @@ struct World {
     snapshots: Vec<(Snapshot<Limited>, Vec<u8>)>,
 }
 
-type Shared<T> = <Limited as Memory>::Shared<T>;
+type Arc<T> = kmem::Arc<T, Limited>;
 
 impl World {
     fn new(run: &Run) -> Self {
@@ -210,12 +211,12 @@ impl World {
             inline: bytes(run.inline),
             room: 1 << 30,
         };
-        let store = Store::new(memory.clone(), limits).expect("memory");
+        let store = Store::new(limits).expect("memory");
         Self {
             limited: false,
             now: 0,
-            files: core_files(&memory, &with_the_rest(made.clone(), endian)),
-            store: memory.share(store).expect("memory"),
+            files: core_files(&with_the_rest(made.clone(), endian)),
+            store: Arc::new(store).expect("memory"),
             limits,
             open: None,
             left: WRITTEN_MAX,
@@ -435,7 +436,7 @@ impl World {
                 return;
             }
             let file = self.files[usize::from(all)].clone();
-            match Snapshot::new(&self.memory, file, self.store.state()) {
+            match Snapshot::new(file, self.store.state()) {
                 Ok(snapshot) => {
                     let file = self.file(all);
                     assert_eq!(snapshot.size(), file.len() as u64);
@@ -523,24 +524,24 @@ fn with_the_rest(made: Vmcore, endian: Endian) -> Vmcore {
 }
 
 /// The vmcore, and the file of notes alone.
-fn core_files(memory: &Limited, made: &Vmcore) -> [Shared<CoreFile<Limited>>; 2] {
+fn core_files(made: &Vmcore) -> [Arc<CoreFile<Limited>>; 2] {
     let file = made.image().to_vec();
     let (header, rest) = file.split_at(made.header_size() as usize);
-    let notes = memory.share(block(memory, &rest[..made.notes_size() as usize]));
+    let notes = Arc::new(block(&rest[..made.notes_size() as usize]));
     let notes = notes.expect("memory");
     let original = Original::parse(header).expect("the kernel's form");
-    let mut loads = memory.list();
+    let mut loads = kmem::Vec::new();
     for load in original.loads() {
         loads.push(load).expect("memory");
     }
     let (encoding, machine) = (original.encoding(), original.machine());
-    let alone = CoreFile::notes_only(memory, encoding, machine, notes.clone());
-    let vmcore = CoreFile::vmcore(block(memory, header), notes, loads);
-    [vmcore.expect("the kernel's form"), alone].map(|file| memory.share(file).expect("memory"))
+    let alone = CoreFile::notes_only(encoding, machine, notes.clone());
+    let vmcore = CoreFile::vmcore(block(header), notes, loads);
+    [vmcore.expect("the kernel's form"), alone].map(|file| Arc::new(file).expect("memory"))
 }
 
-fn block(memory: &Limited, bytes: &[u8]) -> <Limited as Memory>::Block {
-    let mut block = memory.block(bytes.len()).expect("memory");
+fn block(bytes: &[u8]) -> Block<Limited> {
+    let mut block = Block::new(bytes.len()).expect("memory");
     block.copy_from_slice(bytes);
     block
 }

@@ -84,11 +84,6 @@ void shim_pages_unmap(void *map)
 	vunmap(map);
 }
 
-void shim_read(void *to, const void *from, size_t length)
-{
-	memcpy(to, from, length);
-}
-
 bool shim_copy(void *to, const void *from, size_t length)
 {
 	return !copy_from_kernel_nofault(to, from, length);

@@ -134,9 +134,6 @@ void *shim_pages_map(struct page **pages, u32 count);
 /** Undoes shim_pages_map(). Sleeps. */
 void shim_pages_unmap(void *map);
 
-/** Copies @length bytes, to which others may write meanwhile. Any context. */
-void shim_read(void *to, const void *from, size_t length);
-
 /** Copies @length bytes, which may be anywhere in the kernel; false if they are not there. */
 bool shim_copy(void *to, const void *from, size_t length);
 

@@ -2,7 +2,8 @@
 //! Taking a driver's dump: the outcome of every collection is in the manifest and
 //! in the log.
 
-use devdump::{Collection, DumpWriter, Ending, NoMemory};
+use devdump::{Collection, DumpWriter, Ending};
+use kmem::NoMemory;
 use vmcore::device_dump::{LENGTH_MAX, Name, NameError};
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 use vmcore::note::until_zero;
@@ -11,7 +12,7 @@ use crate::job::{Callback, Collector, Job};
 use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
-use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::memory::{Arc, KernelMemory};
 use crate::module::Module;
 
 /// How long a collector that writes in pieces may take unless the operator says
@@ -87,7 +88,7 @@ pub fn collect(
 ///
 /// # Errors
 /// [`EINVAL`] when it is not loaded yet, which is in the log.
-pub fn loaded() -> Result<Shared<Module>, Errno> {
+pub fn loaded() -> Result<Arc<Module>, Errno> {
     Module::get().ok_or_else(|| {
         log!(Warning, "a device dump: refused, the module is not loaded yet");
         EINVAL
@@ -189,7 +190,7 @@ fn in_one_buffer(module: &Module, wanted: &Wanted, callback: Callback) -> Record
 
 /// `writer` with what is in the buffer of `job`, or in as much of it as there is
 /// place for.
-fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Shared<Job>) -> DumpWriter<KernelMemory> {
+fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Arc<Job>) -> DumpWriter<KernelMemory> {
     // The writer itself remembers what did not fit.
     let _ = match Job::own_buffer(job) {
         Some(buffer) => buffer.take_parts().try_for_each(|part| writer.write(&part)),

@@ -16,7 +16,7 @@ use crate::job::{self, Callback, CollectFn, Collector, Held, ReleaseFn};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
 use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::UserMapping;
-use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::memory::{Arc, KernelMemory};
 use crate::kernel::proc::Which;
 use crate::kernel::shim;
 use crate::kernel::thread::Owner;
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn rust_unload() {
 /// `error` takes an int.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_open(file: u32, error: *mut c_int) -> *mut c_void {
-    let open = || -> Result<Shared<Open>, Errno> {
+    let open = || -> Result<Arc<Open>, Errno> {
         let which = Which::from_number(file).ok_or(EINVAL)?;
         Module::get().ok_or(EIO)?.open(which)
     };
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn rust_open(file: u32, error: *mut c_int) -> *mut c_void 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_release(snapshot: *mut c_void) {
     // SAFETY: the caller promises it.
-    drop(unsafe { Shared::<Open>::from_raw(snapshot) });
+    drop(unsafe { Arc::<Open>::from_raw(snapshot) });
 }
 
 /// Size of the file.
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn rust_release(snapshot: *mut c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_size(snapshot: *const c_void) -> i64 {
     // SAFETY: the caller promises it.
-    let open: &Open = unsafe { Shared::borrow(snapshot) };
+    let open: &Open = unsafe { Arc::borrow(snapshot) };
     // A layout is at most `i64::MAX` bytes.
     open.size() as i64
 }
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn rust_read(
     to: *mut shim::iov_iter,
 ) -> isize {
     // SAFETY: the caller promises it.
-    let open: &Open = unsafe { Shared::borrow(snapshot) };
+    let open: &Open = unsafe { Arc::borrow(snapshot) };
     // SAFETY: the caller promises it.
     let (Ok(offset), Some(mut to)) = (u64::try_from(offset), unsafe { IovIter::new(to) }) else {
         return EINVAL.0 as isize;
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn rust_mmap(
     vma: *mut shim::vm_area_struct,
 ) -> c_int {
     // SAFETY: the caller promises it.
-    let open: &Open = unsafe { Shared::borrow(snapshot) };
+    let open: &Open = unsafe { Arc::borrow(snapshot) };
     // SAFETY: the caller promises it.
     match unsafe { UserMapping::new(vma) } {
         Some(mut mapping) => to_c(open.map(offset, size, &mut mapping)),
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn rust_time_left(writer: *mut shim::vmcoredd_writer) -> u
 /// A process opens `/dev/vmcoredd` for writing.
 #[unsafe(no_mangle)]
 pub extern "C" fn rust_producer_create() -> *mut c_void {
-    Producer::new().map_or(null_mut(), Shared::into_raw)
+    Producer::new().map_or(null_mut(), Arc::into_raw)
 }
 
 /// Frees a producer.
@@ -277,7 +277,7 @@ pub extern "C" fn rust_producer_create() -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_producer_release(producer: *mut c_void) {
     // SAFETY: the caller promises it.
-    drop(unsafe { Shared::<Producer>::from_raw(producer) });
+    drop(unsafe { Arc::<Producer>::from_raw(producer) });
 }
 
 /// Names the dump of a process.
@@ -291,7 +291,7 @@ pub unsafe extern "C" fn rust_producer_name(
     size: u64,
 ) -> c_int {
     // SAFETY: the caller promises it.
-    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    let producer: &Producer = unsafe { Arc::borrow(producer) };
     // SAFETY: the caller promises 44 bytes.
     let wanted = Wanted::new(unsafe { slice::from_raw_parts(name.cast(), NAME_SIZE) });
     to_c(producer.name(wanted, size))
@@ -307,7 +307,7 @@ pub unsafe extern "C" fn rust_producer_write(
     from: *mut shim::iov_iter,
 ) -> isize {
     // SAFETY: the caller promises it.
-    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    let producer: &Producer = unsafe { Arc::borrow(producer) };
     // SAFETY: the caller promises it.
     let written = match unsafe { IovIter::new(from) } {
         Some(mut from) => producer.write(&mut from),
@@ -323,6 +323,6 @@ pub unsafe extern "C" fn rust_producer_write(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rust_producer_commit(producer: *const c_void, status: i32) -> c_int {
     // SAFETY: the caller promises it.
-    let producer: &Producer = unsafe { Shared::borrow(producer) };
+    let producer: &Producer = unsafe { Arc::borrow(producer) };
     to_c(producer.commit(status))
 }

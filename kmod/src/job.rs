@@ -4,14 +4,14 @@
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicI32, Ordering};
 
-use devdump::{DumpWriter, Ending, Lent, NoMemory, Shared as _};
+use devdump::{DumpWriter, Ending, Lent};
+use kmem::{NoMemory, TakeOnce};
 use vmcore::manifest::Reason;
 
 use crate::kernel::buffer::PageBuffer;
 use crate::kernel::error::{EFAULT, ENOMEM, Errno, to_c};
-use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::memory::{Arc, KernelMemory};
 use crate::kernel::shim;
-use crate::kernel::take_once::TakeOnce;
 use crate::kernel::thread::{self, End, Owner, Work};
 
 /// A collector of mainline's API.
@@ -177,15 +177,15 @@ pub struct Job {
 }
 
 impl Job {
-    fn new(owner: Owner, task: Task) -> Result<Shared<Self>, NoMemory> {
-        Shared::new(Self { owner, task, returned: AtomicI32::new(0) })
+    fn new(owner: Owner, task: Task) -> Result<Arc<Self>, NoMemory> {
+        Arc::new(Self { owner, task, returned: AtomicI32::new(0) })
     }
 
     /// Lets `callback` fill `buffer`.
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn callback(callback: Callback, buffer: PageBuffer) -> Result<Shared<Self>, NoMemory> {
+    pub fn callback(callback: Callback, buffer: PageBuffer) -> Result<Arc<Self>, NoMemory> {
         Self::new(callback.owner(), Task::Callback(TakeOnce::new(callback), buffer))
     }
 
@@ -196,14 +196,14 @@ impl Job {
     pub fn collector(
         collector: Collector,
         writer: DumpWriter<KernelMemory>,
-    ) -> Result<Shared<Self>, NoMemory> {
-        let lent = Lent::new(&KernelMemory, writer)?;
+    ) -> Result<Arc<Self>, NoMemory> {
+        let lent = Lent::new(writer)?;
         Self::new(collector.owner, Task::Collector(TakeOnce::new(collector), lent))
     }
 
     /// Runs `this` in a thread of its own, with the module that it is in loaded
     /// meanwhile, and waits for its end, `limit` milliseconds at most. Sleeps.
-    pub fn carry_out(this: &Shared<Self>, limit: Option<u32>) -> Ending {
+    pub fn carry_out(this: &Arc<Self>, limit: Option<u32>) -> Ending {
         let end = thread::run(this, limit);
         // What was not called by now never is: whose data it uses is about to go on.
         match &this.task {
@@ -220,8 +220,8 @@ impl Job {
     }
 
     /// The buffer of a callback, when its thread has this job no longer.
-    pub fn own_buffer(this: &mut Shared<Self>) -> Option<&mut PageBuffer> {
-        match &mut this.unique()?.task {
+    pub fn own_buffer(this: &mut Arc<Self>) -> Option<&mut PageBuffer> {
+        match &mut this.get_mut()?.task {
             Task::Callback(_, buffer) => Some(buffer),
             Task::Collector(..) => None,
         }

@@ -6,7 +6,8 @@
 
 use core::ffi::CStr;
 
-use devdump::{Clock as _, CoreFile, List as _, Memory, NoMemory};
+use devdump::{Clock as _, CoreFile};
+use kmem::NoMemory;
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
@@ -18,7 +19,7 @@ use crate::kernel::error::Errno;
 use crate::kernel::file::File;
 use crate::kernel::log::{Hex, Line, Show, log};
 use crate::kernel::mapping::Mapping;
-use crate::kernel::memory::{Block, KernelMemory, List, Shared};
+use crate::kernel::memory::{Arc, Block, KernelMemory, Vec};
 use crate::served::Served;
 
 const VMCORE: &CStr = c"/proc/vmcore";
@@ -114,9 +115,9 @@ impl Show for Doubt {
 /// What can be served.
 pub struct Plan {
     /// The file in the place of the kernel's own, when there was no doubt.
-    pub vmcore: Option<Shared<Served>>,
+    pub vmcore: Option<Arc<Served>>,
     /// The file without memory.
-    pub vmcoredd: Shared<Served>,
+    pub vmcoredd: Arc<Served>,
     /// The most bytes of notes that fit into the header of the first one; 0
     /// without it.
     pub room: u64,
@@ -143,8 +144,8 @@ pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
         Err(doubt) => {
             log!(Info, "/proc/vmcore is left alone: ", doubt);
             let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
-            let notes = Shared::new(KernelMemory.block(0)?)?;
-            let file = CoreFile::notes_only(&KernelMemory, encoding, EM_X86_64, notes);
+            let notes = Arc::new(Block::new(0)?)?;
+            let file = CoreFile::notes_only(encoding, EM_X86_64, notes);
             Ok(Plan {
                 vmcore: None,
                 vmcoredd: Served::new(file)?,
@@ -173,12 +174,12 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
     let encoding = original.encoding();
     let machine = original.machine();
     let memory_start = original.memory_start();
-    let notes = Shared::new(read_notes(&file, &original)?)?;
-    let vmcoredd = CoreFile::notes_only(&KernelMemory, encoding, machine, notes.clone());
+    let notes = Arc::new(read_notes(&file, &original)?)?;
+    let vmcoredd = CoreFile::notes_only(encoding, machine, notes.clone());
     let vmcore = Served::new(CoreFile::vmcore(header, notes, loads)?)?;
-    let start = KernelMemory.milliseconds();
+    let start = KernelMemory::milliseconds();
     let pages = compare(&file, memory_start, &vmcore, &counts)?;
-    let compared = (pages, KernelMemory.milliseconds().saturating_sub(start));
+    let compared = (pages, KernelMemory::milliseconds().saturating_sub(start));
     check_unused(&file)?;
     let vmcoredd = Served::new(vmcoredd)?;
     Ok(Plan { vmcore: Some(vmcore), vmcoredd, room, notes_size, compared })
@@ -186,7 +187,7 @@ fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
 
 fn read_block(file: &File, offset: u64, size: u64) -> Result<Block, Doubt> {
     let size = usize::try_from(size).map_err(|_| Doubt::NoMemory)?;
-    let mut block = KernelMemory.block(size)?;
+    let mut block = Block::new(size)?;
     file.read_exact(offset, &mut block).map_err(Doubt::Unreadable)?;
     Ok(block)
 }
@@ -207,11 +208,11 @@ fn read_notes(file: &File, original: &Original<'_>) -> Result<Block, Doubt> {
 
 /// Where the kernel reads the memory of each segment. Its own file has lost
 /// that, but the header that it was made of is still where it was.
-fn find_loads(original: &Original<'_>, command_line: &CommandLine) -> Result<List<Load>, Doubt> {
+fn find_loads(original: &Original<'_>, command_line: &CommandLine) -> Result<Vec<Load>, Doubt> {
     let address = command_line.elfcorehdr();
     let address = address.ok_or(Doubt::Environment("elfcorehdr= is not on the command line"))?;
     let header = read_elfcorehdr(address)?;
-    let mut loads = KernelMemory.list();
+    let mut loads = Vec::new();
     original.loads_of(&header)?.try_for_each(|load| loads.push(load))?;
     if loads.len() > LOADS_MAX {
         let found = loads.len() as u64;
@@ -230,7 +231,7 @@ fn read_elfcorehdr(start: u64) -> Result<Block, Doubt> {
 }
 
 fn read_physical(start: u64, size: u64) -> Result<Block, Doubt> {
-    let mut block = KernelMemory.block(usize::try_from(size).map_err(|_| Doubt::NoMemory)?)?;
+    let mut block = Block::new(usize::try_from(size).map_err(|_| Doubt::NoMemory)?)?;
     let mut at = start;
     let mut rest = &mut *block;
     while !rest.is_empty() {
@@ -256,10 +257,10 @@ fn check_unused(file: &File) -> Result<(), Doubt> {
 }
 
 /// How many pages of each of `loads` to compare.
-fn sample_counts(original: &Original<'_>, loads: &[Load]) -> Result<List<u64>, NoMemory> {
+fn sample_counts(original: &Original<'_>, loads: &[Load]) -> Result<Vec<u64>, NoMemory> {
     let each = SAMPLES.checked_div(loads.len() as u64).unwrap_or_default();
     let each = each.clamp(SAMPLES_LEAST, SAMPLES_MOST);
-    let mut counts = KernelMemory.list();
+    let mut counts = Vec::new();
     for (own, load) in original.loads().zip(loads) {
         let pages = load.size / PAGE_SIZE;
         let whole = own.physical != load.physical && pages <= COMPARED_WHOLE;
@@ -272,8 +273,8 @@ fn sample_counts(original: &Original<'_>, loads: &[Load]) -> Result<List<u64>, N
 /// gives how many pages that were.
 fn compare(file: &File, memory_start: u64, served: &Served, counts: &[u64]) -> Result<u64, Doubt> {
     let mut pages = 0;
-    let mut theirs = KernelMemory.block(PAGE_SIZE as usize)?;
-    let mut ours = KernelMemory.block(PAGE_SIZE as usize)?;
+    let mut theirs = Block::new(PAGE_SIZE as usize)?;
+    let mut ours = Block::new(PAGE_SIZE as usize)?;
     for (load, count) in served.loads().iter().zip(counts) {
         for page in samples(load, *count) {
             let offset = memory_start.saturating_add(load.start).saturating_add(page);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The loaded module: the dumps so far, and the files that show them.
 
-use devdump::{Limits, NoMemory, State, Store};
+use devdump::{Limits, State, Store};
+use kmem::NoMemory;
 
 use crate::kernel::command_line::CommandLine;
 use crate::kernel::device::Device;
 use crate::kernel::environment;
 use crate::kernel::error::{EINVAL, Errno};
-use crate::kernel::global::Global;
 use crate::kernel::log::log;
-use crate::kernel::memory::{KernelMemory, Shared};
-use crate::kernel::mutex::{Lock, Mutex};
+use crate::kernel::memory::{Arc, Global, KernelMemory};
+use crate::kernel::mutex::{KernelLock, Lock, Mutex};
 use crate::kernel::parameters::Parameters;
 use crate::kernel::proc::{self, Entry, Which};
 use crate::load::{self, Plan};
@@ -46,9 +46,9 @@ impl Part {
 
 /// Everything that the loaded module has.
 pub struct Module {
-    store: Shared<Store<KernelMemory>>,
+    store: Arc<Store<KernelMemory>>,
     vmcore: Option<Vmcore>,
-    vmcoredd: Shared<Served>,
+    vmcoredd: Arc<Served>,
     /// The entries in `/proc` and the device, once they are there.
     entries: Mutex<Entries>,
     parameters: Parameters,
@@ -58,10 +58,10 @@ pub struct Module {
 
 /// `/proc/vmcore`.
 struct Vmcore {
-    served: Shared<Served>,
+    served: Arc<Served>,
     /// The file without any dump, open, for whoever comes when there is no memory
     /// for more.
-    plain: Shared<Open>,
+    plain: Arc<Open>,
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ static MODULE: Global<Module> = Global::empty();
 impl Module {
     /// The loaded module.
     #[must_use]
-    pub fn get() -> Option<Shared<Self>> {
+    pub fn get() -> Option<Arc<Self>> {
         MODULE.get()
     }
 
@@ -96,15 +96,15 @@ impl Module {
         let crash_kernel = environment::is_crash_kernel();
         let switched_off = command_line.has_novmcoredd();
         let limits = limits(&parameters, crash_kernel, room, notes_size);
-        let store = Shared::new(Store::new(KernelMemory, limits)?)?;
-        let plain = |served: Shared<Served>| {
+        let store = Arc::new(Store::new(limits)?)?;
+        let plain = |served: Arc<Served>| {
             let plain = Served::open(&served, store.state())?;
             Ok::<_, Errno>(Vmcore { served, plain })
         };
-        let module = Shared::new(Self {
+        let module = Arc::new(Self {
             vmcore: vmcore.map(plain).transpose()?,
             vmcoredd,
-            entries: Mutex::new(Lock::Entries, Entries::default())?,
+            entries: Mutex::new(KernelLock::new(Lock::Entries)?, Entries::default()),
             wants_dumps: (crash_kernel || parameters.live) && !switched_off,
             parameters,
             switched_off,
@@ -172,7 +172,7 @@ impl Module {
     ///
     /// # Errors
     /// An errno for lack of memory.
-    pub fn open(&self, which: Which) -> Result<Shared<Open>, Errno> {
+    pub fn open(&self, which: Which) -> Result<Arc<Open>, Errno> {
         let state = self.store.state();
         match which {
             Which::Vmcoredd => Served::open(&self.vmcoredd, state),
@@ -206,7 +206,7 @@ impl Module {
 
     /// The dumps.
     #[must_use]
-    pub fn store(&self) -> &Shared<Store<KernelMemory>> {
+    pub fn store(&self) -> &Arc<Store<KernelMemory>> {
         &self.store
     }
 

@@ -5,17 +5,16 @@
 //! page that it reads. A window of [`WINDOW_SIZE`] is mapped with large pages,
 //! takes next to no memory itself, and serves thousands of reads.
 
-use devdump::{CoreFile, NoMemory};
+use devdump::CoreFile;
+use kmem::{NoMemory, VolatileSlice};
 use vmcore::layout::Load;
 use vmcore::{PAGE_SIZE, page_align_down};
 
 use crate::kernel::error::{EIO, ENOMEM, Errno};
 use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::{Mapping, UserMapping};
-use crate::kernel::memory::{KernelMemory, Shared};
-use crate::kernel::mutex::{Lock, Mutex};
-use crate::kernel::slot::Slot;
-use crate::kernel::volatile::VolatileSlice;
+use crate::kernel::memory::{Arc, KernelMemory, Slot};
+use crate::kernel::mutex::{KernelLock, Lock, Mutex};
 
 /// Size and alignment of a window, in bytes: the parts of a segment that one
 /// window maps.
@@ -41,14 +40,14 @@ impl Window {
 
 /// The windows that are kept, replaced in turn.
 struct Windows {
-    kept: [Option<Shared<Window>>; WINDOWS],
+    kept: [Option<Arc<Window>>; WINDOWS],
     next: usize,
 }
 
 /// The dead kernel's memory.
 pub struct OldMemory {
     /// The file whose segments it is.
-    file: Shared<CoreFile<KernelMemory>>,
+    file: Arc<CoreFile<KernelMemory>>,
     windows: Mutex<Windows>,
     /// The window that was read last: most reads need no other, and no lock.
     last: Slot<Window>,
@@ -59,17 +58,17 @@ impl OldMemory {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(file: Shared<CoreFile<KernelMemory>>) -> Result<Self, NoMemory> {
+    pub fn new(file: Arc<CoreFile<KernelMemory>>) -> Result<Self, NoMemory> {
         let windows = Windows { kept: [const { None }; WINDOWS], next: 0 };
-        let windows = Mutex::new(Lock::Windows, windows)?;
+        let windows = Mutex::new(KernelLock::new(Lock::Windows)?, windows);
         Ok(Self { file, windows, last: Slot::empty() })
     }
 
     /// The window that shows `physical`. Whoever has it may use it for as long
     /// as wanted; no lock is held.
-    fn window(&self, physical: u64) -> Result<Shared<Window>, Errno> {
+    fn window(&self, physical: u64) -> Result<Arc<Window>, Errno> {
         let mut windows = self.windows.lock();
-        let shows = |window: &&Shared<Window>| window.from(physical).is_some();
+        let shows = |window: &&Arc<Window>| window.from(physical).is_some();
         if let Some(window) = windows.kept.iter().flatten().find(shows) {
             return Ok(window.clone());
         }
@@ -80,9 +79,9 @@ impl OldMemory {
         let size = usize::try_from(end.saturating_sub(start)).map_err(|_| ENOMEM)?;
         let Ok(mapping) = Mapping::window(start, size) else {
             let physical = page_align_down(physical);
-            return Ok(Shared::new(Window { physical, mapping: Mapping::page(physical)? })?);
+            return Ok(Arc::new(Window { physical, mapping: Mapping::page(physical)? })?);
         };
-        let window = Shared::new(Window { physical: start, mapping })?;
+        let window = Arc::new(Window { physical: start, mapping })?;
         let next = windows.next % WINDOWS;
         if let Some(place) = windows.kept.get_mut(next) {
             *place = Some(window.clone());

@@ -3,15 +3,16 @@
 //!
 //! Nobody waits for it, so it has no deadline: whoever starts a process bounds it.
 
-use devdump::{Collection, DumpWriter, Ending, NoMemory};
+use devdump::{Collection, DumpWriter, Ending};
+use kmem::NoMemory;
 use vmcore::manifest::Reason;
 
 use crate::collect::{Wanted, admit, loaded, result, start, tell};
 use crate::kernel::error::{EBUSY, EINVAL, ETIMEDOUT, Errno};
 use crate::kernel::iov_iter::IovIter;
 use crate::kernel::log::log;
-use crate::kernel::memory::{KernelMemory, Shared};
-use crate::kernel::mutex::{Lock, Mutex};
+use crate::kernel::memory::{Arc, KernelMemory};
+use crate::kernel::mutex::{KernelLock, Lock, Mutex};
 use crate::module::Module;
 
 /// What one opening of the device for writing is for: one dump.
@@ -28,7 +29,7 @@ struct Stage {
 }
 
 struct Started {
-    module: Shared<Module>,
+    module: Arc<Module>,
     collection: Collection<KernelMemory>,
     writer: DumpWriter<KernelMemory>,
 }
@@ -38,9 +39,9 @@ impl Producer {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new() -> Result<Shared<Self>, NoMemory> {
+    pub fn new() -> Result<Arc<Self>, NoMemory> {
         let stage = Stage { named: false, started: None };
-        Shared::new(Self { stage: Mutex::new(Lock::Producer, stage)? })
+        Arc::new(Self { stage: Mutex::new(KernelLock::new(Lock::Producer)?, stage) })
     }
 
     /// Starts the dump `wanted`, of `size` bytes or, where that is 0, of any number.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A file as readers see it: `/proc/vmcore` or `/proc/vmcoredd`.
 
-use devdump::{NoMemory, State};
+use devdump::State;
+use kmem::NoMemory;
 use vmcore::layout::{Load, Place};
 
 use crate::kernel::error::{EIO, Errno};
 use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::UserMapping;
-use crate::kernel::memory::{KernelMemory, Shared};
+use crate::kernel::memory::{Arc, KernelMemory};
 use crate::old_memory::OldMemory;
 
 type CoreFile = devdump::CoreFile<KernelMemory>;
@@ -15,7 +16,7 @@ type Snapshot = devdump::Snapshot<KernelMemory>;
 
 /// A file, but for the device dumps in it.
 pub struct Served {
-    file: Shared<CoreFile>,
+    file: Arc<CoreFile>,
     old_memory: OldMemory,
 }
 
@@ -24,19 +25,19 @@ impl Served {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(file: CoreFile) -> Result<Shared<Self>, NoMemory> {
-        let file = Shared::new(file)?;
+    pub fn new(file: CoreFile) -> Result<Arc<Self>, NoMemory> {
+        let file = Arc::new(file)?;
         let old_memory = OldMemory::new(file.clone())?;
-        Shared::new(Self { file, old_memory })
+        Arc::new(Self { file, old_memory })
     }
 
     /// Opens the file at the moment of `state`.
     ///
     /// # Errors
     /// An errno for lack of memory.
-    pub fn open(this: &Shared<Self>, state: State<KernelMemory>) -> Result<Shared<Open>, Errno> {
-        let snapshot = Snapshot::new(&KernelMemory, this.file.clone(), state)?;
-        Ok(Shared::new(Open { snapshot, served: this.clone() })?)
+    pub fn open(this: &Arc<Self>, state: State<KernelMemory>) -> Result<Arc<Open>, Errno> {
+        let snapshot = Snapshot::new(this.file.clone(), state)?;
+        Ok(Arc::new(Open { snapshot, served: this.clone() })?)
     }
 
     /// Size of the file at the moment of `state`, in bytes.
@@ -61,7 +62,7 @@ impl Served {
 /// An open file: one state of it, for as long as it is open or mapped.
 pub struct Open {
     snapshot: Snapshot,
-    served: Shared<Served>,
+    served: Arc<Served>,
 }
 
 impl Open {

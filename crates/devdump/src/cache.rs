@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The chunk that a reader is in, decompressed once.
 
+use kmem::{Arc, Block, Mutex, NoMemory};
+
 use crate::chunk::CHUNK_SIZE;
-use crate::host::Host;
-use crate::memory::{Lock, Mutex as _, NoMemory, Shared as _};
+use crate::host::{Host, Lock};
 
 /// The decompressed chunk of one open file.
 ///
@@ -12,8 +13,7 @@ use crate::memory::{Lock, Mutex as _, NoMemory, Shared as _};
 /// may take any time. A second thread that needs another chunk meanwhile gets memory of
 /// its own.
 pub(crate) struct Cache<H: Host> {
-    host: H,
-    last: H::Mutex<Last<H>>,
+    last: Mutex<Last<H>, H::Lock>,
 }
 
 struct Last<H: Host> {
@@ -21,14 +21,14 @@ struct Last<H: Host> {
     /// immutable dump, which the owner of this cache keeps alive: no other block can
     /// have the same address.
     from: Option<(usize, usize)>,
-    chunk: H::Shared<H::Block>,
+    chunk: Arc<Block<H>, H>,
 }
 
 impl<H: Host> Cache<H> {
     /// An empty cache, with all memory that one reader needs.
-    pub fn new(host: &H) -> Result<Self, NoMemory> {
-        let chunk = host.share(host.block(CHUNK_SIZE)?)?;
-        Ok(Self { host: host.clone(), last: host.mutex(Lock::Cache, Last { from: None, chunk })? })
+    pub fn new() -> Result<Self, NoMemory> {
+        let chunk = Arc::new(Block::new(CHUNK_SIZE)?)?;
+        Ok(Self { last: Mutex::new(H::lock(Lock::Cache)?, Last { from: None, chunk }) })
     }
 
     /// Decompresses `compressed` to the first `length` bytes of a chunk; they are zeros
@@ -38,26 +38,34 @@ impl<H: Host> Cache<H> {
     /// [`NoMemory`] when several threads read at once and there is no memory for that.
     pub fn chunk(
         &self,
-        compressed: &H::Block,
+        compressed: &Block<H>,
         length: usize,
-    ) -> Result<H::Shared<H::Block>, NoMemory> {
+    ) -> Result<Arc<Block<H>, H>, NoMemory> {
+        self.last.lock().chunk(compressed, length)
+    }
+}
+
+impl<H: Host> Last<H> {
+    /// As [`Cache::chunk`].
+    fn chunk(
+        &mut self,
+        compressed: &Block<H>,
+        length: usize,
+    ) -> Result<Arc<Block<H>, H>, NoMemory> {
         let key = (compressed.as_ptr() as usize, compressed.len());
-        self.last.with(|last| {
-            if last.from == Some(key) {
-                return Ok(last.chunk.clone());
+        if self.from != Some(key) {
+            if self.chunk.get_mut().is_none() {
+                self.chunk = Arc::new(Block::new(CHUNK_SIZE)?)?;
             }
-            if last.chunk.unique().is_none() {
-                last.chunk = self.host.share(self.host.block(CHUNK_SIZE)?)?;
-            }
-            last.from = None;
+            self.from = None;
             // No other reader has it now, and `length` is at most its size.
-            let chunk = last.chunk.unique().ok_or(NoMemory)?;
+            let chunk = self.chunk.get_mut().ok_or(NoMemory)?;
             let to = chunk.get_mut(..length).ok_or(NoMemory)?;
-            if !self.host.decompress(compressed, to) {
+            if !H::decompress(compressed, to) {
                 to.fill(0);
             }
-            last.from = Some(key);
-            Ok(last.chunk.clone())
-        })
+            self.from = Some(key);
+        }
+        Ok(self.chunk.clone())
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The pieces in which a dump's payload is kept.
 
+use kmem::{Block, NoMemory};
+
 use crate::host::Host;
-use crate::memory::NoMemory;
 
 /// How much of a dump is kept as one piece, in bytes.
 ///
@@ -20,9 +21,9 @@ pub(crate) enum Chunk<H: Host> {
     /// Nothing but zeros, which take no memory.
     Zeros,
     /// The bytes as they are.
-    Raw(H::Block),
+    Raw(Block<H>),
     /// The bytes as the codec compressed them.
-    Compressed(H::Block),
+    Compressed(Block<H>),
 }
 
 /// A chunk that is not kept yet, because its size must be taken from the budget first.
@@ -46,31 +47,31 @@ impl Packed<'_> {
 /// would otherwise allocate and zero 80 KiB, however small its dump is.
 pub(crate) struct Workspace<H: Host> {
     /// The chunk being filled, [`CHUNK_SIZE`] bytes.
-    pub open: H::Block,
+    pub open: Block<H>,
     pub packer: Packer<H>,
 }
 
 /// Compresses the bytes of a chunk.
 pub(crate) struct Packer<H: Host> {
-    compressed: H::Block,
+    compressed: Block<H>,
     codec: H::Workspace,
 }
 
 impl<H: Host> Workspace<H> {
-    pub fn new(host: &H) -> Result<Self, NoMemory> {
-        let compressed = host.block(host.bound(CHUNK_SIZE))?;
-        let packer = Packer { compressed, codec: host.workspace()? };
-        Ok(Self { open: host.block(CHUNK_SIZE)?, packer })
+    pub fn new() -> Result<Self, NoMemory> {
+        let compressed = Block::new(H::bound(CHUNK_SIZE))?;
+        let packer = Packer { compressed, codec: H::workspace()? };
+        Ok(Self { open: Block::new(CHUNK_SIZE)?, packer })
     }
 }
 
 impl<H: Host> Packer<H> {
     /// Compresses `bytes`, which are at most a chunk, where that is worthwhile.
-    pub fn pack<'a>(&'a mut self, host: &H, bytes: &'a [u8]) -> Packed<'a> {
+    pub fn pack<'a>(&'a mut self, bytes: &'a [u8]) -> Packed<'a> {
         if is_zero(bytes) {
             return Packed::Zeros;
         }
-        let size = host.compress(&mut self.codec, bytes, &mut self.compressed);
+        let size = H::compress(&mut self.codec, bytes, &mut self.compressed);
         let compressed = size.and_then(|size| self.compressed.get(..size));
         let saved = (bytes.len() / WORTHWHILE).max(1);
         match compressed.filter(|small| small.len().saturating_add(saved) <= bytes.len()) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! One collection, from its start to its record.
 
+use kmem::{Arc, Mutex, NoMemory, Vec};
 use vmcore::device_dump::Name;
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 
 use crate::dump::Dump;
-use crate::host::Host;
-use crate::memory::{Lock, Mutex as _, NoMemory};
+use crate::host::{Host, Lock};
 use crate::store::Store;
 use crate::writer::DumpWriter;
 
@@ -39,7 +39,7 @@ impl Ending {
 /// [`Collection::end`].
 #[must_use]
 pub struct Collection<H: Host> {
-    store: H::Shared<Store<H>>,
+    store: Arc<Store<H>, H>,
     name: Name,
     renamed: Renamed,
     is_listed: bool,
@@ -51,14 +51,9 @@ impl<H: Host> Collection<H> {
     /// Starts a collection for the dump `name`, or `name#2` and so on where that
     /// is taken. `declared` is the length that the collector expects, in bytes, 0
     /// where it does not know.
-    pub fn start(
-        store: &H::Shared<Store<H>>,
-        name: &Name,
-        renamed: Renamed,
-        declared: u64,
-    ) -> Self {
+    pub fn start(store: &Arc<Store<H>, H>, name: &Name, renamed: Renamed, declared: u64) -> Self {
         let (name, renamed, is_listed) = store.start(name, renamed);
-        let started = store.host().milliseconds();
+        let started = H::milliseconds();
         Self { store: store.clone(), name, renamed, is_listed, declared, started }
     }
 
@@ -86,7 +81,7 @@ impl<H: Host> Collection<H> {
         let length = written.as_ref().map_or(0, |written| written.length);
         let cut = written.as_ref().and_then(|written| written.cut);
         let (status, reason) = self.outcome(length.into(), cut.or(ending.reason()));
-        let taken = store.host().milliseconds().saturating_sub(self.started);
+        let taken = H::milliseconds().saturating_sub(self.started);
         let mut record = Record {
             reason,
             length,
@@ -100,7 +95,7 @@ impl<H: Host> Collection<H> {
                 record.crc32c = written.crc32c;
                 written.chunks
             }
-            None => store.host().list(),
+            None => Vec::new(),
         };
         store.record(Dump::new(record, chunks), self.is_listed)
     }
@@ -122,7 +117,7 @@ impl<H: Host> Collection<H> {
 /// A writer that its collector has on one thread, and that another thread can
 /// take away from it at any time.
 pub struct Lent<H: Host> {
-    writer: H::Mutex<Option<DumpWriter<H>>>,
+    writer: Mutex<Option<DumpWriter<H>>, H::Lock>,
 }
 
 impl<H: Host> Lent<H> {
@@ -130,8 +125,8 @@ impl<H: Host> Lent<H> {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(host: &H, writer: DumpWriter<H>) -> Result<Self, NoMemory> {
-        Ok(Self { writer: host.mutex(Lock::Writer, Some(writer))? })
+    pub fn new(writer: DumpWriter<H>) -> Result<Self, NoMemory> {
+        Ok(Self { writer: Mutex::new(H::lock(Lock::Writer)?, Some(writer)) })
     }
 
     /// As [`DumpWriter::write_with`]. The writer cannot be taken away meanwhile; at
@@ -144,19 +139,19 @@ impl<H: Host> Lent<H> {
         length: u64,
         copy: impl FnMut(&mut [u8]) -> bool,
     ) -> Result<(), Reason> {
-        self.writer.with(|writer| match writer {
+        match &mut *self.writer.lock() {
             Some(writer) => writer.write_with(length, copy),
             None => Err(Reason::Deadline),
-        })
+        }
     }
 
     /// As [`DumpWriter::time_left`]; none once the writer was taken away.
     pub fn time_left(&self) -> Option<u64> {
-        self.writer.with(|writer| writer.as_ref().map_or(Some(0), DumpWriter::time_left))
+        self.writer.lock().as_ref().map_or(Some(0), DumpWriter::time_left)
     }
 
     /// Takes the writer away; `None` when it was taken before.
     pub fn take(&self) -> Option<DumpWriter<H>> {
-        self.writer.with(Option::take)
+        self.writer.lock().take()
     }
 }

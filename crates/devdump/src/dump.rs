@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! One collection that has ended: its record, and the payload if there is one.
 
+use kmem::{NoMemory, Vec};
 use vmcore::device_dump;
 use vmcore::elf::Endian;
 use vmcore::manifest::Record;
@@ -8,17 +9,16 @@ use vmcore::manifest::Record;
 use crate::cache::Cache;
 use crate::chunk::{CHUNK_SIZE, Chunk};
 use crate::host::Host;
-use crate::memory::NoMemory;
-use crate::snapshot::{Sink, part};
+use crate::sink::{Sink, part};
 
 /// One collection that has ended.
 pub struct Dump<H: Host> {
     record: Record,
-    chunks: H::List<Chunk<H>>,
+    chunks: Vec<Chunk<H>, H>,
 }
 
 impl<H: Host> Dump<H> {
-    pub(crate) fn new(record: Record, chunks: H::List<Chunk<H>>) -> Self {
+    pub(crate) fn new(record: Record, chunks: Vec<Chunk<H>, H>) -> Self {
         Self { record, chunks }
     }
 

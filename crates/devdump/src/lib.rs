@@ -8,8 +8,8 @@
 //! file, a [`CoreFile`] with the dumps and the manifest of the moment when it was
 //! taken; what comes later never changes it.
 //!
-//! The crate owns no memory, lock, codec or clock: its host brings them
-//! ([`Memory`], [`Codec`], [`Clock`]), and the dead kernel's memory ([`OldMemory`]).
+//! The crate owns no memory, lock, codec or clock: its [`Host`] brings them, and the dead
+//! kernel's memory ([`OldMemory`]).
 //! Nothing here panics, and every allocation may fail. Allocations and locks may
 //! sleep.
 #![no_std]
@@ -20,8 +20,8 @@ mod chunk;
 mod collection;
 mod dump;
 mod host;
-mod memory;
 mod names;
+mod sink;
 mod snapshot;
 mod state;
 mod store;
@@ -31,9 +31,9 @@ mod writer;
 pub use chunk::CHUNK_SIZE;
 pub use collection::{Collection, Ending, Lent};
 pub use dump::Dump;
-pub use host::{Clock, Codec, Host};
-pub use memory::{Block, List, Lock, Memory, Mutex, NoMemory, Shared};
-pub use snapshot::{Buffer, BuildError, CoreFile, OldMemory, Sink, Snapshot};
+pub use host::{Clock, Codec, Host, Lock};
+pub use sink::{Buffer, Sink};
+pub use snapshot::{BuildError, CoreFile, OldMemory, Snapshot};
 pub use state::State;
 pub use store::{Limits, Store};
 pub use table::Table;

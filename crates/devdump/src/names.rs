@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Which names are free, without a look at every dump.
 
+use kmem::{Block, NoMemory};
+
 use crate::host::Host;
-use crate::memory::NoMemory;
 
 /// A Bloom filter of the names of all dumps.
 ///
@@ -13,12 +14,12 @@ use crate::memory::NoMemory;
 /// this takes 8, in more code, and its growth could fail.
 pub(crate) struct Names<H: Host> {
     /// A bit for each value of half a hash.
-    bits: H::Block,
+    bits: Block<H>,
 }
 
 impl<H: Host> Names<H> {
-    pub fn new(host: &H) -> Result<Self, NoMemory> {
-        Ok(Self { bits: host.block((1 << u16::BITS) / 8)? })
+    pub fn new() -> Result<Self, NoMemory> {
+        Ok(Self { bits: Block::new((1 << u16::BITS) / 8)? })
     }
 
     /// Whether a name with `hash` may be there.

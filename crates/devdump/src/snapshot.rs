@@ -1,66 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The file that readers see, and one state of it.
 
+use kmem::{Arc, Block, NoMemory, Vec};
 use vmcore::Error;
-use vmcore::bytes::copy;
 use vmcore::elf::Encoding;
 use vmcore::layout::{Bounds, DumpTable as _, Layout, Load, Place, Span};
 use vmcore::original::{Original, write_notes_header};
 
 use crate::cache::Cache;
 use crate::host::Host;
-use crate::memory::NoMemory;
+use crate::sink::{Sink, part};
 use crate::state::State;
 use crate::table::Notes;
-
-/// Where bytes of the file go.
-pub trait Sink {
-    /// How many bytes it still takes.
-    fn space(&self) -> usize;
-    /// Takes `bytes`; gives how many of them it took, fewer only when it can
-    /// take no more at all.
-    fn bytes(&mut self, bytes: &[u8]) -> usize;
-    /// Takes `count` zeros; gives how many it took, as [`Sink::bytes`] does.
-    fn zeros(&mut self, count: usize) -> usize;
-}
-
-/// A [`Sink`] that fills a byte buffer.
-pub struct Buffer<'a> {
-    rest: &'a mut [u8],
-}
-
-impl<'a> Buffer<'a> {
-    /// Fills `buffer` from its start.
-    #[must_use]
-    pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { rest: buffer }
-    }
-
-    fn take(&mut self, count: usize) -> &mut [u8] {
-        let rest = core::mem::take(&mut self.rest);
-        let count = count.min(rest.len());
-        let (now, later) = rest.split_at_mut(count);
-        self.rest = later;
-        now
-    }
-}
-
-impl Sink for Buffer<'_> {
-    fn space(&self) -> usize {
-        self.rest.len()
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> usize {
-        let to = self.take(bytes.len());
-        copy(to, bytes)
-    }
-
-    fn zeros(&mut self, count: usize) -> usize {
-        let to = self.take(count);
-        to.fill(0);
-        to.len()
-    }
-}
 
 /// The memory of the dead kernel, for sinks of the kind `S`.
 ///
@@ -103,7 +54,7 @@ impl From<Error> for BuildError {
 
 enum Header<H: Host> {
     /// The kernel's own header pages, to be rewritten around the dumps.
-    Original(H::Block),
+    Original(Block<H>),
     /// One page with nothing but a `PT_NOTE`.
     NotesOnly { machine: u16 },
 }
@@ -112,8 +63,8 @@ enum Header<H: Host> {
 pub struct CoreFile<H: Host> {
     encoding: Encoding,
     header: Header<H>,
-    notes: H::Shared<H::Block>,
-    loads: H::List<Load>,
+    notes: Arc<Block<H>, H>,
+    loads: Vec<Load, H>,
 }
 
 impl<H: Host> CoreFile<H> {
@@ -123,9 +74,9 @@ impl<H: Host> CoreFile<H> {
     /// # Errors
     /// [`Error`] when the header is not as the kernel writes it.
     pub fn vmcore(
-        header: H::Block,
-        notes: H::Shared<H::Block>,
-        loads: H::List<Load>,
+        header: Block<H>,
+        notes: Arc<Block<H>, H>,
+        loads: Vec<Load, H>,
     ) -> Result<Self, Error> {
         let encoding = Original::parse(&header)?.encoding();
         Ok(Self { encoding, header: Header::Original(header), notes, loads })
@@ -133,13 +84,8 @@ impl<H: Host> CoreFile<H> {
 
     /// A file of notes alone, without memory.
     #[must_use]
-    pub fn notes_only(
-        host: &H,
-        encoding: Encoding,
-        machine: u16,
-        notes: H::Shared<H::Block>,
-    ) -> Self {
-        Self { encoding, header: Header::NotesOnly { machine }, notes, loads: host.list() }
+    pub fn notes_only(encoding: Encoding, machine: u16, notes: Arc<Block<H>, H>) -> Self {
+        Self { encoding, header: Header::NotesOnly { machine }, notes, loads: Vec::new() }
     }
 
     /// The ranges of old memory.
@@ -176,16 +122,16 @@ impl<H: Host> CoreFile<H> {
         }
     }
 
-    fn header_pages(&self, host: &H, added: u64) -> Result<H::Block, BuildError> {
+    fn header_pages(&self, added: u64) -> Result<Block<H>, BuildError> {
         let written;
         let mut pages;
         match &self.header {
             Header::Original(header) => {
-                pages = host.block(header.len())?;
+                pages = Block::new(header.len())?;
                 written = Original::parse(header)?.write_header(added, &mut pages);
             }
             Header::NotesOnly { machine } => {
-                pages = host.block(vmcore::PAGE_SIZE as usize)?;
+                pages = Block::new(vmcore::PAGE_SIZE as usize)?;
                 let size = added.checked_add(self.notes.len() as u64);
                 let size = size.ok_or(BuildError::NoRoom)?;
                 written = write_notes_header(self.encoding, *machine, size, &mut pages);
@@ -198,9 +144,9 @@ impl<H: Host> CoreFile<H> {
 
 /// One state of the file. Never changes, whatever is added later.
 pub struct Snapshot<H: Host> {
-    file: H::Shared<CoreFile<H>>,
+    file: Arc<CoreFile<H>, H>,
     state: State<H>,
-    header: H::Block,
+    header: Block<H>,
     bounds: Bounds,
     cache: Cache<H>,
 }
@@ -210,16 +156,12 @@ impl<H: Host> Snapshot<H> {
     ///
     /// # Errors
     /// [`BuildError`].
-    pub fn new(
-        host: &H,
-        file: H::Shared<CoreFile<H>>,
-        state: State<H>,
-    ) -> Result<Self, BuildError> {
+    pub fn new(file: Arc<CoreFile<H>, H>, state: State<H>) -> Result<Self, BuildError> {
         let manifest_size = state.manifest_size();
         let added = file.dumps(&state).size().checked_add(manifest_size);
-        let header = file.header_pages(host, added.ok_or(BuildError::NoRoom)?)?;
+        let header = file.header_pages(added.ok_or(BuildError::NoRoom)?)?;
         let bounds = file.bounds(&state, manifest_size).ok_or(BuildError::NoRoom)?;
-        let cache = Cache::new(host)?;
+        let cache = Cache::new()?;
         Ok(Self { file, state, header, bounds, cache })
     }
 
@@ -291,11 +233,4 @@ impl<H: Host> Snapshot<H> {
             Place::Memory { physical } => return old_memory.read(physical, reach, sink),
         })
     }
-}
-
-/// What `bytes` have from `within` on, at most `limit` of them.
-pub(crate) fn part(bytes: &[u8], within: u64, limit: usize) -> &[u8] {
-    let rest = usize::try_from(within).ok().and_then(|within| bytes.get(within..));
-    let rest = rest.unwrap_or_default();
-    rest.get(..limit).unwrap_or(rest)
 }

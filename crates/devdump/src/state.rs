@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What is known of all collections at one moment, and the manifest of it.
 
+use kmem::Arc;
 use vmcore::device_dump::Name;
 use vmcore::elf::Endian;
 use vmcore::layout::Note;
@@ -8,7 +9,7 @@ use vmcore::manifest::{self, Record};
 
 use crate::host::Host;
 use crate::names::Names;
-use crate::snapshot::{Sink, part};
+use crate::sink::{Sink, part};
 use crate::table::Table;
 
 /// How many collections the manifest lists while they run; of more, the
@@ -19,7 +20,7 @@ const RUNNING_MAX: usize = 8;
 /// changes.
 pub struct State<H: Host> {
     pub(crate) table: Table<H>,
-    running: [Option<H::Shared<Record>>; RUNNING_MAX],
+    running: [Option<Arc<Record, H>>; RUNNING_MAX],
     /// How many have no record, for want of memory.
     pub(crate) unrecorded: u64,
     /// Size of the manifest's text, in bytes; 0 as long as nothing was collected.
@@ -53,10 +54,10 @@ impl<H: Host> State<H> {
 
     /// Lists a collection that starts, where there is place and memory for that;
     /// says whether it is.
-    pub(crate) fn start(&mut self, host: &H, record: Record) -> bool {
+    pub(crate) fn start(&mut self, record: Record) -> bool {
         match self.running.iter_mut().find(|place| place.is_none()) {
             Some(place) => {
-                *place = host.share(record).ok();
+                *place = Arc::new(record).ok();
                 let is_listed = place.is_some();
                 self.measure();
                 is_listed
@@ -67,7 +68,7 @@ impl<H: Host> State<H> {
 
     /// Lists no more the collection `name`, which is listed.
     pub(crate) fn end(&mut self, name: &Name) {
-        let is_it = |place: &Option<H::Shared<Record>>| {
+        let is_it = |place: &Option<Arc<Record, H>>| {
             place.as_ref().is_some_and(|record| record.name.as_ref() == Some(name))
         };
         if let Some(place) = self.running.iter_mut().find(|place| is_it(place)) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The collections so far, and how much memory they may use.
 
+use kmem::{Block, Mutex, NoMemory, Vec};
 use vmcore::device_dump::{self, Name};
 use vmcore::manifest::{Reason, Record, Renamed, Status, Whereabouts};
 
 use crate::chunk::{CHUNK_SIZE, Workspace};
 use crate::dump::Dump;
-use crate::host::Host;
-use crate::memory::{List as _, Lock, Mutex as _, NoMemory};
+use crate::host::{Host, Lock};
 use crate::names::Names;
 use crate::state::State;
 use crate::table::{Ends, entry_size};
@@ -44,9 +44,8 @@ pub struct Limits {
 /// The collections so far. Any thread may call any method at any time; the lock is held
 /// for a few allocations at most, and for a copy of the [`Table`](crate::Table).
 pub struct Store<H: Host> {
-    host: H,
     limits: Limits,
-    inner: H::Mutex<Inner<H>>,
+    inner: Mutex<Inner<H>, H::Lock>,
 }
 
 struct Inner<H: Host> {
@@ -55,8 +54,8 @@ struct Inner<H: Host> {
     names: Names<H>,
     /// How much of the budget is used, in bytes.
     used: u64,
-    segments: H::List<H::Block>,
-    workspaces: H::List<Workspace<H>>,
+    segments: Vec<Block<H>, H>,
+    workspaces: Vec<Workspace<H>, H>,
 }
 
 impl<H: Host> Store<H> {
@@ -64,47 +63,42 @@ impl<H: Host> Store<H> {
     ///
     /// # Errors
     /// [`NoMemory`].
-    pub fn new(host: H, limits: Limits) -> Result<Self, NoMemory> {
-        let mut workspaces = host.list_of(WORKSPACES_MAX)?;
-        workspaces.push(Workspace::new(&host)?)?;
-        let segments = host.list_of(SEGMENTS_MAX)?;
-        let names = Names::new(&host)?;
+    pub fn new(limits: Limits) -> Result<Self, NoMemory> {
+        let mut workspaces = Vec::with_capacity(WORKSPACES_MAX)?;
+        workspaces.push(Workspace::new()?)?;
+        let segments = Vec::with_capacity(SEGMENTS_MAX)?;
+        let names = Names::new()?;
         let inner = Inner { state: State::new(), names, used: 0, segments, workspaces };
-        Ok(Self { inner: host.mutex(Lock::Store, inner)?, host, limits })
-    }
-
-    pub(crate) fn host(&self) -> &H {
-        &self.host
+        Ok(Self { inner: Mutex::new(H::lock(Lock::Store)?, inner), limits })
     }
 
     /// The state of all collections at this moment.
     #[must_use]
     pub fn state(&self) -> State<H> {
-        self.inner.with(|inner| inner.state.clone())
+        self.inner.lock().state.clone()
     }
 
     /// How much of the budget is used, in bytes.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.inner.with(|inner| inner.used)
+        self.inner.lock().used
     }
 
     /// Lists a collection that starts. Returns its name, which no other listed one has,
     /// and whether it is listed itself.
     pub(crate) fn start(&self, wanted: &Name, renamed: Renamed) -> (Name, Renamed, bool) {
-        self.inner.with(|inner| {
-            let name = inner.state.unique(wanted, &inner.names);
-            let renamed = Renamed { taken: name != *wanted, ..renamed };
-            let record = Record::new(Some(name), renamed, Status::Running);
-            (name, renamed, inner.state.start(&self.host, record))
-        })
+        let mut inner = self.inner.lock();
+        let name = inner.state.unique(wanted, &inner.names);
+        let renamed = Renamed { taken: name != *wanted, ..renamed };
+        let record = Record::new(Some(name), renamed, Status::Running);
+        (name, renamed, inner.state.start(record))
     }
 
     /// Records that a collection was refused, and returns the record.
     pub fn refuse(&self, name: Option<Name>, renamed: Renamed, reason: Reason) -> Record {
         let refused = Record::new(name, renamed, Status::Refused);
         let record = Record { reason: Some(reason), ..refused };
-        self.record(Dump::new(record, self.host.list()), false)
+        self.record(Dump::new(record, Vec::new()), false)
     }
 
     /// Adds the collection `dump`, which has ended; [`Store::start`] has said whether it
@@ -120,18 +114,17 @@ impl<H: Host> Store<H> {
             stored: 0,
             ..*dump.record()
         };
-        self.inner.with(|inner| {
-            let record = match inner.append(&self.host, &self.limits, dump, is_listed) {
-                Ok(record) => record,
-                Err(reason) => {
-                    inner.used = inner.used.saturating_sub(stored);
-                    inner.state.unrecorded = inner.state.unrecorded.saturating_add(1);
-                    Record { reason: Some(reason), ..lost }
-                }
-            };
-            inner.state.measure();
-            record
-        })
+        let mut inner = self.inner.lock();
+        let record = match inner.append(&self.limits, dump, is_listed) {
+            Ok(record) => record,
+            Err(reason) => {
+                inner.used = inner.used.saturating_sub(stored);
+                inner.state.unrecorded = inner.state.unrecorded.saturating_add(1);
+                Record { reason: Some(reason), ..lost }
+            }
+        };
+        inner.state.measure();
+        record
     }
 
     /// Takes `size` bytes of the budget for a dump that has `own` already.
@@ -144,66 +137,62 @@ impl<H: Host> Store<H> {
         if size > 0 && wanted > dump {
             return Err(Reason::DumpLimit);
         }
-        self.inner.with(|inner| {
-            let others = inner.used.saturating_sub(own);
-            let rest = total.saturating_sub(others);
-            let share = (rest / 2).max(rest.saturating_sub(total / 32).min(total / 8));
-            if size > 0 && wanted > share {
-                return Err(Reason::Budget);
-            }
-            inner.used = inner.used.saturating_add(size);
-            Ok(())
-        })
+        let mut inner = self.inner.lock();
+        let others = inner.used.saturating_sub(own);
+        let rest = total.saturating_sub(others);
+        let share = (rest / 2).max(rest.saturating_sub(total / 32).min(total / 8));
+        if size > 0 && wanted > share {
+            return Err(Reason::Budget);
+        }
+        inner.used = inner.used.saturating_add(size);
+        Ok(())
     }
 
     /// Returns `size` bytes to the budget.
     pub(crate) fn release(&self, size: u64) {
         if size > 0 {
-            self.inner.with(|inner| inner.used = inner.used.saturating_sub(size));
+            let mut inner = self.inner.lock();
+            inner.used = inner.used.saturating_sub(size);
         }
     }
 
     /// Returns a segment with room for `size` bytes, which are at most a chunk.
-    pub(crate) fn segment(&self, size: usize) -> Result<H::Block, NoMemory> {
-        if let Some(segment) = self.inner.with(|inner| inner.take_segment(size)) {
+    pub(crate) fn segment(&self, size: usize) -> Result<Block<H>, NoMemory> {
+        let kept = self.inner.lock().take_segment(size);
+        if let Some(segment) = kept {
             return Ok(segment);
         }
-        if !self.host.affords(SEGMENT_SIZE as u64) {
+        if !H::affords(SEGMENT_SIZE as u64) {
             return Err(NoMemory);
         }
-        self.host.block(SEGMENT_SIZE).or_else(|NoMemory| self.host.block(size))
+        Block::new(SEGMENT_SIZE).or_else(|NoMemory| Block::new(size))
     }
 
     /// Takes back what a writer did not use of a segment.
-    pub(crate) fn give_segment(&self, segment: H::Block) {
+    pub(crate) fn give_segment(&self, segment: Block<H>) {
+        let surplus = self.inner.lock().give_segment(segment);
         // One too many is freed without the lock.
-        drop(self.inner.with(|inner| inner.give_segment(segment)));
+        drop(surplus);
     }
 
     pub(crate) fn workspace(&self) -> Result<Workspace<H>, NoMemory> {
-        match self.inner.with(|inner| inner.workspaces.pop()) {
-            Some(workspace) => Ok(workspace),
-            None => Workspace::new(&self.host),
-        }
+        let kept = self.inner.lock().workspaces.pop();
+        kept.map_or_else(Workspace::new, Ok)
     }
 
+    /// Keeps `workspace` at hand, or frees it: as an argument, after the lock is given back.
     pub(crate) fn give_workspace(&self, workspace: Workspace<H>) {
-        // One too many is freed without the lock.
-        drop(self.inner.with(|inner| {
-            if inner.workspaces.len() >= WORKSPACES_MAX {
-                return Some(workspace);
-            }
+        let mut inner = self.inner.lock();
+        if inner.workspaces.len() < WORKSPACES_MAX {
             // There is room: it was allocated at the start.
             let _ = inner.workspaces.push(workspace);
-            None
-        }));
+        }
     }
 }
 
 impl<H: Host> Inner<H> {
     fn append(
         &mut self,
-        host: &H,
         limits: &Limits,
         mut dump: Dump<H>,
         is_listed: bool,
@@ -226,7 +215,7 @@ impl<H: Host> Inner<H> {
         }
         let ends = self.ends_with(limits, dump.record_mut())?;
         let record = *dump.record();
-        self.state.table.push(host, dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
+        self.state.table.push(dump, ends).map_err(|NoMemory| Reason::NoMemory)?;
         if let Some(name) = &record.name {
             self.names.add(name.hash());
         }
@@ -257,7 +246,7 @@ impl<H: Host> Inner<H> {
         Ok(ends)
     }
 
-    fn take_segment(&mut self, size: usize) -> Option<H::Block> {
+    fn take_segment(&mut self, size: usize) -> Option<Block<H>> {
         let found = self.segments.iter().position(|segment| segment.len() >= size)?;
         let last = self.segments.pop()?;
         match self.segments.get_mut(found) {
@@ -267,7 +256,7 @@ impl<H: Host> Inner<H> {
     }
 
     /// Keeps `segment`; returns the one with the least room where there are too many.
-    fn give_segment(&mut self, segment: H::Block) -> Option<H::Block> {
+    fn give_segment(&mut self, segment: Block<H>) -> Option<Block<H>> {
         if self.segments.len() < SEGMENTS_MAX {
             // There is room: it was allocated at the start.
             let _ = self.segments.push(segment);

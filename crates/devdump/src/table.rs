@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What became of the collections so far, in the order in which they ended.
 
+use kmem::{Arc, NoMemory, Vec};
 use vmcore::device_dump::Name;
 use vmcore::layout::{DumpTable, Note};
 
 use crate::dump::Dump;
 use crate::host::Host;
-use crate::memory::{List as _, NoMemory, Shared as _};
 
 /// Where the parts of one collection end in the files.
 ///
@@ -27,7 +27,7 @@ pub(crate) struct Ends {
 
 /// A collection and where its parts end.
 pub(crate) struct Entry<H: Host> {
-    dump: H::Shared<Dump<H>>,
+    dump: Arc<Dump<H>, H>,
     ends: Ends,
 }
 
@@ -37,7 +37,7 @@ impl<H: Host> Clone for Entry<H> {
     }
 }
 
-type Entries<H> = <H as crate::Memory>::List<Entry<H>>;
+type Entries<H> = Vec<Entry<H>, H>;
 
 /// What became of the collections so far. Cheap to clone; never changes.
 ///
@@ -49,7 +49,7 @@ type Entries<H> = <H as crate::Memory>::List<Entry<H>>;
 /// are read far more often than collections end while they are open.
 pub struct Table<H: Host> {
     /// `None` without any entry.
-    entries: Option<H::Shared<Entries<H>>>,
+    entries: Option<Arc<Entries<H>, H>>,
 }
 
 impl<H: Host> Clone for Table<H> {
@@ -66,16 +66,16 @@ impl<H: Host> Table<H> {
     /// Puts one more collection after the others; its parts end at `ends`.
     ///
     /// What another table shares with this one stays as it is.
-    pub(crate) fn push(&mut self, host: &H, dump: Dump<H>, ends: Ends) -> Result<(), NoMemory> {
-        let entry = Entry { dump: host.share(dump)?, ends };
-        if let Some(own) = self.entries.as_mut().and_then(|entries| entries.unique()) {
+    pub(crate) fn push(&mut self, dump: Dump<H>, ends: Ends) -> Result<(), NoMemory> {
+        let entry = Entry { dump: Arc::new(dump)?, ends };
+        if let Some(own) = self.entries.as_mut().and_then(|entries| entries.get_mut()) {
             return own.push(entry);
         }
         let shared = self.entries();
-        let mut own = host.list_of(shared.len().saturating_add(1))?;
+        let mut own = Vec::with_capacity(shared.len().saturating_add(1))?;
         shared.iter().try_for_each(|entry| own.push(entry.clone()))?;
         own.push(entry)?;
-        self.entries = Some(host.share(own)?);
+        self.entries = Some(Arc::new(own)?);
         Ok(())
     }
 

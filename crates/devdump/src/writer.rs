@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Takes what a collector writes.
 
+use kmem::{Arc, Block, NoMemory, Vec};
 use vmcore::bytes::copy;
 use vmcore::device_dump::LENGTH_MAX;
 use vmcore::manifest::Reason;
 
 use crate::chunk::{CHUNK_SIZE, Chunk, Packed, Packer, Workspace};
 use crate::host::Host;
-use crate::memory::{Block as _, List as _, NoMemory};
 use crate::store::Store;
 
 /// Takes what a collector writes, in pieces of any size.
@@ -15,14 +15,14 @@ use crate::store::Store;
 /// Once something did not fit, or came too late, the dump is cut: nothing more is
 /// taken, what came before stays.
 pub struct DumpWriter<H: Host> {
-    store: H::Shared<Store<H>>,
+    store: Arc<Store<H>, H>,
     /// When it takes no more, as the host's clock tells it.
     deadline: Option<u64>,
     /// `None` once it is with the store again.
     workspace: Option<Workspace<H>>,
     /// Where chunks are kept; what is left of it.
-    segment: Option<H::Block>,
-    chunks: H::List<Chunk<H>>,
+    segment: Option<Block<H>>,
+    chunks: Vec<Chunk<H>, H>,
     /// How much of the open chunk is filled, in bytes; below [`CHUNK_SIZE`].
     filled: usize,
     /// What is kept, in bytes of payload; without the open chunk.
@@ -34,7 +34,7 @@ pub struct DumpWriter<H: Host> {
 
 /// What was written, all of it kept.
 pub(crate) struct Written<H: Host> {
-    pub chunks: H::List<Chunk<H>>,
+    pub chunks: Vec<Chunk<H>, H>,
     pub length: u32,
     pub stored: u32,
     pub crc32c: u32,
@@ -43,17 +43,14 @@ pub(crate) struct Written<H: Host> {
 }
 
 impl<H: Host> DumpWriter<H> {
-    pub(crate) fn new(
-        store: &H::Shared<Store<H>>,
-        deadline: Option<u64>,
-    ) -> Result<Self, NoMemory> {
+    pub(crate) fn new(store: &Arc<Store<H>, H>, deadline: Option<u64>) -> Result<Self, NoMemory> {
         let workspace = Some(store.workspace()?);
         Ok(Self {
             store: store.clone(),
             deadline,
             workspace,
             segment: None,
-            chunks: store.host().list(),
+            chunks: Vec::new(),
             filled: 0,
             length: 0,
             stored: 0,
@@ -72,7 +69,7 @@ impl<H: Host> DumpWriter<H> {
     /// deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<u64> {
-        let now = self.store.host().milliseconds();
+        let now = H::milliseconds();
         self.deadline.map(|deadline| deadline.saturating_sub(now))
     }
 
@@ -136,7 +133,7 @@ impl<H: Host> DumpWriter<H> {
 
     /// Why the dump is cut, if it is by now.
     fn check(&mut self) -> Result<(), Reason> {
-        let late = |deadline| self.store.host().milliseconds() >= deadline;
+        let late = |deadline| H::milliseconds() >= deadline;
         if self.cut.is_none() && self.deadline.is_some_and(late) {
             self.cut = Some(Reason::Deadline);
         }
@@ -188,7 +185,7 @@ impl<H: Host> DumpWriter<H> {
     }
 
     fn keep(&mut self, packer: &mut Packer<H>, bytes: &[u8]) -> Result<(), Reason> {
-        let packed = packer.pack(self.store.host(), bytes);
+        let packed = packer.pack(bytes);
         let size = packed.size();
         self.store.reserve(self.stored, size)?;
         let chunk = match packed {
@@ -202,7 +199,7 @@ impl<H: Host> DumpWriter<H> {
             self.store.release(size);
             return Err(Reason::NoMemory);
         }
-        self.crc32c = self.store.host().crc32c(self.crc32c, bytes);
+        self.crc32c = H::crc32c(self.crc32c, bytes);
         self.length += bytes.len() as u64;
         self.stored += size;
         Ok(())
@@ -213,8 +210,8 @@ impl<H: Host> DumpWriter<H> {
         if self.filled > 0 {
             self.close_chunk();
         }
-        let mut chunks = core::mem::replace(&mut self.chunks, self.store.host().list());
-        chunks.shrink();
+        let mut chunks = core::mem::take(&mut self.chunks);
+        chunks.shrink_to_fit();
         Written {
             chunks,
             // At most what a note can say.
@@ -229,9 +226,9 @@ impl<H: Host> DumpWriter<H> {
 /// Copies `bytes` to `segment`, or to a new one where that has no room.
 fn place<H: Host>(
     store: &Store<H>,
-    segment: &mut Option<H::Block>,
+    segment: &mut Option<Block<H>>,
     bytes: &[u8],
-) -> Result<H::Block, NoMemory> {
+) -> Result<Block<H>, NoMemory> {
     if segment.as_ref().is_none_or(|segment| segment.len() < bytes.len()) {
         let fresh = store.segment(bytes.len())?;
         if let Some(rest) = segment.replace(fresh) {

@@ -4,133 +4,65 @@
 //!     RUSTFLAGS="--cfg loom" cargo test --release -p devdump --test loom --target-dir target/loom
 #![cfg(loom)]
 
+use std::alloc::Layout;
 use std::collections::HashSet;
-use std::ops::{Deref, DerefMut};
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 
 use devdump::{
-    Block, Buffer, CHUNK_SIZE, Clock, Codec, Collection, CoreFile, Ending, Lent, Limits, List,
-    Lock, Memory, Mutex, NoMemory, OldMemory, Shared, Snapshot, State, Store,
+    Buffer, CHUNK_SIZE, Clock, Codec, Collection, CoreFile, Ending, Host, Lent, Limits, Lock,
+    OldMemory, Snapshot, State, Store,
 };
+use kmem::{Allocator, Arc, Block, NoMemory, RawLock};
+use loom::alloc::{alloc_zeroed, dealloc};
 use loom::model::Builder;
 use loom::thread;
 use vmcore::device_dump::Name;
 use vmcore::elf::{Class, EM_X86_64, Encoding, Endian};
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 
-/// A host whose locks and owners loom watches. Of its codec, a chunk of one
+/// A host whose memory, locks and owners loom watches. Of its codec, a chunk of one
 /// value is that value, and no other chunk can be compressed.
-#[derive(Clone)]
 struct Watched;
 
-struct Bytes(Vec<u8>);
+// SAFETY: it is the global allocator's zero-filled memory; loom watches that it is freed.
+unsafe impl Allocator for Watched {
+    const ALIGN: usize = 8;
 
-impl Deref for Bytes {
-    type Target = [u8];
+    fn allocate(size: NonZeroUsize) -> Result<NonNull<u8>, NoMemory> {
+        // SAFETY: the layout has a size.
+        NonNull::new(unsafe { alloc_zeroed(layout(size)) }).ok_or(NoMemory)
+    }
 
-    fn deref(&self) -> &[u8] {
-        &self.0
+    unsafe fn free(memory: NonNull<u8>, size: NonZeroUsize) {
+        // SAFETY: the caller promises that it is of `allocate`, with the same layout.
+        unsafe { dealloc(memory.as_ptr(), layout(size)) }
     }
 }
 
-impl DerefMut for Bytes {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.0
+fn layout(size: NonZeroUsize) -> Layout {
+    Layout::from_size_align(size.get(), Watched::ALIGN).unwrap()
+}
+
+struct WatchedLock(loom::sync::Mutex<()>);
+
+// SAFETY: loom lets one thread at a time have the guard.
+unsafe impl RawLock for WatchedLock {
+    type Guard<'a> = loom::sync::MutexGuard<'a, ()>;
+
+    fn lock(&self) -> loom::sync::MutexGuard<'_, ()> {
+        self.0.lock().unwrap()
     }
 }
 
-impl Block for Bytes {
-    fn split_to(&mut self, at: usize) -> Self {
-        let rest = self.0.split_off(at.min(self.0.len()));
-        Self(std::mem::replace(&mut self.0, rest))
-    }
-}
+impl Host for Watched {
+    type Lock = WatchedLock;
 
-struct Values<T>(Vec<T>);
-
-impl<T> Deref for Values<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for Values<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.0
-    }
-}
-
-impl<T> List<T> for Values<T> {
-    fn push(&mut self, value: T) -> Result<(), NoMemory> {
-        self.0.push(value);
-        Ok(())
+    fn lock(_which: Lock) -> Result<WatchedLock, NoMemory> {
+        Ok(WatchedLock(loom::sync::Mutex::new(())))
     }
 
-    fn pop(&mut self) -> Option<T> {
-        self.0.pop()
-    }
-
-    fn shrink(&mut self) {}
-}
-
-struct Owned<T>(loom::sync::Arc<T>);
-
-impl<T> Clone for Owned<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T> Deref for Owned<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> Shared<T> for Owned<T> {
-    fn unique(&mut self) -> Option<&mut T> {
-        loom::sync::Arc::get_mut(&mut self.0)
-    }
-}
-
-struct Locked<T>(loom::sync::Mutex<T>);
-
-impl<T> Mutex<T> for Locked<T> {
-    fn with<R>(&self, use_value: impl FnOnce(&mut T) -> R) -> R {
-        use_value(&mut self.0.lock().unwrap())
-    }
-}
-
-impl Memory for Watched {
-    type Block = Bytes;
-    type List<T> = Values<T>;
-    type Shared<T> = Owned<T>;
-    type Mutex<T> = Locked<T>;
-
-    fn block(&self, size: usize) -> Result<Bytes, NoMemory> {
-        Ok(Bytes(vec![0; size]))
-    }
-
-    fn list<T>(&self) -> Values<T> {
-        Values(Vec::new())
-    }
-
-    fn list_of<T>(&self, capacity: usize) -> Result<Values<T>, NoMemory> {
-        Ok(Values(Vec::with_capacity(capacity)))
-    }
-
-    fn share<T>(&self, value: T) -> Result<Owned<T>, NoMemory> {
-        Ok(Owned(loom::sync::Arc::new(value)))
-    }
-
-    fn mutex<T>(&self, _lock: Lock, value: T) -> Result<Locked<T>, NoMemory> {
-        Ok(Locked(loom::sync::Mutex::new(value)))
-    }
-
-    fn affords(&self, _bytes: u64) -> bool {
+    fn affords(_bytes: u64) -> bool {
         true
     }
 }
@@ -138,31 +70,31 @@ impl Memory for Watched {
 impl Codec for Watched {
     type Workspace = ();
 
-    fn workspace(&self) -> Result<(), NoMemory> {
+    fn workspace() -> Result<(), NoMemory> {
         Ok(())
     }
 
-    fn bound(&self, length: usize) -> usize {
+    fn bound(length: usize) -> usize {
         length
     }
 
-    fn compress(&self, (): &mut (), from: &[u8], to: &mut [u8]) -> Option<usize> {
+    fn compress((): &mut (), from: &[u8], to: &mut [u8]) -> Option<usize> {
         to[0] = from[0];
         from.iter().all(|byte| *byte == from[0]).then_some(1)
     }
 
-    fn decompress(&self, from: &[u8], to: &mut [u8]) -> bool {
+    fn decompress(from: &[u8], to: &mut [u8]) -> bool {
         to.fill(from[0]);
         true
     }
 
-    fn crc32c(&self, crc: u32, bytes: &[u8]) -> u32 {
+    fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
         crc32c::crc32c_append(crc, bytes)
     }
 }
 
 impl Clock for Watched {
-    fn milliseconds(&self) -> u64 {
+    fn milliseconds() -> u64 {
         0
     }
 }
@@ -184,15 +116,15 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-fn store(limits: Limits) -> Owned<Store<Watched>> {
-    Watched.share(Store::new(Watched, limits).unwrap()).unwrap()
+fn store(limits: Limits) -> Arc<Store<Watched>, Watched> {
+    Arc::new(Store::new(limits).unwrap()).unwrap()
 }
 
-fn start(store: &Owned<Store<Watched>>) -> Collection<Watched> {
+fn start(store: &Arc<Store<Watched>, Watched>) -> Collection<Watched> {
     Collection::start(store, &Name::new(b"nic").unwrap(), Renamed::default(), 0)
 }
 
-fn collect(store: &Owned<Store<Watched>>, payload: &[u8]) -> Record {
+fn collect(store: &Arc<Store<Watched>, Watched>, payload: &[u8]) -> Record {
     let collection = start(store);
     let mut writer = collection.writer(None).unwrap();
     let _ = writer.write(payload);
@@ -210,9 +142,9 @@ fn used_by(payloads: &[&[u8]]) -> u64 {
 
 fn snapshot(state: State<Watched>) -> Snapshot<Watched> {
     let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
-    let notes = Watched.share(Watched.block(0).unwrap()).unwrap();
-    let file = CoreFile::notes_only(&Watched, encoding, EM_X86_64, notes);
-    Snapshot::new(&Watched, Watched.share(file).unwrap(), state).unwrap()
+    let notes = Arc::new(Block::new(0).unwrap()).unwrap();
+    let file = CoreFile::notes_only(encoding, EM_X86_64, notes);
+    Snapshot::new(Arc::new(file).unwrap(), state).unwrap()
 }
 
 fn read(snapshot: &Snapshot<Watched>, offset: usize, length: usize) -> Vec<u8> {
@@ -280,8 +212,8 @@ fn a_writer_is_taken_away_between_pieces() {
     check(|| {
         let store = store(PLENTY);
         let collection = start(&store);
-        let lent = Lent::new(&Watched, collection.writer(None).unwrap()).unwrap();
-        let lent = Watched.share(lent).unwrap();
+        let lent = Lent::new(collection.writer(None).unwrap()).unwrap();
+        let lent = Arc::<_, Watched>::new(lent).unwrap();
         let collector = {
             let lent = lent.clone();
             thread::spawn(move || {
@@ -341,7 +273,7 @@ fn two_read_different_chunks_of_one_open_file() {
     check(|| {
         let store = store(PLENTY);
         collect(&store, &[vec![1; CHUNK_SIZE], vec![2; CHUNK_SIZE]].concat());
-        let open = Watched.share(snapshot(store.state())).unwrap();
+        let open = Arc::<_, Watched>::new(snapshot(store.state())).unwrap();
         let other = {
             let open = open.clone();
             thread::spawn(move || read(&open, 4096 + 64 + CHUNK_SIZE, 10))

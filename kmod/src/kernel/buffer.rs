@@ -6,12 +6,12 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::slice;
 
-use devdump::{List as _, Memory as _, NoMemory};
+use devdump::Host as _;
+use kmem::{NoMemory, VolatileSlice};
 use vmcore::PAGE_SIZE;
 
-use super::memory::{KernelMemory, List};
+use super::memory::{KernelMemory, Vec};
 use super::shim;
-use super::volatile::VolatileSlice;
 
 /// How many pages are allocated at once, as a power of two. So many do not pass
 /// through the lists of free pages that each CPU has, which no statistics count and
@@ -38,7 +38,7 @@ impl Run {
 /// `runs` are of `shim_pages_alloc` and owned by this value; `map`, unless it is
 /// null, is a mapping of all of them. It has `size` bytes; it is null where that is 0.
 pub struct PageBuffer {
-    runs: List<Run>,
+    runs: Vec<Run>,
     map: *mut c_void,
     size: usize,
 }
@@ -56,13 +56,13 @@ impl PageBuffer {
     /// [`NoMemory`], also where too little would be left to others.
     pub fn new(size: u32) -> Result<Self, NoMemory> {
         let size = size as usize;
-        if !KernelMemory.affords(size as u64) {
+        if !KernelMemory::affords(size as u64) {
             return Err(NoMemory);
         }
-        let runs = KernelMemory.list();
+        let runs = Vec::new();
         let mut buffer = Self { runs, map: core::ptr::null_mut(), size };
         let count = size.div_ceil(PAGE_SIZE as usize);
-        let mut pages = KernelMemory.list_of(count)?;
+        let mut pages = Vec::with_capacity(count)?;
         while pages.len() < count {
             let run = allocate(count - pages.len())?;
             buffer.runs.push(run).inspect_err(|NoMemory| free(run))?;
@@ -113,7 +113,7 @@ impl PageBuffer {
     #[must_use]
     pub fn take_parts(&mut self) -> Parts {
         self.unmap();
-        let mut runs = core::mem::replace(&mut self.runs, KernelMemory.list());
+        let mut runs = core::mem::replace(&mut self.runs, Vec::new());
         // The first run is taken first, from the end of the list.
         let mut rest = &mut *runs;
         while let [first, between @ .., last] = rest {
@@ -147,7 +147,7 @@ impl Drop for PageBuffer {
 /// # Invariants
 /// `runs` are of `shim_pages_alloc` and owned by this value, in reverse.
 pub struct Parts {
-    runs: List<Run>,
+    runs: Vec<Run>,
     /// How much of them was of the buffer, in bytes.
     left: usize,
 }

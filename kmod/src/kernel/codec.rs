@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The kernel's LZO with run lengths (LZO-RLE), CRC-32C and clock.
 
-use devdump::{Clock, Codec, Memory, NoMemory};
+use devdump::{Clock, Codec};
+use kmem::NoMemory;
 
 use super::memory::{Block, KernelMemory};
 use super::shim;
@@ -9,17 +10,17 @@ use super::shim;
 impl Codec for KernelMemory {
     type Workspace = Block;
 
-    fn workspace(&self) -> Result<Block, NoMemory> {
-        self.block(shim::SHIM_COMPRESS_WORKSPACE as usize)
+    fn workspace() -> Result<Block, NoMemory> {
+        Block::new(shim::SHIM_COMPRESS_WORKSPACE as usize)
     }
 
-    fn bound(&self, length: usize) -> usize {
+    fn bound(length: usize) -> usize {
         // SAFETY: a number of any size.
         unsafe { shim::shim_compress_bound(length) }
     }
 
-    fn compress(&self, workspace: &mut Block, from: &[u8], to: &mut [u8]) -> Option<usize> {
-        let fits = to.len() >= self.bound(from.len());
+    fn compress(workspace: &mut Block, from: &[u8], to: &mut [u8]) -> Option<usize> {
+        let fits = to.len() >= Self::bound(from.len());
         if !fits || workspace.len() < shim::SHIM_COMPRESS_WORKSPACE as usize {
             return None;
         }
@@ -35,7 +36,7 @@ impl Codec for KernelMemory {
         (size > 0).then_some(size)
     }
 
-    fn decompress(&self, from: &[u8], to: &mut [u8]) -> bool {
+    fn decompress(from: &[u8], to: &mut [u8]) -> bool {
         // SAFETY: LZO's safe decompressor stays within both.
         unsafe {
             shim::shim_decompress(
@@ -47,14 +48,14 @@ impl Codec for KernelMemory {
         }
     }
 
-    fn crc32c(&self, crc: u32, bytes: &[u8]) -> u32 {
+    fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
         // SAFETY: `bytes` are only read.
         unsafe { shim::shim_crc32c(crc, bytes.as_ptr().cast(), bytes.len()) }
     }
 }
 
 impl Clock for KernelMemory {
-    fn milliseconds(&self) -> u64 {
+    fn milliseconds() -> u64 {
         // SAFETY: may be called at any time.
         unsafe { shim::shim_milliseconds() }
     }

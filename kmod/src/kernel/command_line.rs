@@ -2,11 +2,11 @@
 //! The kernel's command line, as `/proc/cmdline` shows it: the kernel's own copy
 //! is not exported to modules.
 
-use devdump::{Memory, NoMemory};
+use kmem::NoMemory;
 
 use super::file::File;
 use super::log::log;
-use super::memory::{Block, KernelMemory};
+use super::memory::Block;
 
 /// The longest command line that is read: x86 itself has at most 2,048 bytes, a
 /// bootconfig puts up to 32 KiB more before them.
@@ -24,7 +24,7 @@ impl CommandLine {
     /// # Errors
     /// [`NoMemory`].
     pub fn read() -> Result<Self, NoMemory> {
-        let mut text = KernelMemory.block(LENGTH_MAX)?;
+        let mut text = Block::new(LENGTH_MAX)?;
         let read = File::open(c"/proc/cmdline").and_then(|file| file.read(0, &mut text));
         let length = read.unwrap_or_else(|errno| {
             log!(Warning, "/proc/cmdline cannot be read, ", errno);

@@ -3,7 +3,8 @@
 
 use core::ffi::c_int;
 
-use devdump::{BuildError, NoMemory};
+use devdump::BuildError;
+use kmem::NoMemory;
 use vmcore::manifest::Reason;
 
 use super::shim;

@@ -4,9 +4,9 @@
 use core::ptr::NonNull;
 
 use devdump::Sink;
+use kmem::VolatileSlice;
 
 use super::shim;
-use super::volatile::VolatileSlice;
 
 /// How much is copied before others may run, in bytes.
 const PIECE: usize = 1 << 20;

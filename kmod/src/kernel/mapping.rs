@@ -3,11 +3,11 @@
 
 use core::ptr::NonNull;
 
+use kmem::VolatileSlice;
 use vmcore::PAGE_SIZE;
 
 use super::error::{ENOMEM, Errno, check};
 use super::shim;
-use super::volatile::VolatileSlice;
 
 enum Kind {
     /// Many pages, by `memremap()`.

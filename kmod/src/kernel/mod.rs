@@ -10,7 +10,6 @@ pub mod device;
 pub mod environment;
 pub mod error;
 pub mod file;
-pub mod global;
 pub mod iov_iter;
 pub mod log;
 pub mod mapping;
@@ -20,7 +19,4 @@ pub mod parameters;
 pub mod proc;
 #[allow(non_camel_case_types, reason = "the names of C")]
 pub(crate) mod shim;
-pub mod slot;
-pub mod take_once;
 pub mod thread;
-pub mod volatile;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The kernel's sleeping lock.
 
-use core::cell::UnsafeCell;
-use core::marker::PhantomData;
-use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-use devdump::NoMemory;
+use kmem::{NoMemory, RawLock};
 
 use super::shim;
+
+/// A value that one thread at a time may use. Process context only.
+pub type Mutex<T> = kmem::Mutex<T, KernelLock>;
 
 /// Which lock it is, for lock validators.
 #[derive(Debug, Clone, Copy)]
@@ -30,84 +30,63 @@ pub enum Lock {
     Producer = shim::SHIM_LOCK_PRODUCER,
 }
 
-/// A value that one thread at a time may use. Process context only.
+/// A mutex of the kernel.
 ///
 /// # Invariants
 /// `raw` is a mutex of `shim_mutex_create` that this value owns.
-pub struct Mutex<T> {
+pub struct KernelLock {
     raw: NonNull<shim::mutex>,
-    value: UnsafeCell<T>,
 }
 
-// SAFETY: the lock may be used and freed by any thread, and so may the value.
-unsafe impl<T: Send> Send for Mutex<T> {}
-// SAFETY: the lock lets one thread at a time to the value.
-unsafe impl<T: Send> Sync for Mutex<T> {}
+// SAFETY: any thread may take and free it.
+unsafe impl Send for KernelLock {}
+// SAFETY: any thread may take it at any time.
+unsafe impl Sync for KernelLock {}
 
-impl<T> Mutex<T> {
-    /// `value` behind `lock`.
+impl KernelLock {
+    /// A mutex that nobody holds.
     ///
     /// # Errors
-    /// [`NoMemory`]; `value` is dropped.
-    pub fn new(lock: Lock, value: T) -> Result<Self, NoMemory> {
+    /// [`NoMemory`].
+    pub fn new(lock: Lock) -> Result<Self, NoMemory> {
         // SAFETY: the number is one of `shim.h`.
         let raw = unsafe { shim::shim_mutex_create(lock as u32) };
-        let raw = NonNull::new(raw).ok_or(NoMemory)?;
         // INVARIANT: just created.
-        Ok(Self { raw, value: UnsafeCell::new(value) })
+        Ok(Self { raw: NonNull::new(raw).ok_or(NoMemory)? })
     }
+}
 
-    /// Waits for the lock. Sleeps.
-    pub fn lock(&self) -> Guard<'_, T> {
+// SAFETY: the kernel lets one task at a time hold a mutex, which has its place in memory
+// of its own. A guard is made by the task that has it, and gives it back once.
+unsafe impl RawLock for KernelLock {
+    type Guard<'a> = KernelGuard<'a>;
+
+    fn lock(&self) -> KernelGuard<'_> {
         // SAFETY: by the invariant.
         unsafe { shim::shim_mutex_lock(self.raw.as_ptr()) };
-        // INVARIANT: this thread holds the lock now.
-        Guard { mutex: self, _same_thread: PhantomData }
+        // INVARIANT: this task holds it now.
+        KernelGuard { lock: self }
     }
 }
 
-impl<T> devdump::Mutex<T> for Mutex<T> {
-    fn with<R>(&self, use_value: impl FnOnce(&mut T) -> R) -> R {
-        use_value(&mut self.lock())
-    }
-}
-
-impl<T> Drop for Mutex<T> {
+impl Drop for KernelLock {
     fn drop(&mut self) {
         // SAFETY: by the invariant; every guard borrows `self`, so none is left.
         unsafe { shim::shim_mutex_destroy(self.raw.as_ptr()) }
     }
 }
 
-/// The lock, held.
+/// A mutex of the kernel, held.
 ///
 /// # Invariants
-/// The thread that owns this value holds the lock.
-pub struct Guard<'a, T> {
-    mutex: &'a Mutex<T>,
-    /// A kernel mutex is given back by the task that took it.
-    _same_thread: PhantomData<*mut ()>,
+/// The task that made this value holds `lock`. A [`kmem::Guard`] stays with it.
+pub struct KernelGuard<'a> {
+    lock: &'a KernelLock,
 }
 
-impl<T> Deref for Guard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: the lock is held, so nobody else has the value.
-        unsafe { &*self.mutex.value.get() }
-    }
-}
-
-impl<T> DerefMut for Guard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: the lock is held, and `&mut self` is the only way through it.
-        unsafe { &mut *self.mutex.value.get() }
-    }
-}
-
-impl<T> Drop for Guard<'_, T> {
+impl Drop for KernelGuard<'_> {
     fn drop(&mut self) {
-        // SAFETY: the lock is held.
-        unsafe { shim::shim_mutex_unlock(self.mutex.raw.as_ptr()) }
+        // SAFETY: by the invariant.
+        unsafe { shim::shim_mutex_unlock(self.lock.raw.as_ptr()) }
     }
 }

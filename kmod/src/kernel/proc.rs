@@ -3,7 +3,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use devdump::NoMemory;
+use kmem::NoMemory;
 
 use super::shim;
 

@@ -123,7 +123,6 @@ unsafe extern "C" {
     pub fn shim_pages_address(pages: *mut page) -> *const ::core::ffi::c_void;
     pub fn shim_pages_map(pages: *mut *mut page, count: u32_) -> *mut ::core::ffi::c_void;
     pub fn shim_pages_unmap(map: *mut ::core::ffi::c_void);
-    pub fn shim_read(to: *mut ::core::ffi::c_void, from: *const ::core::ffi::c_void, length: usize);
     pub fn shim_copy(
         to: *mut ::core::ffi::c_void,
         from: *const ::core::ffi::c_void,

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use super::error::Errno;
-use super::memory::Shared;
+use super::memory::Arc;
 use super::shim;
 
 /// How a thread ended.
@@ -61,7 +61,7 @@ pub trait Work: Send + Sync + 'static {
 ///
 /// # Errors
 /// An errno when the thread could not be started.
-pub fn run<W: Work>(work: &Shared<W>, limit: Option<u32>) -> Result<End, Errno> {
+pub fn run<W: Work>(work: &Arc<W>, limit: Option<u32>) -> Result<End, Errno> {
     let raw = work.clone().into_raw();
     // SAFETY: `raw` is an owner of a `W`, which is what the functions for `W` take.
     let end = unsafe { run_raw(run_work::<W>, drop_work::<W>, raw, work.owner(), limit) };
@@ -78,20 +78,20 @@ type WorkFn = unsafe extern "C" fn(work: *mut c_void);
 /// Runs a work.
 ///
 /// # Safety
-/// `work` is of [`Shared::into_raw`] for a `W`, and is not given back meanwhile.
+/// `work` is of [`Arc::into_raw`] for a `W`, and is not given back meanwhile.
 unsafe extern "C" fn run_work<W: Work>(work: *mut c_void) {
     // SAFETY: the caller promises it.
-    let work: &W = unsafe { Shared::borrow(work) };
+    let work: &W = unsafe { Arc::borrow(work) };
     work.run();
 }
 
 /// Gives a work back.
 ///
 /// # Safety
-/// `work` is of [`Shared::into_raw`] for a `W`, and is not used again.
+/// `work` is of [`Arc::into_raw`] for a `W`, and is not used again.
 unsafe extern "C" fn drop_work<W: Work>(work: *mut c_void) {
     // SAFETY: the caller promises it.
-    drop(unsafe { Shared::<W>::from_raw(work) });
+    drop(unsafe { Arc::<W>::from_raw(work) });
 }
 
 /// As [`run`], which there is only one of for all kinds of work.

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What every test starts from: a host, an empty store, and the two files.
 
-use devdump::{Buffer, Collection, CoreFile, DumpWriter, Ending, Limits, List as _, Memory as _};
-use devdump::{Snapshot, State, Store};
+use devdump::{Buffer, Collection, CoreFile, DumpWriter, Ending, Limits, Snapshot, State, Store};
+use kmem::{Arc, Block};
 use synth::{Class, Endian};
 use vmcore::device_dump::Name;
 use vmcore::manifest::{Record, Renamed};
 use vmcore::original::Original;
 
-use crate::host::{Block, Limited, Pattern, Shared};
+use crate::host::{Limited, Pattern};
 use crate::naive::Files;
 
 /// More than any test uses, of everything.
 pub const PLENTY: Limits = Limits { total: 1 << 40, dump: 1 << 40, inline: 1 << 40, room: 1 << 40 };
 
-pub type File = Shared<CoreFile<Limited>>;
+pub type File = Arc<CoreFile<Limited>, Limited>;
 
 /// A store with its host, and the files that show what is in it.
 pub struct Given {
     pub host: Limited,
-    pub store: Shared<Store<Limited>>,
+    pub store: Arc<Store<Limited>, Limited>,
     pub vmcore: File,
     pub vmcoredd: File,
 }
@@ -35,22 +35,22 @@ impl Given {
 
     pub fn of(class: Class, endian: Endian, limits: Limits) -> Self {
         let host = Limited::unlimited();
-        let store = host.share(Store::new(host.clone(), limits).unwrap()).unwrap();
+        let store = Arc::new(Store::new(limits).unwrap()).unwrap();
         let files = Files::new(class, endian);
-        let notes = host.share(block(&host, &files.notes())).unwrap();
+        let notes = Arc::new(block(&files.notes())).unwrap();
 
         let kernels_own = files.vmcore();
         let header_size = Original::header_size(&kernels_own).unwrap() as usize;
-        let header = block(&host, &kernels_own[..header_size]);
+        let header = block(&kernels_own[..header_size]);
         let original = Original::parse(&header).unwrap();
         let (encoding, machine) = (original.encoding(), original.machine());
-        let mut loads = host.list();
+        let mut loads = kmem::Vec::new();
         original.loads().try_for_each(|load| loads.push(load)).unwrap();
         let vmcore = CoreFile::vmcore(header, notes.clone(), loads).unwrap();
-        let vmcoredd = CoreFile::notes_only(&host, encoding, machine, notes);
+        let vmcoredd = CoreFile::notes_only(encoding, machine, notes);
         Self {
-            vmcore: host.share(vmcore).unwrap(),
-            vmcoredd: host.share(vmcoredd).unwrap(),
+            vmcore: Arc::new(vmcore).unwrap(),
+            vmcoredd: Arc::new(vmcoredd).unwrap(),
             host,
             store,
         }
@@ -78,7 +78,7 @@ impl Given {
     }
 
     pub fn snapshot_of(&self, file: &File, state: State<Limited>) -> Snapshot<Limited> {
-        Snapshot::new(&self.host, file.clone(), state).unwrap()
+        Snapshot::new(file.clone(), state).unwrap()
     }
 
     /// Checks that both files are now as expected.
@@ -89,8 +89,8 @@ impl Given {
     }
 }
 
-fn block(host: &Limited, bytes: &[u8]) -> Block {
-    let mut block = host.block(bytes.len()).unwrap();
+fn block(bytes: &[u8]) -> Block<Limited> {
+    let mut block = Block::new(bytes.len()).unwrap();
     block.copy_from_slice(bytes);
     block
 }

@@ -149,7 +149,7 @@ fn the_deadline_passes_within_a_write() {
 fn a_lent_writer_can_be_taken_away() {
     let given = Given::new();
     let collection = given.start("nic");
-    let lent = Lent::new(&given.host, collection.writer(None).unwrap()).unwrap();
+    let lent = Lent::new(collection.writer(None).unwrap()).unwrap();
     let write = |byte: u8| {
         lent.write_with(100, |to| {
             to.fill(byte);

