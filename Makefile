@@ -49,6 +49,7 @@ VM_TEST = $(CARGO) test --package system-tests --no-fail-fast
 UNIT_TESTS = status=0; \
 	$(MAKE) fuzz FUZZ='-runs=30000 -seed=1' FUZZ_CORPUS=fuzz/target/fixed || status=$$?; \
 	$(MODEL_CHECK) || status=$$?; \
+	scripts/sanitize || status=$$?; \
 	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?
 
 .PHONY: test
@@ -122,13 +123,25 @@ fuzz: deps ## Each fuzz target for a minute
 	done; \
 	exit $$status
 
-# Every order in which the threads of the store may run; a build of its own.
-MODEL_CHECK = RUSTFLAGS="--cfg loom" $(CARGO) test --release --package devdump --test loom \
-	--target-dir target/loom
+# Every order in which the threads of the store may run, and those that share what kmem
+# owns; a build of its own.
+MODEL_CHECK = RUSTFLAGS="--cfg loom" $(CARGO) test --release --package kmem --package devdump \
+	--test loom --target-dir target/loom
 
 .PHONY: model-check
 model-check: deps ## Every order in which the store's threads may run
 	@$(MODEL_CHECK)
+
+.PHONY: sanitize
+sanitize: deps ## What owns memory, under AddressSanitizer and valgrind
+	@scripts/sanitize
+
+.PHONY: miri
+miri: ## The same under Miri, which rustup's nightly toolchain alone has
+	@$(CARGO) +nightly miri --version >/dev/null 2>&1 || { \
+		echo 'make: no Miri: rustup toolchain install nightly --component miri' >&2; exit 2; }
+	@MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 $(CARGO) +nightly miri test \
+		--package kmem --test owned --target-dir target/miri
 
 # Shell scripts, by their first line or their name; and what others evaluate as shell and
 # take variables from.

@@ -119,20 +119,24 @@ fn one_that_cannot_be_started_is_released() {
     let (collector, seen) = collector(Does::Returns(0));
     host::refuse_threads();
     let record = carry_out(collector, None);
-    assert_eq!(record.reason, Some(Reason::NotStarted(-shim::SHIM_EBUSY)));
+    assert_eq!(record.reason, Some(Reason::NotStarted(-shim::SHIM_EBUSY.cast_signed())));
     assert_eq!(seen.counts(), (0, 1));
 }
 
 #[test]
 fn one_without_memory_for_its_job_is_released() {
-    for allocations in 0..1 {
+    // Whichever allocation fails.
+    let refused = (0..).take_while(|allocations| {
         let (collector, seen) = collector(Does::Returns(0));
         let writer = start().writer(None).unwrap();
-        host::refill(allocations);
-        assert_eq!(Job::collector(collector, writer).err(), Some(NoMemory));
-        assert_eq!(seen.counts(), (0, 1));
+        host::refill(*allocations);
+        let refused = Job::collector(collector, writer).err() == Some(NoMemory);
         host::refill(u32::MAX);
-    }
+        // Where it was made, it is dropped: released without a call as well.
+        assert_eq!(seen.counts(), (0, 1));
+        refused
+    });
+    assert!(refused.count() > 0);
 }
 
 #[test]

@@ -88,7 +88,7 @@ extern "C" fn shim_thread_start(
 ) -> *mut shim::shim_thread {
     if REFUSES.get() {
         // SAFETY: it takes an int.
-        unsafe { *error = -shim::SHIM_EBUSY };
+        unsafe { *error = -shim::SHIM_EBUSY.cast_signed() };
         return null_mut();
     }
     let thread = Arc::new(Thread::default());
@@ -110,7 +110,7 @@ extern "C" fn shim_thread_start(
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn shim_thread_wait(thread: *mut shim::shim_thread, milliseconds: u32) -> c_int {
+extern "C" fn shim_thread_wait(thread: *mut shim::shim_thread, milliseconds: u32) -> u32 {
     // SAFETY: it was started and is not freed.
     let thread = unsafe { &*thread.cast::<Thread>() };
     let limit = if milliseconds == 0 { 10_000 } else { milliseconds };
