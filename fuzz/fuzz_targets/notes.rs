@@ -5,8 +5,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use vmcore::bytes::Endian;
 use vmcore::device_dump::{self, NAME_SIZE, NT_VMCOREDD, Name, NameError, is_device_dump};
-use vmcore::elf::Endian;
 use vmcore::note::{HEADER_SIZE, Note, NoteHeader, Notes, align};
 
 fuzz_target!(|data: &[u8]| {

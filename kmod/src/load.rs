@@ -8,7 +8,8 @@ use core::ffi::CStr;
 
 use devdump::{Clock as _, CoreFile};
 use kmem::NoMemory;
-use vmcore::elf::{Class, EM_X86_64, Encoding, Endian, FILE_HEADER_MAX, FileHeader};
+use vmcore::bytes::Endian;
+use vmcore::elf::{Class, EM_X86_64, Encoding, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
 use vmcore::{Error, PAGE_SIZE, page_align_down};

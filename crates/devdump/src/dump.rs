@@ -2,8 +2,8 @@
 //! One collection that has ended: its record, and the payload if there is one.
 
 use kmem::{NoMemory, Vec};
+use vmcore::bytes::Endian;
 use vmcore::device_dump;
-use vmcore::elf::Endian;
 use vmcore::manifest::Record;
 
 use crate::cache::Cache;

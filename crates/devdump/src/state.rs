@@ -2,8 +2,8 @@
 //! What is known of all collections at one moment, and the manifest of it.
 
 use kmem::Arc;
+use vmcore::bytes::Endian;
 use vmcore::device_dump::Name;
-use vmcore::elf::Endian;
 use vmcore::layout::Note;
 use vmcore::manifest::{self, Record};
 

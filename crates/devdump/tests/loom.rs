@@ -17,8 +17,9 @@ use kmem::{Allocator, Arc, Block, NoMemory, RawLock};
 use loom::alloc::{alloc_zeroed, dealloc};
 use loom::model::Builder;
 use loom::thread;
+use vmcore::bytes::Endian;
 use vmcore::device_dump::Name;
-use vmcore::elf::{Class, EM_X86_64, Encoding, Endian};
+use vmcore::elf::{Class, EM_X86_64, Encoding};
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 
 /// A host whose memory, locks and owners loom watches. Of its codec, a chunk of one

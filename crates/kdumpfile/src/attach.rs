@@ -20,8 +20,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
+use vmcore::bytes::Endian;
 use vmcore::device_dump::{HEADER_SIZE, LENGTH_MAX, Name};
-use vmcore::elf::Endian;
 use vmcore::manifest::{self as model, Status, Whereabouts, head, key};
 use vmcore::note;
 

@@ -10,7 +10,7 @@
 
 use std::cell::OnceCell;
 
-use vmcore::elf::Endian;
+use vmcore::bytes::Endian;
 
 use crate::codec::Codec;
 use crate::machine;

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use vmcore::elf::{Class, Endian, FILE_HEADER_MAX, FileHeader};
+use vmcore::bytes::Endian;
+use vmcore::elf::{Class, FILE_HEADER_MAX, FileHeader};
 
 use crate::Error;
 use crate::codec::Codec;

@@ -72,8 +72,8 @@ pub use format::{Format, Kind};
 pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};
 pub use memory::Memory;
 pub use notes::{Note, Notes};
+pub use vmcore::bytes::Endian;
 pub use vmcore::device_dump::{Name, NameError};
-pub use vmcore::elf::Endian;
 pub use vmcore::manifest::Renamed;
 pub use vmcoreinfo::VmcoreInfo;
 

@@ -2,7 +2,8 @@
 //! Names of instruction sets, as `uname -m` has them (`UTS_MACHINE` in
 //! `arch/*/Makefile`).
 
-use vmcore::elf::{Class, Encoding, Endian};
+use vmcore::bytes::Endian;
+use vmcore::elf::{Class, Encoding};
 
 use crate::VmcoreInfo;
 

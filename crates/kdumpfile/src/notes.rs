@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, OnceCell};
 
+use vmcore::bytes::Endian;
 use vmcore::device_dump::NAME_SIZE;
-use vmcore::elf::Endian;
 use vmcore::note::{HEADER_SIZE, NoteHeader, until_zero};
 
 use crate::format::Layout;

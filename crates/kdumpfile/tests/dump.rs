@@ -119,7 +119,7 @@ proptest! {
         let mut start = 0;
         loop {
             let mut end = start;
-            for note in vmcore::note::Notes::new(vmcore::elf::Endian::Little, &segment[start..]) {
+            for note in vmcore::note::Notes::new(vmcore::bytes::Endian::Little, &segment[start..]) {
                 match (note, walked.next()) {
                     (Ok(expected), Some(Ok(note))) => {
                         prop_assert_eq!(note.header, expected.header);

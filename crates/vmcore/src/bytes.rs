@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Byte strings and the numbers in them, without a panicking operation.
 
-use crate::elf::Endian;
+/// Byte order of every number in a file (`EI_DATA`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endian {
+    /// Least significant byte first (`ELFDATA2LSB`).
+    Little,
+    /// Most significant byte first (`ELFDATA2MSB`).
+    Big,
+}
 
 /// Copies `from` to the start of `to`, as far as both reach; gives how many bytes.
 ///

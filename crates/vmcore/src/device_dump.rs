@@ -17,8 +17,7 @@
 use core::fmt;
 use core::iter::once;
 
-use crate::bytes;
-use crate::elf::Endian;
+use crate::bytes::{self, Endian};
 use crate::note::{self, NoteHeader};
 
 /// `n_type` of a device dump (`NT_VMCOREDD`).

@@ -3,7 +3,7 @@
 //! `include/uapi/linux/elf.h`, in both byte orders.
 
 use crate::Error;
-use crate::bytes;
+use crate::bytes::{self, Endian};
 
 /// Class of the file: how wide addresses and offsets are (`EI_CLASS`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,15 +12,6 @@ pub enum Class {
     Elf32,
     /// 64-bit addresses and offsets (`ELFCLASS64`).
     Elf64,
-}
-
-/// Byte order of every number in the file (`EI_DATA`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endian {
-    /// Least significant byte first (`ELFDATA2LSB`).
-    Little,
-    /// Most significant byte first (`ELFDATA2MSB`).
-    Big,
 }
 
 /// Class and byte order: how the file's headers are written.

@@ -26,9 +26,8 @@
 //! `IN` to `STORED` and `CRC32C` are there where there is a payload; of records with
 //! a payload no two have one name. A reader skips keys that it does not know.
 
-use crate::bytes::copy;
+use crate::bytes::{self, Endian};
 use crate::device_dump::Name;
-use crate::elf::Endian;
 use crate::note::{self, NoteHeader};
 
 /// The keys, whose values the table above describes.
@@ -93,7 +92,7 @@ pub fn header(endian: Endian, text_size: u64) -> Option<[u8; HEADER_SIZE]> {
     };
     let mut header = [0; HEADER_SIZE];
     note_header.write(endian, &mut header)?;
-    crate::bytes::put(&mut header, note::HEADER_SIZE, OWNER)?;
+    bytes::put(&mut header, note::HEADER_SIZE, OWNER)?;
     Some(header)
 }
 
@@ -396,7 +395,7 @@ impl<const N: usize> Text<N> {
 
     /// Puts `bytes` at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.length += copy(self.bytes.get_mut(self.length..).unwrap_or_default(), bytes);
+        self.length += bytes::copy(self.bytes.get_mut(self.length..).unwrap_or_default(), bytes);
     }
 
     /// Puts `number` at the end in digits of `base`, 10 or 16, at least `width` of them,

@@ -4,7 +4,7 @@
 //! four bytes.
 
 use crate::Error;
-use crate::elf::Endian;
+use crate::bytes::Endian;
 
 /// Size of a note's header, in bytes.
 pub const HEADER_SIZE: usize = 12;

@@ -3,7 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vmcore::elf::{Class, ET_CORE, Encoding, Endian, FileHeader, ProgramHeader};
+use vmcore::bytes::Endian;
+use vmcore::elf::{Class, ET_CORE, Encoding, FileHeader, ProgramHeader};
 
 fn encoding() -> impl Strategy<Value = Encoding> {
     let class = prop_oneof![Just(Class::Elf32), Just(Class::Elf64)];

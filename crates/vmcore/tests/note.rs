@@ -3,8 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use vmcore::bytes::Endian;
 use vmcore::device_dump::{self, Name, is_device_dump};
-use vmcore::elf::Endian;
 use vmcore::note::{NoteHeader, Notes};
 
 fn endian() -> impl Strategy<Value = Endian> {

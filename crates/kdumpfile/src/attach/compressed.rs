@@ -18,7 +18,7 @@
 
 use std::io;
 
-use vmcore::elf::Endian;
+use vmcore::bytes::Endian;
 use vmcore::note;
 
 use super::{Additions, AttachError, Attached, Old, Plan, Writable, Writer};
