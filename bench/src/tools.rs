@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
+use synth::{Class, Content, Endian, Image, Load, NoteSpec, Vmcore};
 use system_tests::Modules;
 use tempfile::TempDir;
 use vmtest::{Kernel, PanicCycle, Series};
@@ -88,7 +88,7 @@ impl<'a> Bench<'a> {
 
     fn list(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
         let made = Vmcore::new(Class::Elf64, Endian::Little)
-            .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+            .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
             .load(Load::new(1 << 32, Content::Zeros(MEMORY)));
         let made = (0..DUMPS).fold(made, |made, number| {
             made.dump(format!("device{number}"), Content::Zeros(DUMP_LENGTH))
@@ -134,7 +134,7 @@ impl<'a> Bench<'a> {
         );
         let made = Vmcore::new(Class::Elf64, Endian::Little)
             .dump("adapter", payload)
-            .note(Note::manifest(&manifest));
+            .note(NoteSpec::manifest(&manifest));
         let vmcore = self.make("large", &made.image())?;
         let (same, output) = (self.path("same"), self.path("output"));
         let mut prepare = self.subject("", &["vmcoredd", "extract"], &[&vmcore]);

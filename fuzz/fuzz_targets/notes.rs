@@ -7,7 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use vmcore::bytes::Endian;
 use vmcore::device_dump::{self, NAME_SIZE, NT_VMCOREDD, Name, NameError, is_device_dump};
-use vmcore::note::{HEADER_SIZE, Note, NoteHeader, Notes, align};
+use vmcore::note::{HEADER_SIZE, NoteBytes, NoteHeader, Walk, align};
 
 fuzz_target!(|data: &[u8]| {
     for endian in [Endian::Little, Endian::Big] {
@@ -31,7 +31,7 @@ fn check_header(endian: Endian, data: &[u8]) {
 /// Notes follow one another inside the segment up to its end, its fill or an
 /// error, after which nothing comes.
 fn check_notes(endian: Endian, data: &[u8]) {
-    let mut notes = Notes::new(endian, data);
+    let mut notes = Walk::new(endian, data);
     let mut end = 0;
     for note in notes.by_ref() {
         let note = match note {
@@ -53,7 +53,7 @@ fn check_notes(endian: Endian, data: &[u8]) {
     }
 }
 
-fn check_note(endian: Endian, data: &[u8], note: &Note<'_>) {
+fn check_note(endian: Endian, data: &[u8], note: &NoteBytes<'_>) {
     let bytes = &data[note.offset as usize..];
     assert_eq!(NoteHeader::parse(endian, bytes), Some(note.header));
     let name_size = note.header.name_size as usize;
@@ -78,7 +78,7 @@ fn check_device_dump(endian: Endian, name: &Name, payload: &[u8]) {
     let mut written = [&header, payload].concat();
     assert_eq!(device_dump::note_size(length), Some(align(written.len() as u64)));
     written.resize(written.len().next_multiple_of(4), 0);
-    let mut notes = Notes::new(endian, &written);
+    let mut notes = Walk::new(endian, &written);
     let note = notes.next().expect("a note").expect("whole");
     assert!(is_device_dump(&note.header, note.name));
     let (field, read) = note.desc.split_at(NAME_SIZE);

@@ -18,7 +18,7 @@ use devdump::{
 use host::{Limited, Pattern};
 use kmem::Block;
 use libfuzzer_sys::fuzz_target;
-use synth::{Class, Endian, Note, Vmcore};
+use synth::{Class, Endian, NoteSpec, Vmcore};
 use vmcore::device_dump::{Name, note_size};
 use vmcore::manifest::{Reason, Record, Renamed, Status, Whereabouts};
 use vmcore::original::Original;
@@ -405,7 +405,7 @@ impl World {
         }
         let text = self.manifest();
         if !text.is_empty() {
-            made = made.note(Note::new("VMCOREDD", 0x701, text.into_bytes()));
+            made = made.note(NoteSpec::new("VMCOREDD", 0x701, text.into_bytes()));
         }
         let endian = self.endian;
         if !all {
@@ -512,7 +512,7 @@ fn text(record: &Record) -> String {
 
 /// `made` with the dead kernel's notes.
 fn with_notes(made: Vmcore, endian: Endian) -> Vmcore {
-    made.note(Note::prstatus(endian, 1)).note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+    made.note(NoteSpec::prstatus(endian, 1)).note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
 }
 
 /// `made` with the dead kernel's notes and memory.

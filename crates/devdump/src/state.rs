@@ -4,7 +4,7 @@
 use kmem::Arc;
 use vmcore::bytes::Endian;
 use vmcore::device_dump::Name;
-use vmcore::layout::Note;
+use vmcore::layout::NoteExtent;
 use vmcore::manifest::{self, Record};
 
 use crate::host::Host;
@@ -145,7 +145,7 @@ impl<H: Host> State<H> {
         };
         let ended = u64::from(self.table.ends().manifest);
         if within < ended {
-            let Some(Note { index, start, .. }) = self.table.find_record(within) else {
+            let Some(NoteExtent { index, start, .. }) = self.table.find_record(within) else {
                 return 0;
             };
             let text = self.table.get(index).map(|dump| dump.record().text());

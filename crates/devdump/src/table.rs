@@ -3,7 +3,7 @@
 
 use kmem::{Arc, NoMemory, Vec};
 use vmcore::device_dump::Name;
-use vmcore::layout::{DumpTable, Note};
+use vmcore::layout::{DumpTable, NoteExtent};
 
 use crate::dump::Dump;
 use crate::host::Host;
@@ -111,17 +111,17 @@ impl<H: Host> Table<H> {
     }
 
     /// The record in the manifest that has the byte `offset` of all records.
-    pub(crate) fn find_record(&self, offset: u64) -> Option<Note> {
+    pub(crate) fn find_record(&self, offset: u64) -> Option<NoteExtent> {
         self.find(offset, |ends| ends.manifest.into())
     }
 
     /// The collection whose part that ends at `end` has the byte `offset` of all such
     /// parts.
-    fn find(&self, offset: u64, end: impl Fn(&Ends) -> u64) -> Option<Note> {
+    fn find(&self, offset: u64, end: impl Fn(&Ends) -> u64) -> Option<NoteExtent> {
         let entries = self.entries();
         let index = entries.partition_point(|entry| end(&entry.ends) <= offset);
         let previous = index.checked_sub(1).and_then(|previous| entries.get(previous));
-        Some(Note {
+        Some(NoteExtent {
             index,
             start: previous.map_or(0, |entry| end(&entry.ends)),
             end: end(&entries.get(index)?.ends),
@@ -147,7 +147,7 @@ impl<H: Host> DumpTable for Notes<'_, H> {
         self.end(&self.table.ends())
     }
 
-    fn find(&self, offset: u64) -> Option<Note> {
+    fn find(&self, offset: u64) -> Option<NoteExtent> {
         self.table.find(offset, |ends| self.end(ends))
     }
 }

@@ -29,7 +29,7 @@ use crate::format::Layout;
 use crate::manifest::{self, TEXT_MAX};
 use crate::notes::NoteSegment;
 use crate::{
-    CopyError, DeviceDump, Dump, Error, EscapedPath, Fault, Manifest, Reason, Record, sparse,
+    CopyError, DeviceDump, Dump, Error, EscapedPath, Fault, Manifest, Record, Strerror, sparse,
 };
 use index::{Names, There};
 
@@ -127,7 +127,7 @@ pub enum AttachError {
         size: u64,
     },
     /// The payload of this dump cannot be read.
-    #[error("{name}: cannot read: {}", Reason(error))]
+    #[error("{name}: cannot read: {}", Strerror(error))]
     Payload {
         /// The dump.
         name: Name,
@@ -135,7 +135,7 @@ pub enum AttachError {
         error: io::Error,
     },
     /// The file cannot be written.
-    #[error("cannot write: {}", Reason(.0))]
+    #[error("cannot write: {}", Strerror(.0))]
     Write(io::Error),
 }
 

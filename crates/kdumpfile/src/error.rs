@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{EscapedPath, Foreign, Reason};
+use crate::{EscapedPath, Foreign, Strerror};
 
 /// Why a dump cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +38,17 @@ impl Error {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// It cannot be opened.
-    #[error("cannot open: {}", Reason(.0))]
+    #[error("cannot open: {}", Strerror(.0))]
     Open(Arc<io::Error>),
     /// It is no vmcore but something else that is known here.
     #[error("{0}")]
     Foreign(Foreign),
     /// It comes from a pipe or is compressed, and cannot be copied to a temporary file.
-    #[error("cannot copy it to a temporary file in {}: {}", EscapedPath(directory), Reason(error))]
+    #[error(
+        "cannot copy it to a temporary file in {}: {}",
+        EscapedPath(directory),
+        Strerror(error)
+    )]
     Spool {
         /// Where the temporary file is, or should be.
         directory: PathBuf,
@@ -52,7 +56,7 @@ pub enum Fault {
         error: Arc<io::Error>,
     },
     /// It cannot be read.
-    #[error("offset {offset:#x}: cannot read: {}", Reason(error))]
+    #[error("offset {offset:#x}: cannot read: {}", Strerror(error))]
     Read {
         /// Where reading failed, in bytes.
         offset: u64,

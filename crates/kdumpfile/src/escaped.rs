@@ -61,15 +61,15 @@ fn is_invisible(character: char) -> bool {
 /// Why something failed, in the system's words: those of `strerror`, without the number
 /// that Rust adds, and without what a library adds around it.
 #[derive(Debug, Clone, Copy)]
-pub struct Reason<'a>(pub &'a io::Error);
+pub struct Strerror<'a>(pub &'a io::Error);
 
-impl fmt::Display for Reason<'_> {
+impl fmt::Display for Strerror<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(error) = self;
         let mut source = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
         while let Some(inner) = source {
             if let Some(inner) = inner.downcast_ref::<io::Error>() {
-                return Reason(inner).fmt(f);
+                return Strerror(inner).fmt(f);
             }
             source = inner.source();
         }
@@ -130,7 +130,7 @@ mod tests {
             (inside, "No such file or directory"),
             (io::Error::other("in its own words"), "in its own words"),
         ] {
-            assert_eq!(Reason(&error).to_string(), expected);
+            assert_eq!(Strerror(&error).to_string(), expected);
         }
     }
 

@@ -66,7 +66,7 @@ pub use codec::Codec;
 pub use compression::Compression;
 pub use device_dump::{CopyError, DeviceDump, DeviceDumps, Payload};
 pub use error::{Error, Fault};
-pub use escaped::{Escaped, EscapedPath, Reason};
+pub use escaped::{Escaped, EscapedPath, Strerror};
 pub use foreign::Foreign;
 pub use format::{Format, Kind};
 pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};

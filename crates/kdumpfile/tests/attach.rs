@@ -12,7 +12,7 @@ use std::time::Duration;
 use kdumpfile::{
     Additions, AttachError, Attached, Dump, LockedDump, Name, NewDump, NewPayload, Status,
 };
-use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use on_disk::{OnDisk, on_disk};
 
@@ -76,15 +76,15 @@ fn elf(class: Class, endian: Endian, style: DumpStyle) -> Vmcore {
     Vmcore::new(class, endian)
         .style(style)
         .dump("nic0", vec![1; 5])
-        .note(Note::prstatus(endian, 1))
-        .note(Note::manifest(TOLD))
+        .note(NoteSpec::prstatus(endian, 1))
+        .note(NoteSpec::manifest(TOLD))
         .load(Load::new(0x1000, vec![3; 4096]))
 }
 
 fn kdump(width: Width, endian: Endian, version: u32) -> Kdump {
     Kdump::new(width, endian, version)
         .dump("nic0", vec![1; 5])
-        .note(Note::manifest(TOLD))
+        .note(NoteSpec::manifest(TOLD))
         .page(1, &[3; 4096])
 }
 
@@ -290,7 +290,7 @@ fn those_of_another_dump_come_with_their_records() {
     let all = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", vec![1; 5])
         .dump("large", vec![8; 5000])
-        .note(Note::manifest(told));
+        .note(NoteSpec::manifest(told));
     let all = on_disk(&all.image());
     let from = Dump::open(&all.path).expect("a good file");
     for (title, image) in files() {
@@ -333,7 +333,7 @@ fn a_record_that_waits_for_its_dump_is_used() {
         dump.device_dumps().next().expect("there").expect("whole").crc32c().expect("readable")
     };
     let told = format!("NAME=large\nSTATUS=complete\nIN=vmcoredd\nLENGTH=5000\nCRC32C={crc:08x}\n");
-    let made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::manifest(told));
+    let made = Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::manifest(told));
     let file = on_disk(&made.image());
     attach(&file.path, vec![of_file(&file, "large", &payload)]).expect("attached");
     assert_eq!(device_dumps(&file.path), [("large".to_owned(), payload, Status::Complete)]);
@@ -444,7 +444,7 @@ fn notes_that_end_the_file_are_extended() {
 fn a_manifest_stays_as_short_as_it_can_be_read() {
     let told = format!("A={}\n", "x".repeat((16 << 20) - 103));
     let made = Kdump::new(Width::Bits64, Endian::Little, 6).page(1, &[3; 4096]);
-    let file = on_disk(&made.dump("nic0", vec![1; 5]).note(Note::manifest(told)).image());
+    let file = on_disk(&made.dump("nic0", vec![1; 5]).note(NoteSpec::manifest(told)).image());
     let before = fs::read(&file.path).expect("there");
     let error = attach(&file.path, vec![of_file(&file, &"n".repeat(40), b"abc")]);
     let error = error.expect_err("refused").to_string();
@@ -509,7 +509,7 @@ fn twice_as_many_take_twice_as_long() {
         }),
         ("with records", &|count| {
             let records = (0..10 * count).map(|_| "NAME=nic0\nSTATUS=complete\nLENGTH=7\n");
-            let told = Note::manifest(records.collect::<String>());
+            let told = NoteSpec::manifest(records.collect::<String>());
             let file = made(count, 0, &one_name).note(told.clone()).image();
             time_to_attach(&file, &made(count, count, &one_name).note(told).image())
         }),

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use kdumpfile::Dump;
-use synth::{Class, Compression, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Compression, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use on_disk::on_disk;
 
@@ -74,7 +74,7 @@ fn libkdumpfile_finds_the_same_pages() {
                 [Compression::None, Compression::Zlib, Compression::Lzo, Compression::Snappy]
             {
                 let made = Kdump::new(width, endian, version).machine(machine);
-                let made = made.compression(compression).note(Note::prstatus(endian, 1));
+                let made = made.compression(compression).note(NoteSpec::prstatus(endian, 1));
                 let made = [1, 3, 500, 33_000]
                     .iter()
                     .fold(made, |made, page| made.page(*page, &pattern(*page)));
@@ -91,7 +91,7 @@ fn libkdumpfile_finds_the_same_pages() {
 #[test]
 fn libkdumpfile_finds_the_same_pages_in_elf() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::prstatus(Endian::Little, 1))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
         .load(Load::new(0x1000, pattern(1)))
         .load(Load::new(0x10_0000, [pattern(2), pattern(3)].concat()));
     let file = on_disk(&made.image());
@@ -103,7 +103,7 @@ fn libkdumpfile_finds_the_same_pages_in_elf() {
 fn makedumpfile_puts_a_flattened_stream_in_the_same_order() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", pattern(5))
-        .note(Note::prstatus(Endian::Little, 1))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
         .load(Load::new(0x1000, pattern(1)));
     let stream = on_disk(&made.image().flattened(1000));
     let whole = stream.path.with_file_name("whole");

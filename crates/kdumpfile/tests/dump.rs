@@ -10,7 +10,7 @@ use std::path::Path;
 use kdumpfile::{CopyError, Dump, Error, Escaped, EscapedPath, Fault};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
+use synth::{Class, Content, DumpStyle, Endian, Load, NoteSpec, Vmcore};
 
 use on_disk::{bytes_read, on_disk};
 
@@ -18,8 +18,8 @@ fn small() -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", vec![1; 5])
         .dump("nic1", vec![2; 70])
-        .note(Note::prstatus(Endian::Little, 1))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
         .load(Load::new(0x1000, vec![3; 4096]))
 }
 
@@ -66,7 +66,7 @@ fn vmcore() -> impl Strategy<Value = (Vmcore, Vec<(String, Vec<u8>)>)> {
                 made = made.dump(name, payload.clone());
             }
             for cpu in 0..cpus {
-                made = made.note(Note::prstatus(endian, cpu));
+                made = made.note(NoteSpec::prstatus(endian, cpu));
             }
             if separate {
                 made = made.separate_notes();
@@ -119,7 +119,7 @@ proptest! {
         let mut start = 0;
         loop {
             let mut end = start;
-            for note in vmcore::note::Notes::new(vmcore::bytes::Endian::Little, &segment[start..]) {
+            for note in vmcore::note::Walk::new(vmcore::bytes::Endian::Little, &segment[start..]) {
                 match (note, walked.next()) {
                     (Ok(expected), Some(Ok(note))) => {
                         prop_assert_eq!(note.header, expected.header);
@@ -227,7 +227,7 @@ fn descs_are_not_read_unless_asked_for() {
         .dump("large0", Content::Zeros(length))
         .dump("large1", Content::Zeros(length))
         .dump("small", b"payload".to_vec())
-        .note(Note::prstatus(Endian::Little, 1));
+        .note(NoteSpec::prstatus(Endian::Little, 1));
     let file = on_disk(&made.image());
     let before = bytes_read();
     let dump = Dump::open(&file.path).expect("a good file");
@@ -326,7 +326,8 @@ fn errors_name_offset_and_field() {
 fn many_program_headers_are_read_to_the_last() {
     for count in [63, 64, 65, 200] {
         let plain = Vmcore::new(Class::Elf32, Endian::Big).separate_notes();
-        let made = (0..count).fold(plain, |made, cpu| made.note(Note::prstatus(Endian::Big, cpu)));
+        let made =
+            (0..count).fold(plain, |made, cpu| made.note(NoteSpec::prstatus(Endian::Big, cpu)));
         for made in [made.clone(), made.extended_numbering()] {
             let file = on_disk(&made.image());
             let dump = Dump::open(&file.path).expect("good headers");
@@ -381,12 +382,12 @@ fn a_file_that_becomes_shorter_is_an_error_and_no_payload() {
 fn only_the_owner_linux_makes_device_dumps() {
     let desc = vec![b'x'; 50];
     let made = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::new("CORE", 0x700, desc.clone()))
-        .note(Note::new("LINUXX", 0x700, desc.clone()))
-        .note(Note::new("LINUX", 0x701, desc.clone()))
-        .note(Note::new("VMCOREDDX_nic", 0x700, desc.clone()))
-        .note(Note::new(&"L".repeat(100), 0x700, desc.clone()))
-        .note(Note::new("LINUX", 0x700, desc));
+        .note(NoteSpec::new("CORE", 0x700, desc.clone()))
+        .note(NoteSpec::new("LINUXX", 0x700, desc.clone()))
+        .note(NoteSpec::new("LINUX", 0x701, desc.clone()))
+        .note(NoteSpec::new("VMCOREDDX_nic", 0x700, desc.clone()))
+        .note(NoteSpec::new(&"L".repeat(100), 0x700, desc.clone()))
+        .note(NoteSpec::new("LINUX", 0x700, desc));
     let file = on_disk(&made.image());
     let found = device_dumps(&file.path).expect("a good file");
     assert_eq!(found.len(), 1);
@@ -400,13 +401,11 @@ fn only_the_owner_linux_makes_device_dumps() {
 #[test]
 fn a_device_dump_without_room_for_a_name_is_an_error() {
     for size in [0, 1, 43] {
-        let made = Vmcore::new(Class::Elf64, Endian::Big).dump("nic0", vec![1; 5]).note(Note::new(
-            "LINUX",
-            0x700,
-            vec![b'x'; size],
-        ));
+        let made = Vmcore::new(Class::Elf64, Endian::Big)
+            .dump("nic0", vec![1; 5])
+            .note(NoteSpec::new("LINUX", 0x700, vec![b'x'; size]));
         let at = made.header_size() + made.dumps_size() + 4;
-        let made = made.note(Note::new("LINUX", 0x700, [&[b'y'; 44][..], b"state"].concat()));
+        let made = made.note(NoteSpec::new("LINUX", 0x700, [&[b'y'; 44][..], b"state"].concat()));
         let file = on_disk(&made.image());
         let expected = format!(
             "offset {at:#x}: n_descsz: expected 44 bytes or more, as a device dump has, \
@@ -435,10 +434,10 @@ fn a_device_dump_without_room_for_a_name_is_an_error() {
 fn a_device_dump_whose_owner_has_its_name() {
     let made = Vmcore::new(Class::Elf32, Endian::Little)
         .dump("nic0", vec![1; 5])
-        .note(Note::new("VMCOREDD_cxgb4_0000:02:00.4", 0x700, b"state".to_vec()))
-        .note(Note::new(&format!("VMCOREDD_{}", "n".repeat(60)), 0x700, vec![7; 100]))
-        .note(Note::new("VMCOREDD_empty", 0x700, vec![]))
-        .note(Note::new("VMCOREDD_other", 0x702, vec![7; 100]));
+        .note(NoteSpec::new("VMCOREDD_cxgb4_0000:02:00.4", 0x700, b"state".to_vec()))
+        .note(NoteSpec::new(&format!("VMCOREDD_{}", "n".repeat(60)), 0x700, vec![7; 100]))
+        .note(NoteSpec::new("VMCOREDD_empty", 0x700, vec![]))
+        .note(NoteSpec::new("VMCOREDD_other", 0x702, vec![7; 100]));
     let file = on_disk(&made.image());
     let found = device_dumps(&file.path).expect("a good file");
     let first = made.header_size() + made.dumps_size() + 12 + 28;
@@ -463,14 +462,15 @@ fn a_device_dump_whose_owner_has_its_name() {
 
 #[test]
 fn notes_after_zeros_are_found() {
-    let nothing = Note { owner: vec![], note_type: 0, desc: Content::Zeros(0) };
+    let nothing = NoteSpec { owner: vec![], note_type: 0, desc: Content::Zeros(0) };
     for (class, endian) in [(Class::Elf32, Endian::Big), (Class::Elf64, Endian::Little)] {
         for zeros in [1, 3, 40, 50_000] {
-            let made = Vmcore::new(class, endian).note(Note::prstatus(endian, 1));
+            let made = Vmcore::new(class, endian).note(NoteSpec::prstatus(endian, 1));
             let at = made.header_size() + made.notes_size();
             let made = (0..zeros).fold(made, |made, _| made.note(nothing.clone()));
             let dump = [&b"nic0".to_vec()[..], &[0; 40], b"state"].concat();
-            let made = made.note(Note::new("LINUX", 0x700, dump)).note(Note::vmcoreinfo("A=B\n"));
+            let made =
+                made.note(NoteSpec::new("LINUX", 0x700, dump)).note(NoteSpec::vmcoreinfo("A=B\n"));
             let file = on_disk(&made.zero_fill(1000).image());
             let dump = Dump::open(&file.path).expect("good headers");
             let outcomes: Vec<_> = dump.device_dumps().collect();

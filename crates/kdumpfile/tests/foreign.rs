@@ -9,7 +9,7 @@ use std::path::Path;
 
 use kdumpfile::{Dump, Fault, Foreign};
 use proptest::prelude::*;
-use synth::{Class, Endian, Image, Load, Note, Vmcore};
+use synth::{Class, Endian, Image, Load, NoteSpec, Vmcore};
 
 use on_disk::on_disk;
 
@@ -112,28 +112,30 @@ fn elf_files_that_are_no_cores() {
 
 fn core() -> Vmcore {
     let memory = Load::new(0x1000, vec![1; 4096]);
-    Vmcore::new(Class::Elf64, Endian::Little).note(Note::prstatus(Endian::Little, 1)).load(memory)
+    Vmcore::new(Class::Elf64, Endian::Little)
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .load(memory)
 }
 
 /// As Linux writes it (`fs/binfmt_elf.c`), and as gdb's `gcore` does.
 #[test]
 fn a_process_is_no_kernel() {
-    let core_note = |note_type, size| Note::new("CORE", note_type, vec![1; size]);
+    let core_note = |note_type, size| NoteSpec::new("CORE", note_type, vec![1; size]);
     let process = "the core of a process, not of a kernel";
     let linux = core().note(core_note(3, 136)).note(core_note(0x5349_4749, 128));
     assert_eq!(what_image(&linux.note(core_note(6, 320)).image()), Some(process));
     let gcore = Vmcore::new(Class::Elf64, Endian::Little).note(core_note(3, 136));
     let threads =
-        (1..30).fold(gcore, |made, thread| made.note(Note::prstatus(Endian::Little, thread)));
+        (1..30).fold(gcore, |made, thread| made.note(NoteSpec::prstatus(Endian::Little, thread)));
     assert_eq!(what_image(&threads.note(core_note(6, 320)).image()), Some(process));
 }
 
 /// As `fs/proc/kcore.c` writes it.
 #[test]
 fn a_running_kernel_is_no_dead_one() {
-    let task = || core().note(Note::new("CORE", 3, vec![1; 136]));
-    let task = || task().note(Note::new("CORE", 4, vec![1; 4096]));
-    let kcore = task().note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"));
+    let task = || core().note(NoteSpec::new("CORE", 3, vec![1; 136]));
+    let task = || task().note(NoteSpec::new("CORE", 4, vec![1; 4096]));
+    let kcore = task().note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n"));
     let found = what_image(&kcore.image());
     assert_eq!(found, Some("/proc/kcore, the memory of a running kernel"));
     // A netdump has the former two as well.
@@ -199,12 +201,12 @@ fn a_vmcore_is_none_of_these() {
         nothing,
         vmcoredd.clone(),
         // A process's notes that came with a dump are none of the file's.
-        vmcoredd.note(Note::new("CORE", 6, vec![1; 320])),
+        vmcoredd.note(NoteSpec::new("CORE", 6, vec![1; 320])),
         core(),
-        core().note(Note::new("QEMU", 0, vec![1; 440])),
-        core().note(Note::new("Xen", 0x0100_0001, vec![1; 88])),
-        core().note(Note::new("VBCORE", 0xb00, vec![1; 64])),
-        core().note(Note::vmcoreinfo("OSRELEASE=6.12.0\n")),
+        core().note(NoteSpec::new("QEMU", 0, vec![1; 440])),
+        core().note(NoteSpec::new("Xen", 0x0100_0001, vec![1; 88])),
+        core().note(NoteSpec::new("VBCORE", 0xb00, vec![1; 64])),
+        core().note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n")),
     ] {
         Dump::open(&on_disk(&made.image()).path).expect("a vmcore");
     }

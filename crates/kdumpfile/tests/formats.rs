@@ -9,7 +9,7 @@ use kdumpfile::{Codec, Dump, Fault, Kind};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use synth::{
-    Class, Compression, Content, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width,
+    Class, Compression, Content, DumpStyle, Endian, Image, Kdump, Load, NoteSpec, Vmcore, Width,
 };
 
 use on_disk::{bytes_read, on_disk};
@@ -38,7 +38,7 @@ fn with_notes(made: Kdump, dumps: usize) -> Kdump {
     let made = (0..dumps).fold(made, |made, number| {
         made.dump(format!("nic{number}"), page(number as u8, 10 + number * 3))
     });
-    made.note(Note::manifest("VERSION=1\nNAME=nic0\nSTATUS=complete\n"))
+    made.note(NoteSpec::manifest("VERSION=1\nNAME=nic0\nSTATUS=complete\n"))
 }
 
 fn check_dumps(dump: &Dump, dumps: usize) {
@@ -220,7 +220,8 @@ fn a_split_set_has_the_memory_of_all() {
 }
 
 fn elf() -> Vmcore {
-    let made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::vmcoreinfo("OSRELEASE=6.1\n"));
+    let made =
+        Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::vmcoreinfo("OSRELEASE=6.1\n"));
     let made =
         made.load(Load::new(0x1000, page(1, 4096))).load(Load::new(0x10_0800, page(2, 9000)));
     (0..3).fold(made, |made, number| {

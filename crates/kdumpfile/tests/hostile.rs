@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 
 use kdumpfile::Dump;
-use synth::{Class, Content, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Content, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use on_disk::{OnDisk, bytes_read, on_disk};
 
@@ -211,7 +211,7 @@ fn a_stream_with_impossible_places() {
 #[test]
 fn a_hole_at_the_end_is_copied() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::vmcoreinfo("A=1\n"))
+        .note(NoteSpec::vmcoreinfo("A=1\n"))
         .load(Load::new(0x1000, Content::Zeros(1 << 20)));
     let file = on_disk(&made.image());
     let copy = file.path.with_file_name("copy");

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 
 use kdumpfile::{Dump, Kind};
-use synth::{Class, Compression, Content, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Compression, Content, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use on_disk::{bytes_read, on_disk};
 
@@ -32,7 +32,7 @@ fn kdump(width: Width, endian: Endian, version: u32) -> Kdump {
         .compression(Compression::Zlib)
         .dump("nic0", vec![1; 5000])
         .dump("nic1", vec![2; 9000])
-        .note(Note::prstatus(endian, 1))
+        .note(NoteSpec::prstatus(endian, 1))
         .page(1, &Content::Pattern { seed: 1, length: 4096 }.to_vec())
         .page(3, &[8; 4096])
         .page(40_000, &[9; 4096])

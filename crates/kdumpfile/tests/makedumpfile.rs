@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kdumpfile::{Dump, Fault, Name, NewDump, NewPayload};
-use synth::{Class, Content, Endian, Image, Load, Note, Vmcore};
+use synth::{Class, Content, Endian, Image, Load, NoteSpec, Vmcore};
 use tempfile::TempDir;
 
 /// The kernel's image: its page tables, `init_uts_ns` and `mem_map`, by which
@@ -54,14 +54,15 @@ fn payloads() -> [(&'static str, Content); 2] {
 }
 
 fn vmcore() -> Image {
-    let made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::prstatus(Endian::Little, 1));
+    let made =
+        Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::prstatus(Endian::Little, 1));
     let made = payloads().into_iter().fold(made, |made, (name, payload)| made.dump(name, payload));
     let made = memory().into_iter().fold(made, |made, (physical, bytes)| {
         let mut load = Load::new(physical, bytes);
         load.virtual_address = KERNEL_MAP + physical;
         made.load(load)
     });
-    made.note(Note::vmcoreinfo(VMCOREINFO)).image()
+    made.note(NoteSpec::vmcoreinfo(VMCOREINFO)).image()
 }
 
 struct Folder(TempDir);

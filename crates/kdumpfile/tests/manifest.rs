@@ -8,7 +8,7 @@ use std::fs;
 use kdumpfile::{Dump, Error, Manifest, Record, Renamed, Status, Whereabouts};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use synth::{Class, Content, Endian, Note, Vmcore};
+use synth::{Class, Content, Endian, NoteSpec, Vmcore};
 
 use on_disk::{bytes_read, on_disk};
 
@@ -21,7 +21,7 @@ fn manifest(made: &Vmcore) -> Result<Option<Manifest>, Error> {
 }
 
 fn of_text(text: impl AsRef<[u8]>) -> Manifest {
-    manifest(&empty().note(Note::manifest(text))).expect("readable").expect("there")
+    manifest(&empty().note(NoteSpec::manifest(text))).expect("readable").expect("there")
 }
 
 /// What the manifest of `made` says wrong, without the file's path.
@@ -37,7 +37,8 @@ fn every_value_is_found() {
         REASON=its collector gave an error\nERRNO=-5\nIN=vmcoredd\nLENGTH=4294967251\n\
         DECLARED=4294967295\nSTORED=700\nMILLISECONDS=12\nCRC32C=00000abc\n";
     for (class, endian) in [(Class::Elf32, Endian::Big), (Class::Elf64, Endian::Little)] {
-        let made = Vmcore::new(class, endian).dump("nic", vec![1; 5]).note(Note::manifest(text));
+        let made =
+            Vmcore::new(class, endian).dump("nic", vec![1; 5]).note(NoteSpec::manifest(text));
         let manifest = manifest(&made).expect("readable").expect("there");
         assert_eq!((manifest.version(), manifest.unrecorded()), (Some(1), Some(3)));
         let records: Vec<Record<'_>> = manifest.records().collect();
@@ -111,14 +112,14 @@ fn every_status_has_its_word() {
 #[test]
 fn every_note_of_that_owner_and_type_counts() {
     let foreign = empty()
-        .note(Note::new("CORE", 0x701, b"NAME=core\n".to_vec()))
-        .note(Note::new("VMCOREDDX", 0x701, b"NAME=longer\n".to_vec()))
-        .note(Note::new("VMCOREDD", 0x700, b"NAME=other type\n".to_vec()));
+        .note(NoteSpec::new("CORE", 0x701, b"NAME=core\n".to_vec()))
+        .note(NoteSpec::new("VMCOREDDX", 0x701, b"NAME=longer\n".to_vec()))
+        .note(NoteSpec::new("VMCOREDD", 0x700, b"NAME=other type\n".to_vec()));
     assert_eq!(manifest(&foreign).expect("readable"), None);
 
     let several = foreign
-        .note(Note::manifest("NAME=first\n"))
-        .note(Note::manifest("NAME=second\n"))
+        .note(NoteSpec::manifest("NAME=first\n"))
+        .note(NoteSpec::manifest("NAME=second\n"))
         .separate_notes();
     let found = manifest(&several).expect("readable").expect("there");
     let names: Vec<_> = found.records().map(|record| record.name().to_vec()).collect();
@@ -127,7 +128,8 @@ fn every_note_of_that_owner_and_type_counts() {
 
 #[test]
 fn it_is_found_without_reading_a_dump() {
-    let made = empty().dump("large", Content::Zeros(3 << 30)).note(Note::manifest("NAME=large\n"));
+    let made =
+        empty().dump("large", Content::Zeros(3 << 30)).note(NoteSpec::manifest("NAME=large\n"));
     let file = on_disk(&made.image());
     let before = bytes_read();
     let dump = Dump::open(&file.path).expect("a good file");
@@ -140,7 +142,7 @@ fn it_is_found_without_reading_a_dump() {
 fn one_that_is_too_long_is_not_read() {
     let of_size = |size| {
         let desc = Content::Zeros(size);
-        empty().note(Note { desc, ..Note::manifest("") })
+        empty().note(NoteSpec { desc, ..NoteSpec::manifest("") })
     };
     assert_eq!(
         message(&of_size((16 << 20) + 1)),
@@ -152,10 +154,10 @@ fn one_that_is_too_long_is_not_read() {
 
 #[test]
 fn damage_before_it_is_an_error_and_behind_it_is_none() {
-    let made = empty().dump("nic", vec![1; 5]).note(Note::manifest("NAME=nic\n"));
+    let made = empty().dump("nic", vec![1; 5]).note(NoteSpec::manifest("NAME=nic\n"));
     let desc = made.payload_offset(0) + 8 + 12 + 12;
     for (at, is_found) in [(desc - 20, false), (desc + 12 + 4, true)] {
-        let image = made.clone().note(Note::vmcoreinfo("A=B\n")).image();
+        let image = made.clone().note(NoteSpec::vmcoreinfo("A=B\n")).image();
         let file = on_disk(&image.overwritten(at, &[0xff; 4]));
         let dump = Dump::open(&file.path).expect("good headers");
         assert_eq!(dump.manifest().is_ok_and(|found| found.is_some()), is_found, "{at:#x}");
@@ -178,7 +180,7 @@ fn dumps_and_records_belong_together_by_name() {
     let made = ["nic#2", "nic", "alone", "nic", ""]
         .into_iter()
         .fold(empty(), |made, name| made.dump(name, vec![1]))
-        .note(Note::manifest(text));
+        .note(NoteSpec::manifest(text));
     let file = on_disk(&made.image());
     let dump = Dump::open(&file.path).expect("a good file");
     let device_dumps: Vec<_> = dump.device_dumps().map(|each| each.expect("whole")).collect();
@@ -262,7 +264,7 @@ proptest! {
     fn no_text_panics_and_no_name_is_lost(text in text(), dump in "[ -~]{0,3}") {
         let lines = text.split(|byte| *byte == b'\n');
         let names: Vec<&[u8]> = lines.filter_map(|line| line.strip_prefix(b"NAME=")).collect();
-        let file = on_disk(&empty().dump(&dump, vec![]).note(Note::manifest(&text)).image());
+        let file = on_disk(&empty().dump(&dump, vec![]).note(NoteSpec::manifest(&text)).image());
         let dump = Dump::open(&file.path).expect("a good file");
         let device_dump = dump.device_dumps().next().expect("there").expect("whole");
         let manifest = dump.manifest().expect("readable").expect("there");

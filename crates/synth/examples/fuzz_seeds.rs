@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 const ENCODINGS: [(&str, Class, Endian); 4] = [
     ("elf64-little", Class::Elf64, Endian::Little),
@@ -56,7 +56,7 @@ fn all() -> io::Result<()> {
 /// A small vmcore, as each program compresses it.
 fn compressed() -> io::Result<()> {
     let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());
-    let plain = up_to_notes(&made.note(Note::vmcoreinfo("OSRELEASE=6.12\n")));
+    let plain = up_to_notes(&made.note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n")));
     let file = env::temp_dir().join(format!("seeds-{}", std::process::id()));
     fs::write(&file, &plain)?;
     let programs: [(&str, &[&str]); 7] = [
@@ -112,8 +112,8 @@ fn headers_of(made: &Vmcore, class: Class, loads: u64) -> Vec<u8> {
 /// What the kernel's own file looks like: no dumps, some memory.
 fn kernels_own(class: Class, endian: Endian) -> Vmcore {
     Vmcore::new(class, endian)
-        .note(Note::prstatus(endian, 1))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+        .note(NoteSpec::prstatus(endian, 1))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n"))
         .load(Load::new(0x1000, Content::Zeros(0x9f000 - 0x1000)))
         .load(Load::new(0x10_0000, Content::Zeros(0x1000)))
         .load(Load::new(0x20_0123, Content::Zeros(0x1_2345)))
@@ -147,8 +147,8 @@ fn dumps(name: &str, class: Class, endian: Endian) -> io::Result<()> {
     let made = Vmcore::new(class, endian)
         .dump("nic0", Content::Pattern { seed: 1, length: 50 })
         .dump("gpu\x1b[1m", Content::Pattern { seed: 2, length: 5 })
-        .note(Note::prstatus(endian, 1))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+        .note(NoteSpec::prstatus(endian, 1))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n"))
         .zero_fill(20);
     save("dump", name, &up_to_notes(&made))
 }
@@ -158,7 +158,7 @@ fn more_dumps() -> io::Result<()> {
     let separate = empty()
         .dump("nic0", vec![1; 9])
         .dump("nic1", vec![2; 9])
-        .note(Note::vmcoreinfo("A=1\n"))
+        .note(NoteSpec::vmcoreinfo("A=1\n"))
         .separate_notes();
     save("dump", "separate-notes", &up_to_notes(&separate))?;
     let extended = empty().dump("nic0", vec![1; 9]).extended_numbering();
@@ -200,7 +200,7 @@ fn kdumps() -> impl Iterator<Item = (String, Kdump)> {
             .compression(compression)
             .dump("nic0", vec![1; 9])
             .dump("nic1", Content::Pattern { seed: 3, length: 70 })
-            .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+            .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n"))
             .vmcoreinfo("CRASHTIME=17\n")
             .page(1, &[7; 4096])
             .page(2, &text)
@@ -248,7 +248,7 @@ fn attach() -> io::Result<()> {
     for (name, class, endian) in ENCODINGS {
         let made = Vmcore::new(class, endian)
             .dump("nic0", vec![1; 9])
-            .note(Note::vmcoreinfo("A=1\n"))
+            .note(NoteSpec::vmcoreinfo("A=1\n"))
             .load(Load::new(0x1000, vec![7; 100]));
         save_all(name, made.image().to_vec(), &[0x1f])?;
         save_all(&format!("{name}-many"), made.extended_numbering().image().to_vec(), &[0x1f])?;
@@ -269,11 +269,11 @@ fn notes() -> io::Result<()> {
     for (name, endian) in [("little", Endian::Little), ("big", Endian::Big)] {
         let made = Vmcore::new(Class::Elf64, endian)
             .dump("nic0", vec![1; 9])
-            .note(Note::prstatus(endian, 1))
-            .note(Note::vmcoreinfo("A=1\n"))
+            .note(NoteSpec::prstatus(endian, 1))
+            .note(NoteSpec::vmcoreinfo("A=1\n"))
             .zero_fill(14);
         save("notes", name, &segment(&made))?;
-        let bare = Vmcore::new(Class::Elf64, endian).note(Note::new("", 7, vec![]));
+        let bare = Vmcore::new(Class::Elf64, endian).note(NoteSpec::new("", 7, vec![]));
         save("notes", &format!("bare-{name}"), &segment(&bare))?;
     }
     save("notes", "name", b"edu_0000:00:04.0\0\x02\0\0\0edu_0000:00:04.0")?;

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::ops::Range;
 
 use crate::encode::Encoder;
-use crate::note::Dump;
-use crate::{Class, Content, DumpStyle, Endian, Image, Note};
+use crate::note::DeviceDumpSpec;
+use crate::{Class, Content, DumpStyle, Endian, Image, NoteSpec};
 
 /// How wide numbers are, and how they are aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,8 @@ pub struct Kdump {
     machine: String,
     release: String,
     style: DumpStyle,
-    dumps: Vec<Dump>,
-    notes: Vec<Note>,
+    dumps: Vec<DeviceDumpSpec>,
+    notes: Vec<NoteSpec>,
     vmcoreinfo: String,
     pages: BTreeMap<u64, Vec<u8>>,
     excluded: Vec<u64>,
@@ -168,13 +168,13 @@ impl Kdump {
     /// One more device dump; of `name`, 44 bytes are written at most.
     #[must_use]
     pub fn dump(mut self, name: impl AsRef<[u8]>, payload: impl Into<Content>) -> Self {
-        self.dumps.push(Dump { name: name.as_ref().to_vec(), payload: payload.into() });
+        self.dumps.push(DeviceDumpSpec { name: name.as_ref().to_vec(), payload: payload.into() });
         self
     }
 
     /// One more note behind the device dumps.
     #[must_use]
-    pub fn note(mut self, note: Note) -> Self {
+    pub fn note(mut self, note: NoteSpec) -> Self {
         self.notes.push(note);
         self
     }
@@ -218,7 +218,7 @@ impl Kdump {
     /// When there is no such device dump.
     #[must_use]
     pub fn payload_offset(&self, index: usize) -> u64 {
-        let of = |dump: &Dump| length(&dump.pieces(self.endian, self.style));
+        let of = |dump: &DeviceDumpSpec| length(&dump.pieces(self.endian, self.style));
         self.places().notes + self.dumps[..index].iter().map(of).sum::<u64>() + 64
     }
 

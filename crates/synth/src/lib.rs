@@ -7,11 +7,11 @@
 //! must not be tested against itself.
 //!
 //! ```
-//! use synth::{Class, Endian, Note, Vmcore};
+//! use synth::{Class, Endian, NoteSpec, Vmcore};
 //!
 //! let file = Vmcore::new(Class::Elf64, Endian::Little)
 //!     .dump("nic0", b"registers".to_vec())
-//!     .note(Note::vmcoreinfo("OSRELEASE=6.12.0\n"))
+//!     .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n"))
 //!     .image();
 //! assert_eq!(&file.to_vec()[..4], b"\x7fELF");
 //! ```
@@ -30,7 +30,7 @@ pub use content::Content;
 pub use encode::{Class, Endian};
 pub use image::Image;
 pub use kdump::{Compression, Kdump, Width};
-pub use note::{DumpStyle, Note};
+pub use note::{DumpStyle, NoteSpec};
 pub use vmcore::{Load, Vmcore};
 
 /// The page size of the machines whose vmcores are made, in bytes.

@@ -16,7 +16,7 @@ pub enum DumpStyle {
 
 /// A note of the dead kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct NoteSpec {
     /// The owner, as it stands in the file: with its terminating zero, if any.
     pub owner: Vec<u8>,
     /// `n_type`.
@@ -25,7 +25,7 @@ pub struct Note {
     pub desc: Content,
 }
 
-impl Note {
+impl NoteSpec {
     /// A note of `owner`, which gets its terminating zero here.
     #[must_use]
     pub fn new(owner: &str, note_type: u32, desc: impl Into<Content>) -> Self {
@@ -68,13 +68,13 @@ impl Note {
 
 /// A device dump.
 #[derive(Debug, Clone)]
-pub(crate) struct Dump {
+pub(crate) struct DeviceDumpSpec {
     /// What stands in the name field, cut at 44 bytes.
     pub name: Vec<u8>,
     pub payload: Content,
 }
 
-impl Dump {
+impl DeviceDumpSpec {
     /// `struct vmcoredd_header` and what follows it.
     pub fn pieces(&self, endian: Endian, style: DumpStyle) -> Vec<Content> {
         let length = self.payload.length();

@@ -2,8 +2,8 @@
 //! The file as a whole.
 
 use crate::encode::Encoder;
-use crate::note::Dump;
-use crate::{Class, Content, DumpStyle, Endian, Image, Note, PAGE};
+use crate::note::DeviceDumpSpec;
+use crate::{Class, Content, DumpStyle, Endian, Image, NoteSpec, PAGE};
 
 const ET_CORE: u16 = 4;
 const PT_LOAD: u32 = 1;
@@ -60,8 +60,8 @@ pub struct Vmcore {
     endian: Endian,
     machine: u16,
     style: DumpStyle,
-    dumps: Vec<Dump>,
-    notes: Vec<Note>,
+    dumps: Vec<DeviceDumpSpec>,
+    notes: Vec<NoteSpec>,
     loads: Vec<Load>,
     fill: u64,
     separate_notes: bool,
@@ -103,13 +103,13 @@ impl Vmcore {
     /// One more device dump; of `name`, 44 bytes are written at most.
     #[must_use]
     pub fn dump(mut self, name: impl AsRef<[u8]>, payload: impl Into<Content>) -> Self {
-        self.dumps.push(Dump { name: name.as_ref().to_vec(), payload: payload.into() });
+        self.dumps.push(DeviceDumpSpec { name: name.as_ref().to_vec(), payload: payload.into() });
         self
     }
 
     /// One more note behind the device dumps.
     #[must_use]
-    pub fn note(mut self, note: Note) -> Self {
+    pub fn note(mut self, note: NoteSpec) -> Self {
         self.notes.push(note);
         self
     }
@@ -153,14 +153,14 @@ impl Vmcore {
     /// Size of the notes of all device dumps, in bytes.
     #[must_use]
     pub fn dumps_size(&self) -> u64 {
-        let of = |dump: &Dump| length(&dump.pieces(self.endian, self.style));
+        let of = |dump: &DeviceDumpSpec| length(&dump.pieces(self.endian, self.style));
         self.dumps.iter().map(of).sum()
     }
 
     /// Size of all other notes with the zero fill, in bytes.
     #[must_use]
     pub fn notes_size(&self) -> u64 {
-        let of = |note: &Note| length(&note.pieces(self.endian));
+        let of = |note: &NoteSpec| length(&note.pieces(self.endian));
         self.notes.iter().map(of).sum::<u64>() + self.fill
     }
 
@@ -173,7 +173,7 @@ impl Vmcore {
     /// Where the payload of dump `index` starts, in bytes.
     #[must_use]
     pub fn payload_offset(&self, index: usize) -> u64 {
-        let of = |dump: &Dump| length(&dump.pieces(self.endian, self.style));
+        let of = |dump: &DeviceDumpSpec| length(&dump.pieces(self.endian, self.style));
         let before: u64 = self.dumps[..index].iter().map(of).sum();
         self.header_size() + before + 64
     }
@@ -196,8 +196,8 @@ impl Vmcore {
 
     /// Every note's parts: device dumps first.
     fn note_pieces(&self) -> Vec<Vec<Content>> {
-        let dump = |dump: &Dump| dump.pieces(self.endian, self.style);
-        let note = |note: &Note| note.pieces(self.endian);
+        let dump = |dump: &DeviceDumpSpec| dump.pieces(self.endian, self.style);
+        let note = |note: &NoteSpec| note.pieces(self.endian);
         let dumps = self.dumps.iter().map(dump);
         dumps.chain(self.notes.iter().map(note)).collect()
     }

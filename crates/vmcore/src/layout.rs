@@ -69,7 +69,7 @@ pub struct Load {
 
 /// The note of a device dump, among all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Note {
+pub struct NoteExtent {
     /// Which dump, in the order in which they were added.
     pub index: usize,
     /// Where the note starts, in bytes from the start of the first one.
@@ -84,7 +84,7 @@ pub trait DumpTable {
     fn size(&self) -> u64;
     /// The note that has the byte `offset`, below [`DumpTable::size`]. A note may be
     /// empty: that dump is not in the file.
-    fn find(&self, offset: u64) -> Option<Note>;
+    fn find(&self, offset: u64) -> Option<NoteExtent>;
 }
 
 /// Where each note ends, in bytes from the start of the first one.
@@ -93,11 +93,11 @@ impl DumpTable for [u64] {
         self.last().copied().unwrap_or_default()
     }
 
-    fn find(&self, offset: u64) -> Option<Note> {
+    fn find(&self, offset: u64) -> Option<NoteExtent> {
         let index = self.partition_point(|end| *end <= offset);
         let start = index.checked_sub(1).and_then(|previous| self.get(previous));
         let start = start.copied().unwrap_or_default();
-        Some(Note { index, start, end: *self.get(index)? })
+        Some(NoteExtent { index, start, end: *self.get(index)? })
     }
 }
 
@@ -214,7 +214,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
             (Place::Header { within: offset }, header_end)
         } else if offset < dumps_end {
             let within = offset - header_end;
-            let Note { index, start, end } = self.dumps.find(within)?;
+            let NoteExtent { index, start, end } = self.dumps.find(within)?;
             let within = within.checked_sub(start)?;
             (Place::Dump { index, within }, header_end.checked_add(end)?)
         } else if offset < manifest_end {

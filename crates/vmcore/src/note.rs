@@ -66,7 +66,7 @@ impl NoteHeader {
 
 /// A note whose bytes are in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Note<'a> {
+pub struct NoteBytes<'a> {
     /// Where the note starts, in bytes from the start of the segment.
     pub offset: u64,
     /// Its header.
@@ -81,20 +81,20 @@ pub struct Note<'a> {
 ///
 /// Ends at the end of the segment, at zero fill, or behind the first error.
 #[derive(Debug, Clone)]
-pub struct Notes<'a> {
+pub struct Walk<'a> {
     segment: &'a [u8],
     endian: Endian,
     offset: u64,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> Walk<'a> {
     /// The notes of `segment`.
     #[must_use]
     pub const fn new(endian: Endian, segment: &'a [u8]) -> Self {
         Self { segment, endian, offset: 0 }
     }
 
-    fn parse(&self, rest: &'a [u8]) -> Result<Option<Note<'a>>, Error> {
+    fn parse(&self, rest: &'a [u8]) -> Result<Option<NoteBytes<'a>>, Error> {
         let left = rest.len() as u64;
         let header = NoteHeader::parse(self.endian, rest).ok_or(Error::new(
             self.offset,
@@ -117,12 +117,12 @@ impl<'a> Notes<'a> {
             "a desc inside the note segment",
             header.desc_size.into(),
         ))?;
-        Ok(Some(Note { offset: self.offset, header, name: until_zero(name), desc }))
+        Ok(Some(NoteBytes { offset: self.offset, header, name: until_zero(name), desc }))
     }
 }
 
-impl<'a> Iterator for Notes<'a> {
-    type Item = Result<Note<'a>, Error>;
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<NoteBytes<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.segment.get(usize::try_from(self.offset).ok()?..)?;

@@ -150,7 +150,7 @@ proptest! {
     ) {
         let mut made = made(encoding).extended_numbering().separate_notes();
         for note_type in 0..notes {
-            made = made.note(synth::Note::new("GNU", note_type, vec![1]));
+            made = made.note(synth::NoteSpec::new("GNU", note_type, vec![1]));
         }
         let file = made.image().to_vec();
         let header = FileHeader::parse(&file).expect("a good header");

@@ -2,7 +2,7 @@
 //! Old memory stands where the dead kernel's headers say, not always at its
 //! physical address.
 
-use synth::{Class, Content, Endian, Note, Vmcore};
+use synth::{Class, Content, Endian, NoteSpec, Vmcore};
 use vmcore::elf::{FileHeader, PT_LOAD, PT_NOTE, ProgramHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
@@ -12,7 +12,7 @@ const LOADS: [(u64, u64); 3] = [(0x1000, 0x9ec00), (0x10_0000, 0x3000), (0x4000_
 const BACKUP: u64 = 0x1d00_0000;
 
 fn kernel_header() -> Vec<u8> {
-    let mut made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::vmcoreinfo("A=1\n"));
+    let mut made = Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::vmcoreinfo("A=1\n"));
     for (physical, length) in LOADS {
         made = made.load(synth::Load::new(physical, Content::Zeros(length)));
     }

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use vmcore::bytes::Endian;
 use vmcore::device_dump::{self, Name, is_device_dump};
-use vmcore::note::{NoteHeader, Notes};
+use vmcore::note::{NoteHeader, Walk};
 
 fn endian() -> impl Strategy<Value = Endian> {
     prop_oneof![Just(Endian::Little), Just(Endian::Big)]
@@ -56,7 +56,7 @@ proptest! {
     #[test]
     fn the_walk_ends_and_stays_in_the_segment(endian in endian(), segment in segment()) {
         let mut end = 0;
-        let mut notes = Notes::new(endian, &segment);
+        let mut notes = Walk::new(endian, &segment);
         while let Some(note) = notes.next() {
             let Ok(note) = note else {
                 prop_assert!(notes.next().is_none(), "goes on behind an error");
@@ -85,7 +85,7 @@ proptest! {
         prop_assert_eq!(&header, &segment[..64]);
         prop_assert_eq!(device_dump::note_size(length), Some(segment.len() as u64));
 
-        let notes: Vec<_> = Notes::new(endian, segment).collect();
+        let notes: Vec<_> = Walk::new(endian, segment).collect();
         prop_assert_eq!(notes.len(), 1);
         let note = notes[0].expect("a whole note");
         prop_assert!(is_device_dump(&note.header, note.name));
@@ -100,13 +100,13 @@ proptest! {
     ) {
         let mut made = synth::Vmcore::new(synth::Class::Elf64, foreign(endian));
         for (owner, note_type, desc) in &descs {
-            made = made.note(synth::Note::new(owner, *note_type, desc.clone()));
+            made = made.note(synth::NoteSpec::new(owner, *note_type, desc.clone()));
         }
         let made = made.zero_fill(fill * 12);
         let file = made.image().to_vec();
         let segment = &file[4096..][..made.notes_size() as usize];
 
-        let found: Result<Vec<_>, _> = Notes::new(endian, segment).collect();
+        let found: Result<Vec<_>, _> = Walk::new(endian, segment).collect();
         let found: Vec<_> = found
             .expect("whole notes")
             .iter()

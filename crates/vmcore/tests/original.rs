@@ -4,7 +4,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use synth::{Class, Endian, Note, Vmcore};
+use synth::{Class, Endian, NoteSpec, Vmcore};
 use vmcore::layout::Load;
 use vmcore::original::{Original, write_notes_header};
 
@@ -25,9 +25,9 @@ fn kernel_file() -> impl Strategy<Value = Vmcore> {
     (encoding, 0..5_u32, 0..3000_usize, loads).prop_map(|((class, endian), cpus, info, loads)| {
         let mut made = Vmcore::new(class, endian);
         for cpu in 0..cpus {
-            made = made.note(Note::prstatus(endian, cpu));
+            made = made.note(NoteSpec::prstatus(endian, cpu));
         }
-        made = made.note(Note::vmcoreinfo(&"A=1\n".repeat(info / 4)));
+        made = made.note(NoteSpec::vmcoreinfo(&"A=1\n".repeat(info / 4)));
         for (physical, length) in loads {
             let seed = physical;
             made = made.load(synth::Load::new(physical, synth::Content::Pattern { seed, length }));
@@ -256,7 +256,7 @@ fn small_headers() -> Vec<Vec<u8>> {
         classes.iter().flat_map(|class| endians.iter().map(move |endian| (*class, *endian)));
     let header = |(class, endian)| {
         let made = Vmcore::new(class, endian)
-            .note(Note::prstatus(endian, 1))
+            .note(NoteSpec::prstatus(endian, 1))
             .load(synth::Load::new(0x10_0010, vec![1; 5000]))
             .load(synth::Load::new(0x20_0000, vec![2; 4096]));
         let mut file = made.image().to_vec();

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kdumpfile::Reason;
+use kdumpfile::Strerror;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vmcoredd_producer::Outcome;
 
@@ -36,7 +36,7 @@ pub fn add_output(
     let (mut output, mut child) = match start(command, stderr) {
         Ok(started) => started,
         Err(error) => {
-            let reason = format!("its command cannot be started: {}", Reason(&error));
+            let reason = format!("its command cannot be started: {}", Strerror(&error));
             return dump.end(error_outcome(&error), Some(reason));
         }
     };
@@ -50,7 +50,10 @@ pub fn add_output(
         }
         Err(error) => {
             kill(&mut child);
-            (error_outcome(&error), Some(format!("its output cannot be read: {}", Reason(&error))))
+            (
+                error_outcome(&error),
+                Some(format!("its output cannot be read: {}", Strerror(&error))),
+            )
         }
     };
     dump.end(outcome, reason)

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kdumpfile::{Escaped, EscapedPath, Fault, Reason};
+use kdumpfile::{Escaped, EscapedPath, Fault, Strerror};
 use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
@@ -82,7 +82,7 @@ pub enum Failure {
     #[error(transparent)]
     Input(#[from] kdumpfile::Error),
     /// The output cannot be written.
-    #[error("{}: cannot write: {}", EscapedPath(path), Reason(error))]
+    #[error("{}: cannot write: {}", EscapedPath(path), Strerror(error))]
     Output {
         /// The output.
         path: PathBuf,
@@ -90,7 +90,7 @@ pub enum Failure {
         error: io::Error,
     },
     /// A file that is to be added, or a directory, cannot be opened.
-    #[error("{}: cannot open: {}", EscapedPath(path), Reason(error))]
+    #[error("{}: cannot open: {}", EscapedPath(path), Strerror(error))]
     Blob {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum Failure {
     #[error("{0}; -o OUT needs no lock")]
     Locked(kdumpfile::LockError),
     /// Standard input cannot be read.
-    #[error("standard input: cannot read: {}", Reason(.0))]
+    #[error("standard input: cannot read: {}", Strerror(.0))]
     Stdin(io::Error),
     /// Nothing can be added to the vmcore.
     #[error("{DEVICE}: {}", device_error(.0))]
@@ -126,13 +126,13 @@ pub enum Failure {
         length: u64,
     },
     /// Standard output cannot be written.
-    #[error("standard output: cannot write: {}", Reason(.0))]
+    #[error("standard output: cannot write: {}", Strerror(.0))]
     Stdout(#[from] io::Error),
 }
 
 /// Why the device does not take a dump, and what to do.
 fn device_error(error: &io::Error) -> String {
-    let reason = Reason(error);
+    let reason = Strerror(error);
     match error.kind() {
         ErrorKind::NotFound => format!("{reason}: is vmcoredd.ko loaded?"),
         ErrorKind::InvalidInput => format!("{reason}: the kernel's log says why"),

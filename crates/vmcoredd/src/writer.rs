@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use kdumpfile::{Escaped, Reason};
+use kdumpfile::{Escaped, Strerror};
 use vmcoredd_producer::{NAME_MAX, Outcome, Producer};
 
 use crate::failure::Failure;
@@ -62,7 +62,7 @@ impl DumpWriter {
         error: io::Error,
         failure: impl FnOnce(io::Error) -> Failure,
     ) -> Result<T, Failure> {
-        let _ = self.end(error_outcome(&error), Some(Reason(&error).to_string()));
+        let _ = self.end(error_outcome(&error), Some(Strerror(&error).to_string()));
         Err(failure(error))
     }
 
@@ -72,12 +72,12 @@ impl DumpWriter {
         let Self { producer, name, length, cut } = self;
         let committed = producer.commit(outcome);
         let reason = match (cut, committed) {
-            (Some(cut), _) => Some(Reason(&cut).to_string()),
+            (Some(cut), _) => Some(Strerror(&cut).to_string()),
             (None, Err(error)) if length == 0 && error.kind() == ErrorKind::InvalidInput => {
                 Some("nothing was written".to_owned())
             }
             // Its last bytes may not have fitted.
-            (None, Err(error)) => Some(Reason(&error).to_string()),
+            (None, Err(error)) => Some(Strerror(&error).to_string()),
             (None, Ok(())) => reason,
         };
         match reason {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use synth::{Class, Content, Endian, Image, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Content, Endian, Image, Kdump, Load, NoteSpec, Vmcore, Width};
 use tempfile::TempDir;
 
 /// The most memory that a run may have written to, in bytes (`RLIMIT_DATA`). With the
@@ -62,7 +62,7 @@ fn three_notes_of_800_mib_need_no_memory() {
         .dump("adapter0", payload())
         .dump("adapter1", payload())
         .dump("adapter2", payload())
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
         .load(Load::new(0x1000, vec![1; 4096]));
     let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
         .dump("adapter0", payload())
@@ -112,7 +112,7 @@ fn of_100_gib_nearly_nothing_is_read() {
 /// A vmcore of a machine with 100 GiB, and 300 device dumps of 100 KiB.
 fn hundred_gib() -> Image {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
         .load(Load::new(1 << 32, Content::Zeros(100 << 30)));
     (0..300)
         .fold(made, |made, number| made.dump(format!("device{number}"), Content::Zeros(100 << 10)))
@@ -129,7 +129,7 @@ fn a_manifest_of_millions_of_records_needs_no_more() {
         let text = format!("VERSION=1\n{}", record.repeat((16 << 20) / record.len() - 10));
         let made = (0..dumps)
             .fold(Vmcore::new(Class::Elf64, Endian::Little), |made, _| made.dump("nic", vec![]));
-        let folder = Folder::with("vmcore", &made.note(Note::manifest(text)).image());
+        let folder = Folder::with("vmcore", &made.note(NoteSpec::manifest(text)).image());
         let commands = [
             &["list", "vmcore"][..],
             &["list", "--json", "vmcore"],

@@ -2,7 +2,7 @@
 //! The files that readers must see, written down by another hand: from what a test
 //! knows, by `synth`, and without a line of the crates under test.
 
-use synth::{Class, Endian, Load, Note, Vmcore};
+use synth::{Class, Endian, Load, NoteSpec, Vmcore};
 
 use crate::host::Pattern;
 
@@ -148,7 +148,7 @@ impl Files {
             }
         }
         if let Some(text) = self.manifest() {
-            made = made.note(Note::new("VMCOREDD", 0x701, text.into_bytes()));
+            made = made.note(NoteSpec::new("VMCOREDD", 0x701, text.into_bytes()));
         }
         self.kernels_notes().into_iter().fold(made, Vmcore::note)
     }
@@ -165,8 +165,8 @@ impl Files {
         Some(text)
     }
 
-    fn kernels_notes(&self) -> [Note; 2] {
-        [Note::prstatus(self.endian, 1), Note::vmcoreinfo("OSRELEASE=6.12.0\n")]
+    fn kernels_notes(&self) -> [NoteSpec; 2] {
+        [NoteSpec::prstatus(self.endian, 1), NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n")]
     }
 
     /// The dead kernel's notes as they stand in the files, one behind the other.

@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use super::{Additions, AttachError, Attached, Writable, compressed};
 use crate::format::Layout;
 use crate::source::Source;
-use crate::{Dump, Error, EscapedPath, Fault, Reason};
+use crate::{Dump, Error, EscapedPath, Fault, Strerror};
 
 /// How long to wait before the lock is tried again; each time twice as long.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
@@ -57,7 +57,7 @@ pub enum LockError {
         waited: Duration,
     },
     /// Its file system has no locks.
-    #[error("{}: cannot lock it: {}", EscapedPath(path), Reason(error))]
+    #[error("{}: cannot lock it: {}", EscapedPath(path), Strerror(error))]
     Lock {
         /// The file.
         path: PathBuf,

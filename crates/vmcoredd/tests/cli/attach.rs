@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use synth::{Class, Content, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Content, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, small};
 
@@ -79,7 +79,7 @@ fn folder() -> Folder {
     let all = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())
         .dump("large", vec![5; 70_000])
-        .note(Note::manifest(
+        .note(NoteSpec::manifest(
             "NAME=large\nSTATUS=partial\nREASON=the budget of all dumps is used up\n",
         ));
     let folder = Folder::new()

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use synth::{Class, Content, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Content, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome};
 
@@ -59,7 +59,7 @@ fn made() -> Vmcore {
     let made =
         Vmcore::new(Class::Elf64, Endian::Little).load(Load::new(0x1000, noise(300_000, 99)));
     let dump = |made: Vmcore, at: usize| made.dump(format!("dev{at}"), noise(20_000, at as u64));
-    (0..DUMPS).fold(made, dump).note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+    (0..DUMPS).fold(made, dump).note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
 }
 
 /// How many device dumps are listed as they are, and not as damaged.
@@ -213,7 +213,7 @@ fn little_of_a_large_one_is_read() {
     const GIB: usize = 1 << 30;
     let made = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", vec![7; 1000])
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
         .load(Load::new(0x1000, Content::Zeros(20 * GIB as u64)));
     let folder = Folder::new().with("core", &made.image());
     let mut start = vec![0; 1 << 20];

@@ -4,7 +4,7 @@
 use std::fs::OpenOptions;
 
 use serde_json::Value;
-use synth::{Class, Content, Endian, Image, Kdump, Note, Vmcore, Width};
+use synth::{Class, Content, Endian, Image, Kdump, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome, small};
 
@@ -63,12 +63,12 @@ fn faults() -> Vec<Fault> {
         .page(1, &[7; 4096])
         .page(3, &[8; 4096]);
     let elf = small();
-    let nothing = Note { owner: vec![], note_type: 0, desc: Content::Zeros(0) };
+    let nothing = NoteSpec { owner: vec![], note_type: 0, desc: Content::Zeros(0) };
     let between = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::prstatus(Endian::Little, 1))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
         .note(nothing)
-        .note(Note::new("LINUX", 0x700, [&b"nic0"[..], &[0; 40], b"state"].concat()))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"));
+        .note(NoteSpec::new("LINUX", 0x700, [&b"nic0"[..], &[0; 40], b"state"].concat()))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"));
     let fault = |what, image, names, line| Fault { what, image, names, line };
     let (both, of_elf) = (&["nic0", "nic1"][..], &["nic0", "edu_0000:00:04.0"][..]);
     vec![
@@ -116,7 +116,7 @@ fn faults() -> Vec<Fault> {
         ),
         fault(
             "a device dump without room for a name",
-            elf.clone().note(Note::new("LINUX", 0x700, vec![b'x'; 43])).image(),
+            elf.clone().note(NoteSpec::new("LINUX", 0x700, vec![b'x'; 43])).image(),
             of_elf,
             "n_descsz: expected 44 bytes or more, as a device dump has, found 0x2b",
         ),
@@ -189,8 +189,8 @@ fn check_names(what: &str, command: &[&str], outcome: &Outcome, names: &[&str]) 
 #[test]
 fn all_know_a_device_dump_of_the_old_form() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
-        .note(Note::new("VMCOREDD_cxgb4_0000:02:00.4", 0x700, b"state".to_vec()))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"));
+        .note(NoteSpec::new("VMCOREDD_cxgb4_0000:02:00.4", 0x700, b"state".to_vec()))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"));
     let folder = Folder::new().with("vmcore", &made.image());
     let name = "cxgb4_0000:02:00.4";
     for command in [
@@ -210,7 +210,7 @@ fn all_know_a_device_dump_of_the_old_form() {
 
 #[test]
 fn that_there_are_no_device_dumps_is_said() {
-    let made = Vmcore::new(Class::Elf64, Endian::Little).note(Note::vmcoreinfo("A=B\n"));
+    let made = Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::vmcoreinfo("A=B\n"));
     let folder = Folder::new().with("none", &made.image());
     for command in [&["list", "none"][..], &["verify", "none"]] {
         let outcome = folder.run(command);

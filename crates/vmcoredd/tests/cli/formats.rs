@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use synth::{Class, Compression, Endian, Image, Kdump, Note, Vmcore, Width};
+use synth::{Class, Compression, Endian, Image, Kdump, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome};
 
@@ -13,7 +13,7 @@ fn payload(number: usize) -> Vec<u8> {
 }
 
 fn elf(class: Class, endian: Endian, dumps: usize) -> Vmcore {
-    let made = Vmcore::new(class, endian).note(Note::vmcoreinfo("OSRELEASE=6.12\n"));
+    let made = Vmcore::new(class, endian).note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"));
     (0..dumps).fold(made, |made, number| made.dump(format!("dev{number}"), payload(number)))
 }
 

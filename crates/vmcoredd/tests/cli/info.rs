@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use insta::assert_snapshot;
-use synth::{Class, Compression, Endian, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Compression, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome, small};
 
@@ -16,17 +16,17 @@ fn every_format() {
     let elf = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", vec![1; 5])
         .dump("nic1", vec![1; 5000])
-        .note(Note::prstatus(Endian::Little, 1))
-        .note(Note::prstatus(Endian::Little, 2))
-        .note(Note::vmcoreinfo(info))
-        .note(Note::new("\u{1b}[2J", 77, vec![1; 3]))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .note(NoteSpec::prstatus(Endian::Little, 2))
+        .note(NoteSpec::vmcoreinfo(info))
+        .note(NoteSpec::new("\u{1b}[2J", 77, vec![1; 3]))
         .load(Load::new(0x1000, vec![1; 40_000]))
         .load(Load::new(0x10_0000, vec![1; 4096]));
     let old = Vmcore::new(Class::Elf32, Endian::Big).machine(20);
     let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
         .compression(Compression::Lzo)
         .dump("nic0", vec![1; 5])
-        .note(Note::vmcoreinfo(info))
+        .note(NoteSpec::vmcoreinfo(info))
         .page(1, &[0; 4096])
         .page(300, &[1; 4096]);
     let split = Kdump::new(Width::Bits32, Endian::Little, 3).page(1, &[0; 4096]).vmcoreinfo(info);

@@ -3,7 +3,7 @@
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use synth::{Class, Endian, Kdump, Note, Vmcore, Width};
+use synth::{Class, Endian, Kdump, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome, small};
 
@@ -27,7 +27,7 @@ fn all_that_there_can_be() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())
         .dump(b"\x1b[2J\"", vec![2; 1000])
-        .note(Note::manifest(TOLD));
+        .note(NoteSpec::manifest(TOLD));
     let folder = Folder::new().with("vmcore", &made.image());
     let outcome = folder.run(["list", "--json", "vmcore"]);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
@@ -89,7 +89,7 @@ fn check_keys(command: &str, next: &str, printed: &[Value]) {
 
 #[test]
 fn the_documentation_has_every_key() {
-    let made = small().note(Note::manifest(TOLD)).image();
+    let made = small().note(NoteSpec::manifest(TOLD)).image();
     let folder =
         Folder::new().with("vmcore", &made).with("foreign", &small().image().overwritten(0, b"x"));
     let outcome = folder.run(["list", "--json", "vmcore", "foreign"]);
@@ -106,7 +106,7 @@ fn info_of_good_damaged_and_missing_files() {
     let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
         .machine("none")
         .dump("nic0", vec![1; 5])
-        .note(Note::vmcoreinfo(info))
+        .note(NoteSpec::vmcoreinfo(info))
         .page(300, &[1; 4096]);
     let made = small();
     let folder = Folder::new()

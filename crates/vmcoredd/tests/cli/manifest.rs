@@ -2,7 +2,7 @@
 //! `vmcoredd list` on files with a manifest.
 
 use insta::assert_snapshot;
-use synth::{Class, Content, Endian, Image, Note, Vmcore};
+use synth::{Class, Content, Endian, Image, NoteSpec, Vmcore};
 
 use crate::run::{Folder, Outcome, small};
 
@@ -16,8 +16,8 @@ fn told(text: impl AsRef<[u8]>) -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())
         .dump("edu_0000:00:04.0", vec![2; 1000])
-        .note(Note::manifest(text))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::manifest(text))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn collections_without_a_record() {
 #[test]
 fn a_manifest_and_no_dumps() {
     let text = "VERSION=1\nUNRECORDED=1\nNAME=nic0\nSTATUS=failed\nREASON=its collector crashed\n";
-    let made = Vmcore::new(Class::Elf32, Endian::Big).machine(20).note(Note::manifest(text));
-    let damaged = made.clone().note(Note::vmcoreinfo("A=B\n"));
+    let made = Vmcore::new(Class::Elf32, Endian::Big).machine(20).note(NoteSpec::manifest(text));
+    let damaged = made.clone().note(NoteSpec::vmcoreinfo("A=B\n"));
     let damaged = damaged.image().overwritten(made.header_size() + made.notes_size(), &[0xff; 4]);
     let folder = Folder::new()
         .with("one", &made.image())
@@ -139,7 +139,7 @@ fn a_cut_manifest_is_an_error_and_the_dumps_are_listed() {
 #[test]
 fn one_that_is_too_long_is_an_error_and_the_dumps_are_listed() {
     let desc = Content::Zeros((16 << 20) + 1);
-    let made = small().note(Note { desc, ..Note::manifest("") });
+    let made = small().note(NoteSpec { desc, ..NoteSpec::manifest("") });
     assert_snapshot!(list(&made.image()).shown());
 }
 
@@ -147,7 +147,7 @@ fn one_that_is_too_long_is_an_error_and_the_dumps_are_listed() {
 fn that_of_a_foreign_owner_is_none() {
     let text = b"NAME=nic0\nSTATUS=complete\n".to_vec();
     let plain = small();
-    let foreign = plain.clone().note(Note::new("LINUX", 0x701, text));
+    let foreign = plain.clone().note(NoteSpec::new("LINUX", 0x701, text));
     assert_eq!(list(&foreign.image()), list(&plain.image()));
 }
 
@@ -157,7 +157,7 @@ fn thousands_of_one_name_have_their_records() {
     let text: String = (0..count).map(|_| "NAME=nic\nSTATUS=complete\n").collect();
     let made = (0..count)
         .fold(Vmcore::new(Class::Elf64, Endian::Little), |made, _| made.dump("nic", vec![]));
-    let outcome = list(&made.note(Note::manifest(text)).image());
+    let outcome = list(&made.note(NoteSpec::manifest(text)).image());
     let complete = outcome.stdout().lines().filter(|line| line.ends_with("complete"));
     assert_eq!(complete.count(), count);
 }

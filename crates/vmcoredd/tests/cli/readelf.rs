@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use synth::{Class, Content, DumpStyle, Endian, Load, Note, Vmcore};
+use synth::{Class, Content, DumpStyle, Endian, Load, NoteSpec, Vmcore};
 
 use crate::run::Folder;
 
@@ -24,8 +24,8 @@ fn vmcores() -> Vec<Vmcore> {
                         let content = Content::Pattern { seed: 7, length };
                         made.dump(format!("device{length}"), content)
                     })
-                    .note(Note::new("VMCOREDD", 0x701, b"VERSION=1\n".to_vec()))
-                    .note(Note::vmcoreinfo("OSRELEASE=6.12\n"));
+                    .note(NoteSpec::new("VMCOREDD", 0x701, b"VERSION=1\n".to_vec()))
+                    .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"));
                 made.push(full.clone().separate_notes());
                 made.push(full.clone().zero_fill(24));
                 made.push(full);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use rustix::fs::{Mode, OFlags};
-use synth::{Class, Endian, Image, Load, Note, Vmcore};
+use synth::{Class, Endian, Image, Load, NoteSpec, Vmcore};
 use tempfile::TempDir;
 
 /// A folder in which the command runs, so that paths are short and the same.
@@ -96,7 +96,7 @@ pub fn small() -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())
         .dump("edu_0000:00:04.0", vec![2; 1000])
-        .note(Note::prstatus(Endian::Little, 1))
-        .note(Note::vmcoreinfo("OSRELEASE=6.12\n"))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
         .load(Load::new(0x1000, vec![3; 4096]))
 }

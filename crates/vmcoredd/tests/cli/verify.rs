@@ -2,7 +2,7 @@
 //! `vmcoredd verify`.
 
 use insta::assert_snapshot;
-use synth::{Class, Endian, Note, Vmcore};
+use synth::{Class, Endian, NoteSpec, Vmcore};
 
 use crate::run::{Folder, small};
 
@@ -13,7 +13,7 @@ fn told(text: &str) -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())
         .dump("edu", vec![2; 1000])
-        .note(Note::manifest(text))
+        .note(NoteSpec::manifest(text))
 }
 
 fn records(status: &str, crc: &str, length: u32) -> String {

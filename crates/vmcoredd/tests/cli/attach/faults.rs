@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use kdumpfile::Dump;
-use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, DumpStyle, Endian, Image, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use super::{Folder, folder};
 
@@ -58,8 +58,8 @@ fn content(path: &Path) -> String {
 fn kdump() -> Kdump {
     Kdump::new(Width::Bits64, Endian::Little, 6)
         .dump("nic0", b"state".to_vec())
-        .note(Note::manifest(TOLD))
-        .note(Note::prstatus(Endian::Little, 1))
+        .note(NoteSpec::manifest(TOLD))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
         .vmcoreinfo(INFO)
         .page(1, &[1; 4096])
 }
@@ -207,9 +207,9 @@ fn an_elf_vmcore_stays_whole() {
     let made = Vmcore::new(Class::Elf64, Endian::Little)
         .style(DumpStyle::Exact)
         .dump("nic0", b"state".to_vec())
-        .note(Note::manifest(TOLD))
-        .note(Note::prstatus(Endian::Little, 1))
-        .note(Note::vmcoreinfo(INFO))
+        .note(NoteSpec::manifest(TOLD))
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .note(NoteSpec::vmcoreinfo(INFO))
         .load(Load::new(0x1000, vec![3; 4096]));
     fail_each_call("an ELF vmcore", &with(made.image()));
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use insta::assert_snapshot;
-use synth::{Class, Endian, Image, Kdump, Load, Note, Vmcore, Width};
+use synth::{Class, Endian, Image, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use super::{Folder, folder};
 use crate::run::{Outcome, small};
@@ -39,11 +39,11 @@ fn verified(folder: &Folder, file: &str) -> (Option<i32>, String) {
 fn apart() -> Folder {
     let large = vec![8; 5000];
     let told = format!("VERSION=1\n{}", record("large", &large));
-    let vmcore = Vmcore::new(Class::Elf64, Endian::Little).note(Note::manifest(&told));
-    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6).note(Note::manifest(&told));
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::manifest(&told));
+    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6).note(NoteSpec::manifest(&told));
     let all = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("large", large.clone())
-        .note(Note::manifest(&told));
+        .note(NoteSpec::manifest(&told));
     let folder = folder()
         .with("vmcore", &vmcore.load(Load::new(0x1000, vec![3; 4096])).image())
         .with("kdump", &kdump.page(1, &[1; 4096]).image())
@@ -81,14 +81,15 @@ fn another_dump_is_not_held_against_a_record() {
 #[test]
 fn a_dump_goes_with_the_record_of_its_length() {
     let told = format!("{}{}", record("large", &[8; 5000]), record("large", &[1; 18]));
-    let made = small().dump("large", vec![1; 18]).note(Note::manifest(&told));
+    let made = small().dump("large", vec![1; 18]).note(NoteSpec::manifest(&told));
     let folder = Folder::new().with("vmcore", &made.image());
     let (status, text) = verified(&folder, "vmcore");
     assert!(text.contains("large: ok, 18 bytes, as they were collected\n"), "{text}");
     assert!(text.contains("large: not in this file: complete\n"), "{text}");
     assert_eq!(status, Some(1));
     // One that is damaged is still held against its only record.
-    let made = small().dump("large", vec![1; 17]).note(Note::manifest(record("large", &[1; 18])));
+    let made =
+        small().dump("large", vec![1; 17]).note(NoteSpec::manifest(record("large", &[1; 18])));
     let folder = Folder::new().with("vmcore", &made.image());
     let (_, text) = verified(&folder, "vmcore");
     assert!(text.contains("large: damaged, expected 18 bytes, found 17\n"), "{text}");
@@ -101,7 +102,7 @@ fn of_a_cut_file_the_dump_stays_partial() {
     let all = Vmcore::new(Class::Elf64, Endian::Little)
         .dump("first", first)
         .dump("large", vec![8; 5000])
-        .note(Note::manifest(told));
+        .note(NoteSpec::manifest(told));
     let cut = all.image().truncated(all.payload_offset(1) + 2000);
     for file in ["vmcore", "kdump"] {
         let folder = apart().with("cut", &cut);
@@ -158,7 +159,7 @@ fn without_a_manifest_they_verify_as_before() {
 fn a_name_that_was_another_stays_marked() {
     let told = "NAME=nic0#2\nRENAMED=unprintable,taken\nSTATUS=complete\nIN=vmcore\nLENGTH=1\n";
     let from = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0#2", vec![1]);
-    let folder = folder().with("from", &from.note(Note::manifest(told)).image());
+    let folder = folder().with("from", &from.note(NoteSpec::manifest(told)).image());
     assert_eq!(folder.run(["attach", "kdump", "--from", "from", "--in-place"]).status, Some(0));
     let dump = kdumpfile::Dump::open(folder.path("kdump")).expect("good");
     let manifest = dump.manifest().expect("readable").expect("there");
