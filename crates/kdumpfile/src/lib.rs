@@ -69,12 +69,12 @@ pub use error::{Error, Fault};
 pub use escaped::{Escaped, EscapedPath, Strerror};
 pub use foreign::Foreign;
 pub use format::{Format, Kind};
-pub use manifest::{Manifest, Matched, Record, Records, Status, Whereabouts};
+pub use manifest::{Manifest, Matched, Record, Records, status_word};
 pub use memory::Memory;
 pub use notes::{Note, Notes};
 pub use vmcore::bytes::Endian;
 pub use vmcore::device_dump::{Name, NameError};
-pub use vmcore::manifest::Renamed;
+pub use vmcore::manifest::{Renamed, Status, Whereabouts};
 pub use vmcoreinfo::VmcoreInfo;
 
 use std::borrow::Cow;

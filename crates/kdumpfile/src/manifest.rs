@@ -4,9 +4,8 @@
 //! Its format is described in [`vmcore::manifest`].
 
 use std::collections::HashMap;
-use std::fmt;
 
-use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed, key};
+use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed, Status, Whereabouts, key};
 use vmcore::note::until_zero;
 
 use crate::source::Source;
@@ -140,7 +139,7 @@ impl Manifest {
                 };
                 let is_taken =
                     taken.get(..before).unwrap_or_default().binary_search(&number).is_ok();
-                if is_taken || length.is_some() != by_length || !record.status().may_leave_dump() {
+                if is_taken || length.is_some() != by_length || !record.may_leave_dump() {
                     continue;
                 }
                 match next.get(place).copied().flatten() {
@@ -239,10 +238,17 @@ impl<'a> Record<'a> {
         Renamed::from_words(self.0.get(key::RENAMED).unwrap_or_default())
     }
 
-    /// How the collection ended.
+    /// How the collection ended, or that it had not when the file was read; `None` where the
+    /// manifest does not say, or in a word that is not known.
     #[must_use]
-    pub fn status(&self) -> Status {
-        Status::new(self.0.get(key::STATUS).unwrap_or_default())
+    pub fn status(&self) -> Option<Status> {
+        Status::from_word(self.0.get(key::STATUS)?)
+    }
+
+    /// Whether there can be a dump of a collection that ended so.
+    #[must_use]
+    pub fn may_leave_dump(&self) -> bool {
+        matches!(self.status(), None | Some(Status::Complete | Status::Partial))
     }
 
     /// Why it ended so, in words, which may be unprintable: see
@@ -267,11 +273,7 @@ impl<'a> Record<'a> {
     /// Where the note of the dump stands.
     #[must_use]
     pub fn whereabouts(&self) -> Option<Whereabouts> {
-        match manifest::Whereabouts::from_word(self.0.get(key::IN)?)? {
-            manifest::Whereabouts::Inline => Some(Whereabouts::Vmcore),
-            manifest::Whereabouts::Vmcoredd => Some(Whereabouts::Vmcoredd),
-            manifest::Whereabouts::Nowhere => None,
-        }
+        Whereabouts::from_word(self.0.get(key::IN)?)
     }
 
     /// Length of the payload, in bytes.
@@ -305,64 +307,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// How a collection ended, or that it had not yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// All that the collector wrote is there.
-    Complete,
-    /// A part is there, and a reason why not more.
-    Partial,
-    /// Nothing is there: the collector gave nothing.
-    Failed,
-    /// Nothing is there: what was asked for could not be.
-    Refused,
-    /// The collector had not ended when the file was read.
-    Running,
-    /// The manifest does not say, or in a word that is not known.
-    Unknown,
-}
-
-/// Each status, and what it is in the module, where its word stands.
-const STATUSES: [(Status, manifest::Status); 5] = [
-    (Status::Complete, manifest::Status::Complete),
-    (Status::Partial, manifest::Status::Partial),
-    (Status::Failed, manifest::Status::Failed),
-    (Status::Refused, manifest::Status::Refused),
-    (Status::Running, manifest::Status::Running),
-];
-
-impl Status {
-    fn new(word: &[u8]) -> Self {
-        let model = manifest::Status::from_word(word);
-        let known = STATUSES.iter().find(|(_, known)| Some(*known) == model);
-        known.map_or(Self::Unknown, |(status, _)| *status)
-    }
-
-    /// The word in the manifest, or `unknown`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let known = STATUSES.iter().find(|(status, _)| *status == self);
-        known.map_or("unknown", |(_, model)| model.word())
-    }
-
-    /// Whether there can be a dump of a collection that ended so.
-    #[must_use]
-    pub fn may_leave_dump(self) -> bool {
-        matches!(self, Self::Complete | Self::Partial | Self::Unknown)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// Where the note of a dump stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whereabouts {
-    /// In `/proc/vmcore` and in `/proc/vmcoredd`.
-    Vmcore,
-    /// In `/proc/vmcoredd` alone.
-    Vmcoredd,
+/// The word for how a collection ended, or `unknown` where that is not known.
+#[must_use]
+pub fn status_word(status: Option<Status>) -> &'static str {
+    status.map_or("unknown", Status::word)
 }

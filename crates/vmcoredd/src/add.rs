@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use vmcoredd_producer::Outcome;
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::kernel_log::{self, KernelLog};
 use crate::writer::DumpWriter;
 
@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 /// Adds standard input, or the log.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Arguments { name, kernel_log } = arguments;
     if *kernel_log {
         let failed = |error| Failure::Blob { path: kernel_log::DEVICE.into(), error };
@@ -53,17 +53,17 @@ fn add(
     mut from: impl Read,
     mut dump: DumpWriter,
     failure: impl FnOnce(io::Error) -> Failure,
-) -> Result<Status, Failure> {
+) -> Result<Exit, Failure> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let length = match from.read(&mut buffer) {
-            Ok(0) => return dump.end(Outcome::Complete, None).map(|_| Status::Done),
+            Ok(0) => return dump.end(Outcome::Complete, None).map(|_| Exit::Done),
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return dump.fail(error, failure),
         };
         if !dump.write(buffer.get(..length).unwrap_or_default()) {
-            return dump.end(Outcome::Complete, None).map(|_| Status::Done);
+            return dump.end(Outcome::Complete, None).map(|_| Exit::Done);
         }
     }
 }

@@ -15,7 +15,7 @@ use kdumpfile::{
     NewDump, NewPayload,
 };
 
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::names::name_and_blob;
 use crate::output::{self, Target};
 use crate::progress;
@@ -67,17 +67,17 @@ pub struct Arguments {
 }
 
 /// Attaches what is asked for.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.check()?;
     let file = FileToAddTo::open(arguments)?;
     let dump = file.dump();
     let from = arguments.from.as_ref().map(|path| read::open(path)).transpose()?;
     let from = from.as_ref().map(|from| (from, Contents::read(from)));
-    let mut status = Status::Done;
+    let mut status = Exit::Done;
     let mut new = Vec::new();
     if let Some((from, contents)) = &from {
         status = contents.complain(from.path());
-        if status == Status::Input {
+        if status == Exit::Input {
             // The next time there may be more: nor would a dump get its record then.
             return Ok(status);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kdumpfile::Escaped;
 
 use crate::collectors::{self, DEADLINE, DIRECTORY};
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::names::seconds;
 
 /// How long all of them may run unless told otherwise, in seconds.
@@ -36,22 +36,22 @@ pub struct Arguments {
 }
 
 /// Runs all collectors.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Arguments { directory, deadline, total } = arguments;
     let end = Instant::now().checked_add(*total);
-    let mut status = Status::Done;
+    let mut status = Exit::Done;
     let mut stdout = crate::stdout::lock();
     for collector in collectors::find(directory)? {
         let name = Escaped(collector.name()).to_string();
         if let Some(why) = collector.problem {
             complain(format_args!("{name}: is not run: {why}"));
-            status = status.max(Status::Negative);
+            status = status.max(Exit::Negative);
             continue;
         }
         let left = end.map_or(*deadline, |end| end.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             complain(format_args!("{name}: is not run: the collectors have used up their time"));
-            status = status.max(Status::Negative);
+            status = status.max(Exit::Negative);
             continue;
         }
         let start = Instant::now();

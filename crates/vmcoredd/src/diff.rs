@@ -9,7 +9,7 @@ use std::path::Path;
 
 use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::names::file_and_name;
 use crate::payload::read_full;
 use crate::read::{self, Contents};
@@ -49,7 +49,7 @@ pub struct Arguments {
 }
 
 /// Compares what is asked for.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (a_path, a_name) = file_and_name(&arguments.a, Path::exists);
     let (b_path, b_name) = file_and_name(&arguments.b, Path::exists);
     let (a, b) = (read::open(a_path)?, read::open(b_path)?);
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     }
     stdout.flush()?;
     let status = a_contents.complain(a.path()).max(b_contents.complain(b.path()));
-    Ok(if same { status } else { status.max(Status::Negative) })
+    Ok(if same { status } else { status.max(Exit::Negative) })
 }
 
 #[derive(Debug, Clone, Copy)]

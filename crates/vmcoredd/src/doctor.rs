@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::collectors;
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::names::seconds;
 use check::{Check, Health};
 use machine::Machine;
@@ -66,7 +66,7 @@ pub struct Arguments {
 }
 
 /// Looks at everything.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let machine = Machine::new(&arguments.root);
     let mut checks = checks(&machine)?;
     let rehearsal = arguments
@@ -85,12 +85,12 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
     Ok(status(&report))
 }
 
-fn status(report: &Report) -> Status {
-    if report.verdict == Health::Failure { Status::Negative } else { Status::Done }
+fn status(report: &Report) -> Exit {
+    if report.verdict == Health::Failure { Exit::Negative } else { Exit::Done }
 }
 
 /// Corrects what was found.
-fn fix(arguments: &Arguments, machine: &Machine, report: &Report) -> Result<Status, Failure> {
+fn fix(arguments: &Arguments, machine: &Machine, report: &Report) -> Result<Exit, Failure> {
     let plan = Plan::new(machine, &report.checks);
     plan.print()?;
     if plan.is_empty() {
@@ -102,13 +102,13 @@ fn fix(arguments: &Arguments, machine: &Machine, report: &Report) -> Result<Stat
         if confirmed.is_none() {
             complain("nothing is changed without a terminal or --yes");
         }
-        return Ok(Status::Negative);
+        return Ok(Exit::Negative);
     }
     let is_well = plan.apply(machine)?;
     let machine = Machine::new(&arguments.root);
     let report = Report::new(checks(&machine)?, None);
     report.print()?;
-    Ok(if is_well { status(&report) } else { Status::Negative })
+    Ok(if is_well { status(&report) } else { Exit::Negative })
 }
 
 fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kdumpfile::{DeviceDump, Dump, EscapedPath};
 
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::names::{FileNames, file_name};
 use crate::output::{self, Target};
 use crate::payload::{check_whole, copy_failure};
@@ -51,7 +51,7 @@ impl Arguments {
 }
 
 /// Extracts the device dumps asked for.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dump = read::open(&arguments.file)?;
     let contents = Contents::read(&dump);
     if arguments.all {
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         }
     }
     check_whole(&dump, &device_dump)?;
-    Ok(Status::Done)
+    Ok(Exit::Done)
 }
 
 /// Extracts all device dumps: a damaged one does not stop the others.
@@ -82,10 +82,10 @@ fn extract_all(
     dump: &Dump,
     contents: &Contents<'_>,
     arguments: &Arguments,
-) -> Result<Status, Failure> {
+) -> Result<Exit, Failure> {
     let mut stdout = crate::stdout::lock();
     let mut names = FileNames::default();
-    let mut status = Status::Done;
+    let mut status = Exit::Done;
     if contents.device_dumps.is_empty() && contents.is_whole() {
         complain(format_args!("{}: no device dumps", EscapedPath(dump.path())));
     }

@@ -10,7 +10,7 @@ use vmcoredd_producer::{DEVICE, NAME_MAX};
 
 /// The exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum Exit {
     /// What was asked for is done.
     Done = 0,
     /// The answer is no: there is no such device dump, or it is not complete.
@@ -23,8 +23,8 @@ pub enum Status {
     Output = 4,
 }
 
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
+impl From<Exit> for ExitCode {
+    fn from(status: Exit) -> Self {
         Self::from(status as u8)
     }
 }
@@ -42,7 +42,7 @@ pub enum Failure {
         /// What there is instead.
         others: String,
         /// The status for what is wrong with the file besides.
-        status: Status,
+        status: Exit,
     },
     /// The file has several device dumps, or none.
     #[error("{}: which device dump? {others}", EscapedPath(path))]
@@ -147,24 +147,22 @@ impl Failure {
     }
 
     /// Says on standard error what is wrong, and gives the status for it.
-    pub fn report(&self) -> Status {
+    pub fn report(&self) -> Exit {
         complain(self);
         match self {
-            Self::NotFound { status, .. } => Status::Negative.max(*status),
-            Self::Damaged { .. } | Self::Partial { .. } | Self::Drawback(_) => Status::Negative,
+            Self::NotFound { status, .. } => Exit::Negative.max(*status),
+            Self::Damaged { .. } | Self::Partial { .. } | Self::Drawback(_) => Exit::Negative,
             Self::OutputIsInput(_) | Self::Name(_) | Self::WhichOne { .. } | Self::Usage(_) => {
-                Status::Usage
+                Exit::Usage
             }
             // Damaged, as a dump is that ends too early.
-            Self::Input(kdumpfile::Error { fault: Fault::Compressed { .. }, .. }) => {
-                Status::Negative
-            }
-            Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Status::Input,
+            Self::Input(kdumpfile::Error { fault: Fault::Compressed { .. }, .. }) => Exit::Negative,
+            Self::Input(_) | Self::Stdin(_) | Self::Blob { .. } | Self::Payload(_) => Exit::Input,
             Self::NoFile { .. }
             | Self::Output { .. }
             | Self::Locked(_)
             | Self::Stdout(_)
-            | Self::Device(_) => Status::Output,
+            | Self::Device(_) => Exit::Output,
         }
     }
 

@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::help;
 
 /// Write man pages and shell completions into a directory
@@ -27,7 +27,7 @@ const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 const NAME: &str = "vmcoredd";
 
 /// Writes the man pages and completions of `command`.
-pub fn run(arguments: &Arguments, command: &Command) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments, command: &Command) -> Result<Exit, Failure> {
     let directory = &arguments.directory;
     let failed = |error| Failure::output(directory, error);
     fs::create_dir_all(directory).map_err(failed)?;
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, command: &Command) -> Result<Status, Failure> 
     for shell in SHELLS {
         clap_complete::generate_to(shell, &mut public(command), NAME, directory).map_err(failed)?;
     }
-    Ok(Status::Done)
+    Ok(Exit::Done)
 }
 
 /// `command` without its hidden subcommands and options, which clap would complete.

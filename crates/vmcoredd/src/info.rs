@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kdumpfile::{Dump, Error, Escaped, EscapedPath, VmcoreInfo};
 use serde::Serialize;
 
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::json::{self, ErrorEntry};
 use crate::read::{self, Contents};
 use crate::table::{Align, Column, Table};
@@ -44,7 +44,7 @@ pub struct Arguments {
 }
 
 /// Shows what every file is.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut stdout = crate::stdout::lock();
     let mut has_printed = false;
     read::each_file(&arguments.files, |path, dump| {
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
                     json::line(&mut stdout, &About::of_unreadable(path, error))?;
                     stdout.flush()?;
                 }
-                return Ok(Status::Done);
+                return Ok(Exit::Done);
             }
         };
         let contents = Contents::read(dump);
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         stdout.flush()?;
         let status = contents.complain(dump.path());
         more.iter().for_each(complain);
-        Ok(more.iter().map(read::status).fold(status, Status::max))
+        Ok(more.iter().map(read::status).fold(status, Exit::max))
     })
 }
 

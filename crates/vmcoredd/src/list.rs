@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use kdumpfile::{DeviceDump, Escaped, EscapedPath, Record};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::outcome;
 use crate::read::{self, Contents};
 use crate::table::{Align, Column, Table};
@@ -37,7 +37,7 @@ pub struct Arguments {
 }
 
 /// Lists the device dumps of every file.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let heading = arguments.files.len() > 1;
     let mut stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
     let mut has_printed = false;
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
                     json::print_unreadable(&mut stdout, path, error)?;
                     stdout.flush()?;
                 }
-                return Ok(Status::Done);
+                return Ok(Exit::Done);
             }
         };
         let contents = Contents::read(dump);

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use kdumpfile::{DeviceDump, Escaped, Manifest, Matched, Record, Status, Whereabouts};
+use kdumpfile::{DeviceDump, Escaped, Manifest, Matched, Record, Whereabouts, status_word};
 
 /// How much of a value of the manifest is shown, in bytes. Those in use are
 /// shorter than 50.
@@ -14,11 +14,7 @@ pub const OTHERS_SHOWN: usize = 10_000;
 
 /// What became of a device dump, in a word.
 pub fn status(device_dump: &DeviceDump<'_>, record: Option<&Record<'_>>) -> &'static str {
-    if device_dump.is_whole() {
-        record.map_or(Status::Unknown, Record::status).word()
-    } else {
-        "damaged"
-    }
+    if device_dump.is_whole() { status_word(record.and_then(Record::status)) } else { "damaged" }
 }
 
 /// Why a device dump is not complete, or not what was declared.
@@ -69,13 +65,13 @@ fn without_dump(record: &Record<'_>) -> String {
         b"" => "a device dump".to_owned(),
         name => Value(name).to_string(),
     };
-    let mut parts = vec![format!("{name}: {}", record.status())];
+    let mut parts = vec![format!("{name}: {}", status_word(record.status()))];
     parts.extend(recorded_reason(record));
-    if record.status().may_leave_dump() {
+    if record.may_leave_dump() {
         parts.extend(record.length().map(|length| format!("{length} bytes")));
         let elsewhere = match record.whereabouts() {
             Some(Whereabouts::Vmcoredd) => "in /proc/vmcoredd alone",
-            Some(Whereabouts::Vmcore) | None => "not in this file",
+            Some(Whereabouts::Inline | Whereabouts::Nowhere) | None => "not in this file",
         };
         parts.push(elsewhere.to_owned());
     }

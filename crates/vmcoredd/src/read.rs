@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use kdumpfile::{DeviceDump, Dump, Error, Escaped, EscapedPath, Fault, Manifest};
 use rustix::fs::tell;
 
-use crate::failure::{Failure, Status, complain};
+use crate::failure::{Exit, Failure, complain};
 use crate::names::is_named;
 
 /// The most device dumps of one file that are looked at: many times what a kernel can
@@ -45,9 +45,9 @@ pub fn open(path: &Path) -> Result<Dump, Error> {
 /// status.
 pub fn each_file(
     files: &[PathBuf],
-    mut each: impl FnMut(&Path, Result<&Dump, &Error>) -> Result<Status, Failure>,
-) -> Result<Status, Failure> {
-    let mut status = Status::Done;
+    mut each: impl FnMut(&Path, Result<&Dump, &Error>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let mut status = Exit::Done;
     for path in files {
         let dump = open(path);
         status = status.max(each(path, dump.as_ref())?);
@@ -113,7 +113,7 @@ impl<'a> Contents<'a> {
     }
 
     /// Reports on standard error what is wrong, and returns the status for it.
-    pub fn complain(&self, path: &Path) -> Status {
+    pub fn complain(&self, path: &Path) -> Exit {
         self.errors.iter().for_each(complain);
         let path = EscapedPath(path);
         if self.more_errors > 0 {
@@ -124,8 +124,8 @@ impl<'a> Contents<'a> {
                 "{path}: more than {DUMPS_MAX} device dumps; these are the first"
             ));
         }
-        let least = if self.is_whole() { Status::Done } else { Status::Negative };
-        self.errors.iter().map(status).fold(least, Status::max)
+        let least = if self.is_whole() { Exit::Done } else { Exit::Negative };
+        self.errors.iter().map(status).fold(least, Exit::max)
     }
 
     /// The device dump that `wanted` names, by its name or else its index; without
@@ -177,8 +177,8 @@ fn is_read(error: &Error) -> bool {
 }
 
 /// The exit status for `error`.
-pub fn status(error: &Error) -> Status {
-    if is_read(error) { Status::Input } else { Status::Negative }
+pub fn status(error: &Error) -> Exit {
+    if is_read(error) { Exit::Input } else { Exit::Negative }
 }
 
 /// What there is, in words.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::capture::add_output;
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::names::seconds;
 
 /// Add the output of a command to the vmcore as a device dump
@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 /// Runs the command, and adds its output.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Arguments { name, command, deadline, stderr } = arguments;
-    add_output(name, command, *deadline, *stderr).map(|_| Status::Done)
+    add_output(name, command, *deadline, *stderr).map(|_| Exit::Done)
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use kdumpfile::{Escaped, EscapedPath};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::names::bytes;
 use crate::payload::{check_whole, read_full};
 use crate::read::{self, Contents};
@@ -42,7 +42,7 @@ pub struct Arguments {
 }
 
 /// Shows the device dump asked for.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dump = read::open(&arguments.file)?;
     let contents = Contents::read(&dump);
     let device_dump = contents.find(&dump, arguments.name.as_deref())?;
@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
         _ => {}
     }
     check_whole(&dump, &device_dump)?;
-    Ok(Status::Done)
+    Ok(Exit::Done)
 }
 
 /// Prints what `from` has, whose first byte is at `at`.

@@ -4,9 +4,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath, Record};
+use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath, Record, status_word};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{Exit, Failure};
 use crate::outcome;
 use crate::progress;
 use crate::read::{self, Contents};
@@ -35,16 +35,16 @@ enum Verdict {
 }
 
 /// Checks every file.
-pub fn run(arguments: &Arguments) -> Result<Status, Failure> {
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut stdout = crate::stdout::lock();
     read::each_file(&arguments.files, |_, dump| match dump {
         Ok(dump) => verify(dump, arguments.quiet, &mut stdout),
-        Err(_) => Ok(Status::Done),
+        Err(_) => Ok(Exit::Done),
     })
 }
 
 /// Checks the device dumps of one file.
-fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, Failure> {
+fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Exit, Failure> {
     let contents = Contents::read(dump);
     let path = EscapedPath(dump.path());
     let matched = contents.manifest.matched(&contents.device_dumps);
@@ -76,7 +76,8 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
         let record = &record;
         let name = outcome::cut(record.name());
         let reason = outcome::recorded_reason(record).map(|reason| format!(", {reason}"));
-        let text = format!("not in this file: {}{}", record.status(), reason.unwrap_or_default());
+        let status = status_word(record.status());
+        let text = format!("not in this file: {status}{}", reason.unwrap_or_default());
         report(&name, Verdict::Bad(text))?;
     }
     let more = outcome::not_shown(&matched);
@@ -89,7 +90,7 @@ fn verify(dump: &Dump, quiet: bool, stdout: &mut impl Write) -> Result<Status, F
     }
     stdout.flush()?;
     let of_contents = contents.complain(dump.path());
-    Ok(if bad > 0 { of_contents.max(Status::Negative) } else { of_contents })
+    Ok(if bad > 0 { of_contents.max(Exit::Negative) } else { of_contents })
 }
 
 /// Checks a device dump against its record.
@@ -127,13 +128,14 @@ fn check(
     let reason =
         outcome::recorded_reason(record).map(|reason| format!(", {reason}")).unwrap_or_default();
     Ok(match record.status() {
-        kdumpfile::Status::Complete => {
+        Some(kdumpfile::Status::Complete) => {
             Verdict::Good(format!("ok{reason}, {length} bytes, {checked}"))
         }
         // It was attached, and what had become of its collection was not known.
-        kdumpfile::Status::Unknown if !record.has_status() => {
-            Verdict::Good(format!("{length} bytes, {checked}"))
+        None if !record.has_status() => Verdict::Good(format!("{length} bytes, {checked}")),
+        status => {
+            let status = status_word(status);
+            Verdict::Bad(format!("{status}{reason}, {length} bytes, {checked}"))
         }
-        status => Verdict::Bad(format!("{status}{reason}, {length} bytes, {checked}")),
     })
 }

@@ -79,7 +79,7 @@ impl<'a> Names<'a> {
         let mut waiting = HashMap::<_, Waiting<'a>>::new();
         for record in others {
             // Of records without a payload many may have one name.
-            if record.status().may_leave_dump() {
+            if record.may_leave_dump() {
                 let of_name = waiting.entry(record.name()).or_default();
                 of_name.contents.extend(record.length().zip(record.crc32c()));
                 of_name.records.insert(record);

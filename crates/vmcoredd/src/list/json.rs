@@ -93,7 +93,7 @@ impl LostEntry {
     fn new(record: &Record<'_>) -> Self {
         Self {
             name: outcome::cut(record.name()),
-            status: record.status().word(),
+            status: kdumpfile::status_word(record.status()),
             reason: outcome::recorded_reason(record),
             length: record.length(),
             recorded: Recorded::new(record),
