@@ -2,6 +2,7 @@
 //! How pages of a kdump-compressed dump are compressed.
 
 use flate2::{Decompress, FlushDecompress, Status};
+use vmcore::bytes;
 
 /// A way to compress a page (`DUMP_DH_COMPRESSED_*` of makedumpfile's
 /// `diskdump_mod.h`).
@@ -50,13 +51,7 @@ impl Codec {
     pub(crate) fn decompress(self, from: &[u8], to: &mut [u8]) -> Result<(), String> {
         let wanted = to.len();
         let length = match self {
-            Self::Raw => {
-                let length = from.len().min(wanted);
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = *from;
-                }
-                length
-            }
+            Self::Raw => bytes::copy(to, from),
             Self::Zlib => {
                 let mut inflate = Decompress::new(true);
                 let status = inflate.decompress(from, to, FlushDecompress::Finish);

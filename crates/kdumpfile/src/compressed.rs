@@ -13,10 +13,10 @@ use std::cell::OnceCell;
 use vmcore::bytes::Endian;
 
 use crate::codec::Codec;
+use crate::error::{Error, Fault};
 use crate::machine;
-use crate::notes::{NoteArea, NoteSegment};
+use crate::note_area::{NoteArea, NoteSegment};
 use crate::source::Source;
-use crate::{Error, Fault};
 
 /// What a kdump-compressed dump starts with.
 pub(crate) const SIGNATURE: [u8; 8] = *b"KDUMP   ";

@@ -16,6 +16,8 @@ use flate2::bufread::GzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use lzma_rust2::XzReader;
 
+use crate::retry::retry;
+
 /// How many bytes of compressed data are read at a time.
 const BUFFER: usize = 1 << 17;
 /// The most that a member may ask for to look back, in KiB and as a power of two: what
@@ -233,19 +235,13 @@ impl Member {
     }
 
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = match self {
-                Self::Gzip(decoder) => decoder.read(to),
-                Self::Bzip2(decoder) => decoder.read(to),
-                Self::Xz(decoder) => decoder.read(to),
-                Self::Lz4 { decoder, .. } => decoder.read(to),
-                Self::Zstd(decoder) => decoder.read(to),
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read,
-            }
-        }
+        retry(|| match self {
+            Self::Gzip(decoder) => decoder.read(to),
+            Self::Bzip2(decoder) => decoder.read(to),
+            Self::Xz(decoder) => decoder.read(to),
+            Self::Lz4 { decoder, .. } => decoder.read(to),
+            Self::Zstd(decoder) => decoder.read(to),
+        })
     }
 
     /// Whether its decoder returns 0 where the data end in the middle.
@@ -299,20 +295,14 @@ impl Input {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        loop {
-            match self.from.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
-                Ok(length) => {
-                    self.end += length;
-                    return Ok(length);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let kind = error.kind();
-                    let _ = self.progress.failed.set(error.into());
-                    return Err(kind.into());
-                }
-            }
-        }
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let length = retry(|| self.from.read(free)).map_err(|error| {
+            let kind = error.kind();
+            let _ = self.progress.failed.set(error.into());
+            io::Error::from(kind)
+        })?;
+        self.end += length;
+        Ok(length)
     }
 
     /// The next `length` bytes, fewer at the end; at most [`BUFFER`].

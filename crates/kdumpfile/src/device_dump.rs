@@ -4,11 +4,14 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 
+use vmcore::bytes;
 use vmcore::device_dump::{NAME_SIZE, NT_VMCOREDD, is_device_dump};
 use vmcore::note::until_zero;
 
+use crate::copy;
+use crate::error::{CopyError, Error};
+use crate::notes::{Note, Notes};
 use crate::source::Source;
-use crate::{Error, Note, Notes, sparse};
 
 /// What the owner of a device dump starts with, and its name follows, as the fourth version
 /// of the kernel's series wrote it.
@@ -61,9 +64,7 @@ fn name(note: &Note) -> Option<([u8; NAME_SIZE], u64)> {
         return None;
     }
     let mut name = [0; NAME_SIZE];
-    for (to, from) in name.iter_mut().zip(owner.strip_prefix(OLD_OWNER)?) {
-        *to = *from;
-    }
+    bytes::copy(&mut name, owner.strip_prefix(OLD_OWNER)?);
     Some((name, 0))
 }
 
@@ -177,7 +178,7 @@ impl<'a> DeviceDump<'a> {
     /// # Errors
     /// [`CopyError`], by which side failed.
     pub fn copy_to_file(&self, to: &File, progress: impl FnMut(u64)) -> Result<(), CopyError> {
-        sparse::copy(self.source, self.offset, self.available, to, 0, progress)
+        copy::copy(self.source, self.offset, self.available, to, 0, progress)
     }
 
     /// CRC-32C of its payload, as [`Record::crc32c`](crate::Record::crc32c) has it:
@@ -203,17 +204,6 @@ impl<'a> DeviceDump<'a> {
         })?;
         Ok(crc)
     }
-}
-
-/// Which side of a copy failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CopyError {
-    /// The dump cannot be read.
-    #[error(transparent)]
-    Read(#[from] Error),
-    /// What it is copied to cannot be written.
-    #[error(transparent)]
-    Write(io::Error),
 }
 
 /// The payload of a device dump, read from the file as it is asked for.

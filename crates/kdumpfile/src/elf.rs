@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use vmcore::elf::{ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, PT_NULL, ProgramHeader};
 
-use crate::Error;
-use crate::notes::{NoteArea, NoteSegment};
+use crate::error::Error;
+use crate::note_area::{NoteArea, NoteSegment};
 use crate::source::Source;
 
 /// Size of the longest program header, in bytes.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What can go wrong with a dump: one line that names the file.
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{EscapedPath, Foreign, Strerror};
+use crate::escaped::{EscapedPath, Strerror};
 
 /// Why a dump cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// The file at `path` cannot be opened.
+    pub(crate) fn open(path: &Path, error: io::Error) -> Self {
+        Self { path: path.to_owned(), fault: Fault::Open(error.into()) }
+    }
+
     /// Where in the file, in bytes; `None` when it could not be opened, or is another kind
     /// of file.
     #[must_use]
@@ -101,4 +107,32 @@ pub enum Fault {
     /// Something in it is not as it must be, or not there.
     #[error("{0}")]
     Content(vmcore::Error),
+}
+
+/// A file that is no vmcore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign {
+    /// What it is, in words.
+    pub what: &'static str,
+    /// How to get a vmcore, or what to do with it as it is; empty where there is nothing
+    /// to say.
+    pub advice: &'static str,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected a vmcore, found {}", self.what)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
+    }
+}
+
+/// Which side of a copy failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The dump cannot be read.
+    #[error(transparent)]
+    Read(#[from] Error),
+    /// What it is copied to cannot be written.
+    #[error(transparent)]
+    Write(io::Error),
 }

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
-use crate::source::Source;
+use crate::error::{Error, Fault};
+use crate::file::DumpFile;
 use crate::stream::Spool;
 
 /// What a flattened stream starts with.
@@ -127,14 +127,14 @@ impl Run {
 }
 
 impl Pieces {
-    /// Finds all records of the stream in `source`, and what is wrong with it.
-    pub fn find(source: &Source) -> Result<(Self, Option<vmcore::Error>), Error> {
+    /// Finds all records of the stream in `file`, and what is wrong with it.
+    pub fn find(file: &DumpFile) -> Result<(Self, Option<vmcore::Error>), Error> {
         let mut pieces = Self::default();
         let mut at = START;
-        let length = source.stated_length();
+        let length = file.stated_length();
         loop {
             let mut bytes = [0; RECORD as usize];
-            let there = source.read_stream(at, &mut bytes)?;
+            let there = file.read(at, &mut bytes)?;
             if there < bytes.len() {
                 return Ok((pieces, Some(no_end(at, there as u64))));
             }
@@ -151,7 +151,9 @@ impl Pieces {
             }
             if pieces.runs.len() > RUNS_MAX {
                 let expected = "less scattered ones (makedumpfile -R makes a file of it)";
-                return Err(source.wrong(at, "records", expected, pieces.runs.len() as u64));
+                let found = pieces.runs.len() as u64;
+                let problem = vmcore::Error::new(at, "records", expected, found);
+                return Err(file.error(Fault::Content(problem)));
             }
             at = data + size;
         }

@@ -1,30 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What people take for a vmcore, and what to do with it.
 
-use std::fmt;
-
 use vmcore::elf::FileHeader;
 
-use crate::notes::Notes;
+use crate::error::{Error, Fault, Foreign};
 use crate::source::Source;
-use crate::{Error, Fault};
-
-/// A file that is no vmcore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Foreign {
-    /// What it is, in words.
-    pub what: &'static str,
-    /// How to get a vmcore, or what to do with it as it is; empty where there is nothing
-    /// to say.
-    pub advice: &'static str,
-}
-
-impl fmt::Display for Foreign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected a vmcore, found {}", self.what)?;
-        if self.advice.is_empty() { Ok(()) } else { write!(f, "; {}", self.advice) }
-    }
-}
 
 /// How much of a file is looked at for what identifies it, in bytes: up to the end of
 /// the last of [`MAGICS`].
@@ -32,9 +12,6 @@ const START: usize = 8 << 10;
 /// How many zeros at the start of a file tell that what wrote it never got there, in
 /// bytes.
 const ZEROS: usize = 64 << 10;
-/// How many notes are looked at: the telling ones of a process stand before those of its
-/// second thread.
-const NOTES: usize = 64;
 /// How much of a table of names is read, in bytes; a guest's dump has a dozen.
 const NAMES: usize = 4096;
 
@@ -193,10 +170,10 @@ const ELF_TYPES: [(u16, Foreign); 3] = [
 const XEN: Foreign =
     Foreign { what: "a guest dumped by Xen (xl dump-core)", advice: "crash reads it" };
 
-const USER: Foreign =
+pub(crate) const USER: Foreign =
     Foreign { what: "the core of a process, not of a kernel", advice: "gdb reads it" };
 
-const KCORE: Foreign = Foreign {
+pub(crate) const KCORE: Foreign = Foreign {
     what: "/proc/kcore, the memory of a running kernel",
     advice: "its device dumps are in /proc/vmcoredd; crash and drgn read the memory",
 };
@@ -283,32 +260,6 @@ pub(crate) fn of_sections(
     let names = source.read(names_at, &mut buffer)?;
     let mut names = names.split(|byte| *byte == 0);
     Ok(names.any(|name| name == b".xen_pages" || name == b".note.Xen").then_some(XEN))
-}
-
-/// What an ELF core with these notes is, where they tell that it is of no dead kernel:
-/// one of a process has what only processes have, and `/proc/kcore` has the state of a
-/// process and VMCOREINFO.
-pub(crate) fn of_notes(notes: Notes<'_>) -> Option<Foreign> {
-    const PRPSINFO: u32 = 3;
-    const TASKSTRUCT: u32 = 4;
-    const AUXV: u32 = 6;
-    const SIGINFO: u32 = 0x5349_4749;
-    const FILE: u32 = 0x4649_4c45;
-    let (mut has_process, mut has_task) = (false, false);
-    for note in notes.take(NOTES) {
-        let Ok(note) = note else {
-            return None;
-        };
-        match (note.owner(), note.header.note_type) {
-            (b"LINUX", 0x700) | (b"VMCOREDD", _) => return None,
-            (b"VMCOREINFO", _) => return (has_process && has_task).then_some(KCORE),
-            (b"CORE", PRPSINFO) => has_process = true,
-            (b"CORE", TASKSTRUCT) => has_task = true,
-            (b"CORE", AUXV | SIGINFO | FILE) => return Some(USER),
-            _ => {}
-        }
-    }
-    None
 }
 
 fn of_magic(start: &[u8]) -> Option<Foreign> {

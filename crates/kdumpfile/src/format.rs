@@ -6,13 +6,13 @@ use std::fmt;
 use vmcore::bytes::Endian;
 use vmcore::elf::{Class, FILE_HEADER_MAX, FileHeader};
 
-use crate::Error;
 use crate::codec::Codec;
 use crate::compressed::{self, Compressed};
 use crate::compression::Compression;
 use crate::elf::Elf;
+use crate::error::Error;
 use crate::foreign;
-use crate::notes::NoteArea;
+use crate::note_area::NoteArea;
 use crate::source::Source;
 
 /// What an ELF vmcore starts with.

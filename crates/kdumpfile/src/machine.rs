@@ -5,7 +5,7 @@
 use vmcore::bytes::Endian;
 use vmcore::elf::{Class, Encoding};
 
-use crate::VmcoreInfo;
+use crate::vmcoreinfo::VmcoreInfo;
 
 /// By `e_machine` (`include/uapi/linux/elf-em.h`), and by class and byte order where
 /// names differ by these.

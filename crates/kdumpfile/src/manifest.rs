@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use vmcore::manifest::{self, Lines, NT_MANIFEST, OWNER, Renamed, Status, Whereabouts, key};
 use vmcore::note::until_zero;
 
+use crate::device_dump::DeviceDump;
+use crate::error::Error;
+use crate::notes::Note;
 use crate::source::Source;
-use crate::{DeviceDump, Error, Note};
 
 /// The longest text that is read, in bytes. One of thousands of collections has
 /// a tenth of that.

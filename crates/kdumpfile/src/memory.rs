@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The dead kernel's memory in a dump.
 
+use vmcore::bytes;
+
+use crate::dump::Dump;
+use crate::error::{Error, Fault};
 use crate::format::Layout;
-use crate::{Dump, Error, Fault};
 
 /// Size of the pages that an ELF vmcore is counted in, in bytes.
 const ELF_PAGE: u64 = 4096;
@@ -15,10 +18,6 @@ pub struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    pub(crate) fn new(first: &'a Dump, parts: &'a [Dump]) -> Self {
-        Self { parts, first }
-    }
-
     fn dumps(self) -> impl Iterator<Item = &'a Dump> {
         std::iter::once(self.first).chain(self.parts)
     }
@@ -99,6 +98,12 @@ impl<'a> Memory<'a> {
 }
 
 impl Dump {
+    /// Its memory, by physical addresses; of a split set, that of all files.
+    #[must_use]
+    pub fn memory(&self) -> Memory<'_> {
+        Memory { parts: &self.others, first: self }
+    }
+
     /// Reads as much of the memory at `physical` as stands in a row; 0 when the first
     /// byte is not there.
     fn read_memory(&self, physical: u64, to: &mut [u8]) -> Result<usize, Error> {
@@ -120,10 +125,7 @@ impl Dump {
                     return Ok(0);
                 }
                 let from = page.get(within..).unwrap_or_default();
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = *from;
-                }
-                Ok(from.len().min(to.len()))
+                Ok(bytes::copy(to, from))
             }
         }
     }

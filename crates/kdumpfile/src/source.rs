@@ -4,17 +4,15 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{PROC_SUPER_MAGIC, SeekFrom, fstatfs, seek};
-use rustix::io::Errno;
-
 use crate::compression::{Compression, Decompressor};
+use crate::error::{Error, Fault};
+use crate::file::{self, DumpFile};
 use crate::flattened::{self, Pieces};
 use crate::stream::{Spool, Stream};
-use crate::{Error, Fault};
 
 /// So many bytes more than a question needs are read of a stream, at most, to learn
 /// whether it ends as it should: a second's work at most.
@@ -23,7 +21,6 @@ const LOOK_AHEAD: u64 = 64 << 20;
 /// The bytes of a dump.
 #[derive(Debug)]
 pub(crate) struct Source {
-    path: PathBuf,
     bytes: Bytes,
     /// What is wrong with a flattened stream.
     pub problems: Vec<vmcore::Error>,
@@ -33,70 +30,41 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Bytes {
     /// In a file.
-    File { file: File, length: Length },
+    File(DumpFile),
     /// In a flattened stream in a file.
-    Flattened { file: File, pieces: Pieces },
+    Flattened { file: DumpFile, pieces: Pieces },
     /// In a stream, and in a temporary file as far as it was read.
-    Stream { spool: Box<RefCell<Spool>>, was_flattened: bool },
-}
-
-/// How long a file is, in bytes.
-#[derive(Debug, Clone, Copy)]
-enum Length {
-    /// That of a regular file or a block device.
-    Known(u64),
-    /// What a pseudo file says, such as `/proc/vmcore`, whose size lags behind its device
-    /// dumps; a character device says 0.
-    Stated(u64),
+    Stream { path: PathBuf, spool: Box<RefCell<Spool>>, was_flattened: bool },
 }
 
 impl Source {
     /// Opens a file; of a pipe and of what is compressed, as much as is needed is copied
     /// to a temporary file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path);
-        let failed =
-            |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
-        Self::of_file(path, file.map_err(failed)?)
+        Self::of_file(path, File::open(path).map_err(|error| Error::open(path, error))?)
     }
 
     /// The dump in `file`, from its start on; `path` is what messages call it.
     pub fn of_file(path: &Path, file: File) -> Result<Self, Error> {
-        let failed =
-            |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
-        let metadata = file.metadata().map_err(failed)?;
-        let kind = metadata.file_type();
-        if kind.is_fifo() || kind.is_socket() {
-            return Self::spool(path, Box::new(file));
-        }
-        let length = if kind.is_dir() {
-            return Err(failed(ErrorKind::IsADirectory.into()));
-        } else if kind.is_block_device() {
-            // Its inode has no size.
-            Length::Known(seek(&file, SeekFrom::End(0)).map_err(|error| failed(error.into()))?)
-        } else if kind.is_file() && !is_pseudo(&file) {
-            Length::Known(metadata.len())
-        } else {
-            Length::Stated(metadata.len())
-        };
-        let mut source = Self {
-            path: path.to_owned(),
-            bytes: Bytes::File { file, length },
-            problems: Vec::new(),
+        let file = match DumpFile::new(path, file)? {
+            Ok(file) => file,
+            Err(pipe) => return Self::spool(path, Box::new(pipe)),
         };
         let mut start = [0; flattened::SIGNATURE.len()];
-        let start = source.read(0, &mut start)?;
+        let length = file.read(0, &mut start)?;
         if start == flattened::SIGNATURE {
-            let (pieces, problem) = Pieces::find(&source)?;
-            source.problems.extend(problem);
-            source.bytes = source.bytes.flattened(pieces);
-        } else if let Some(compression) = Compression::of(start) {
-            let Bytes::File { file, .. } = source.bytes else { return Ok(source) };
-            let from = FromStart { file, at: 0 };
-            let decompressor = Decompressor::new(compression, Box::new(from));
-            return Self::of_stream(path, Stream::compressed(decompressor));
+            let (pieces, problem) = Pieces::find(&file)?;
+            let problems = problem.into_iter().collect();
+            return Ok(Self { bytes: Bytes::Flattened { file, pieces }, problems });
         }
-        Ok(source)
+        match Compression::of(start.get(..length).unwrap_or_default()) {
+            Some(compression) => {
+                let from = FromStart { file: file.into_file(), at: 0 };
+                let decompressor = Decompressor::new(compression, Box::new(from));
+                Self::of_stream(path, Stream::compressed(decompressor))
+            }
+            None => Ok(Self { bytes: Bytes::File(file), problems: Vec::new() }),
+        }
     }
 
     /// The dump that comes out of `from`, compressed or not; `path` is what messages call
@@ -114,18 +82,21 @@ impl Source {
             // Any record may be the one that is asked for.
             problems.extend(flattened::unflatten(&mut spool, LOOK_AHEAD));
         }
-        let bytes = Bytes::Stream { spool: Box::new(RefCell::new(spool)), was_flattened };
-        Ok(Self { path: path.to_owned(), bytes, problems })
+        let (path, spool) = (path.to_owned(), Box::new(RefCell::new(spool)));
+        Ok(Self { bytes: Bytes::Stream { path, spool, was_flattened }, problems })
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        match &self.bytes {
+            Bytes::File(file) | Bytes::Flattened { file, .. } => file.path(),
+            Bytes::Stream { path, .. } => path,
+        }
     }
 
     /// The file, where the dump is one as it is: see [`is_plain_file`](Self::is_plain_file).
     pub fn plain_file(&self) -> Option<&File> {
         match &self.bytes {
-            Bytes::File { file, .. } => Some(file),
+            Bytes::File(file) => Some(file.file()),
             Bytes::Flattened { .. } | Bytes::Stream { .. } => None,
         }
     }
@@ -133,7 +104,7 @@ impl Source {
     /// Whether it is a flattened stream.
     pub fn is_flattened(&self) -> bool {
         match &self.bytes {
-            Bytes::File { .. } => false,
+            Bytes::File(_) => false,
             Bytes::Flattened { .. } => true,
             Bytes::Stream { was_flattened, .. } => *was_flattened,
         }
@@ -148,13 +119,13 @@ impl Source {
     /// How all of it is compressed.
     pub fn compression(&self) -> Option<Compression> {
         match &self.bytes {
-            Bytes::File { .. } | Bytes::Flattened { .. } => None,
+            Bytes::File(_) | Bytes::Flattened { .. } => None,
             Bytes::Stream { spool, .. } => spool.borrow().compression(),
         }
     }
 
     pub fn error(&self, fault: Fault) -> Error {
-        Error { path: self.path.clone(), fault }
+        Error { path: self.path().to_owned(), fault }
     }
 
     /// What stands in the dump is not what it must be.
@@ -171,19 +142,20 @@ impl Source {
     /// The bytes at `offset`: as many as fit into `to`, or fewer where the dump ends.
     pub fn read<'b>(&self, offset: u64, to: &'b mut [u8]) -> Result<&'b [u8], Error> {
         match &self.bytes {
-            Bytes::File { file, .. } => {
-                let length = self.read_file(file, offset, to)?;
+            Bytes::File(file) => {
+                let length = file.read(offset, to)?;
                 Ok(to.get(..length).unwrap_or_default())
             }
             Bytes::Flattened { file, pieces } => {
-                pieces.read(offset, to, |at, to| self.read_file(file, at, to))
+                pieces.read(offset, to, |at, to| file.read(at, to))
             }
             Bytes::Stream { spool, .. } => {
                 let mut spool = spool.borrow_mut();
                 let there = spool.advance(offset.saturating_add(to.len() as u64));
                 let length = there.saturating_sub(offset).min(to.len() as u64) as usize;
                 let to = to.get_mut(..length).unwrap_or_default();
-                let length = self.read_file(spool.file(), offset, to)?;
+                let length = file::read_at(spool.file(), offset, to);
+                let length = length.map_err(|fault| self.error(fault))?;
                 Ok(to.get(..length).unwrap_or_default())
             }
         }
@@ -202,28 +174,10 @@ impl Source {
         Err(self.end_fault().unwrap_or_else(missing))
     }
 
-    /// Reads `file`; how many bytes there were.
-    fn read_file(&self, file: &File, offset: u64, to: &mut [u8]) -> Result<usize, Error> {
-        let mut filled = 0;
-        while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let at = offset.saturating_add(filled as u64);
-            match read_once(file, at, rest) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let error = error.into();
-                    return Err(self.error(Fault::Read { offset: at, error }));
-                }
-            }
-        }
-        Ok(filled)
-    }
-
     /// How long the dump is said to be, in bytes; a stream is read to its end for that.
     pub fn stated_length(&self) -> u64 {
         match &self.bytes {
-            Bytes::File { length: Length::Known(length) | Length::Stated(length), .. } => *length,
+            Bytes::File(file) => file.stated_length(),
             Bytes::Flattened { pieces, .. } => pieces.end(),
             Bytes::Stream { spool, .. } => spool.borrow_mut().advance(u64::MAX),
         }
@@ -234,7 +188,7 @@ impl Source {
     pub fn stated_so_far(&self) -> Option<u64> {
         match &self.bytes {
             Bytes::Stream { spool, .. } => spool.borrow().known_length(),
-            Bytes::File { .. } | Bytes::Flattened { .. } => Some(self.stated_length()),
+            Bytes::File(_) | Bytes::Flattened { .. } => Some(self.stated_length()),
         }
     }
 
@@ -242,8 +196,7 @@ impl Source {
     /// a stream that was not read to its end.
     pub fn known_length(&self) -> Option<u64> {
         match &self.bytes {
-            Bytes::File { length: Length::Known(length), .. } => Some(*length),
-            Bytes::File { length: Length::Stated(_), .. } => None,
+            Bytes::File(file) => file.known_length(),
             Bytes::Flattened { pieces, .. } => Some(pieces.end()),
             Bytes::Stream { spool, .. } => spool.borrow().known_length(),
         }
@@ -260,7 +213,7 @@ impl Source {
     /// Why a stream ended, as far as it was read, before its end.
     pub fn end_fault(&self) -> Option<Error> {
         match &self.bytes {
-            Bytes::File { .. } | Bytes::Flattened { .. } => None,
+            Bytes::File(_) | Bytes::Flattened { .. } => None,
             Bytes::Stream { spool, .. } => {
                 spool.borrow().fault().map(|fault| self.error(fault.clone()))
             }
@@ -276,9 +229,7 @@ impl Source {
             return Ok(true);
         };
         match &self.bytes {
-            Bytes::File { length: Length::Known(length) | Length::Stated(length), .. } => {
-                Ok(end <= *length || !self.read(last, &mut [0])?.is_empty())
-            }
+            Bytes::File(file) => Ok(end <= file.stated_length() || file.read(last, &mut [0])? > 0),
             Bytes::Flattened { pieces, .. } => Ok(end <= pieces.end()),
             Bytes::Stream { spool, .. } => Ok(end <= spool.borrow_mut().advance(end)),
         }
@@ -308,7 +259,7 @@ impl Source {
     pub fn next_data(&self, offset: u64, end: u64) -> u64 {
         let next = match &self.bytes {
             Bytes::Flattened { pieces, .. } => pieces.next(offset),
-            Bytes::File { file, .. } => match next_data(file, offset) {
+            Bytes::File(file) => match file::next_data(file.file(), offset) {
                 Some(next) => next,
                 None => return offset.min(end),
             },
@@ -316,7 +267,7 @@ impl Source {
                 let mut spool = spool.borrow_mut();
                 // Where holes are is known of what was read.
                 spool.advance(offset.saturating_add(1));
-                match next_data(spool.file(), offset) {
+                match file::next_data(spool.file(), offset) {
                     Some(next) => Some(next.unwrap_or(spool.length())),
                     None => return offset.min(end),
                 }
@@ -327,38 +278,17 @@ impl Source {
 
     /// Where the data that begin at `offset` end, and a hole starts; `end` at most.
     pub fn next_hole(&self, offset: u64, end: u64) -> u64 {
-        let next_hole = |file: &File| {
-            seek(file, SeekFrom::Hole(offset)).map_or(end, |hole| hole.max(offset).min(end))
-        };
         match &self.bytes {
-            Bytes::File { file, .. } => next_hole(file),
+            Bytes::File(file) => file::next_hole(file.file(), offset, end),
             Bytes::Flattened { pieces, .. } => pieces.next_hole(offset).min(end),
             Bytes::Stream { spool, .. } => {
                 let spool = spool.borrow();
                 // After what was read so far there is no hole, only nothing yet.
-                if spool.known_length().is_some() { next_hole(spool.file()) } else { end }
+                match spool.known_length() {
+                    Some(_) => file::next_hole(spool.file(), offset, end),
+                    None => end,
+                }
             }
-        }
-    }
-
-    /// Reads the file that a flattened stream stands in.
-    pub fn read_stream(&self, offset: u64, to: &mut [u8]) -> Result<usize, Error> {
-        match &self.bytes {
-            Bytes::File { file, .. } | Bytes::Flattened { file, .. } => {
-                self.read_file(file, offset, to)
-            }
-            Bytes::Stream { .. } => Ok(self.read(offset, to)?.len()),
-        }
-    }
-}
-
-impl Bytes {
-    fn flattened(self, pieces: Pieces) -> Self {
-        match self {
-            Self::File { file, .. } | Self::Flattened { file, .. } => {
-                Self::Flattened { file, pieces }
-            }
-            stream @ Self::Stream { .. } => stream,
         }
     }
 }
@@ -375,29 +305,6 @@ impl Read for FromStart {
         self.at += length as u64;
         Ok(length)
     }
-}
-
-/// The first byte of data at or after `offset`, if there is one; `None` where the file
-/// system does not tell.
-fn next_data(file: &File, offset: u64) -> Option<Option<u64>> {
-    match seek(file, SeekFrom::Data(offset)) {
-        Ok(next) => Some(Some(next)),
-        Err(Errno::NXIO) => Some(None),
-        Err(_) => None,
-    }
-}
-
-fn read_once(file: &File, offset: u64, to: &mut [u8]) -> io::Result<usize> {
-    // Offsets of files are signed; after the largest there is no byte.
-    match i64::try_from(offset) {
-        Ok(_) => file.read_at(to, offset),
-        Err(_) => Ok(0),
-    }
-}
-
-/// Whether `file` is one of `/proc`, such as `/proc/vmcore`.
-fn is_pseudo(file: &File) -> bool {
-    fstatfs(file).is_ok_and(|status| status.f_type == PROC_SUPER_MAGIC)
 }
 
 #[cfg(test)]

@@ -9,8 +9,11 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use crate::Fault;
+use vmcore::bytes;
+
 use crate::compression::{Compression, Decompressor, Ended};
+use crate::error::Fault;
+use crate::retry::retry;
 use crate::sparse;
 
 /// How many bytes are read of a stream at a time.
@@ -64,10 +67,8 @@ impl Stream {
 
     /// Fills `to`, or as much of it as there is; how much.
     pub fn fill(&mut self, to: &mut [u8]) -> usize {
-        let mut filled = self.ahead.len().min(to.len());
-        for (to, from) in to.iter_mut().zip(self.ahead.drain(..filled)) {
-            *to = from;
-        }
+        let mut filled = bytes::copy(to, &self.ahead);
+        self.ahead.drain(..filled);
         while let Some(rest) = to.get_mut(filled..).filter(|rest| !rest.is_empty() && !self.ended) {
             match self.read(rest) {
                 Ok(0) => self.ended = true,
@@ -86,15 +87,8 @@ impl Stream {
 
     fn read(&mut self, to: &mut [u8]) -> Result<usize, Fault> {
         match &mut self.from {
-            From::Plain(from) => loop {
-                match from.read(to) {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        return Err(Fault::Read { offset: self.at, error: error.into() });
-                    }
-                    Ok(length) => return Ok(length),
-                }
-            },
+            From::Plain(from) => retry(|| from.read(to))
+                .map_err(|error| Fault::Read { offset: self.at, error: error.into() }),
             From::Compressed(decompressor) => {
                 let ended = decompressor.read(to);
                 ended.map_err(|ended| {

@@ -21,10 +21,13 @@ use std::io;
 use vmcore::bytes::Endian;
 use vmcore::note;
 
-use super::{Additions, AttachError, Attached, Old, Plan, Writable, Writer};
+use super::additions::{Additions, AttachError, Attached};
+use super::plan::{Old, Plan, Writer};
 use crate::compressed::{Compressed, Header};
-use crate::notes::NoteSegment;
-use crate::{Dump, sparse};
+use crate::copy;
+use crate::dump::Dump;
+use crate::note_area::NoteSegment;
+use crate::writable::Writable;
 
 /// Where notes are moved to, they start on a page, in bytes.
 const ALIGN: u64 = 4096;
@@ -120,7 +123,7 @@ impl Place {
     ) -> Result<(Vec<Attached>, u64), AttachError> {
         if let Some(old) = self.old.filter(|_| self.moves()) {
             let (size, to) = (self.old_size, self.start);
-            sparse::copy(&dump.source, old.offset, size, fields.file, to, |_| {})?;
+            copy::copy(&dump.source, old.offset, size, fields.file, to, |_| {})?;
         }
         let at = self.start + note::align(self.old_size);
         let mut writer = Writer::new(fields.file, at, progress);

@@ -10,21 +10,20 @@ use std::os::unix::fs::FileExt;
 use vmcore::elf::PT_LOAD;
 use vmcore::note;
 
-use super::{Additions, AttachError, Attached, Old, Plan, Writer};
+use super::additions::{Additions, AttachError, Attached, NOTES_MAX};
+use super::plan::{Old, Plan, Writer};
+use crate::copy;
+use crate::dump::Dump;
 use crate::elf::Elf;
-use crate::notes::NoteSegment;
+use crate::error::Error;
+use crate::note_area::NoteSegment;
 use crate::source::Source;
-use crate::{Dump, Error, sparse};
 
 /// What moves does so by a multiple of this, in bytes: a page, so that it can still be
 /// mapped.
 const ALIGN: u64 = 4096;
 /// The most that `p_align` is heeded, in bytes; no machine has larger pages.
 const ALIGN_MAX: u64 = 1 << 20;
-
-/// The most bytes of notes that makedumpfile reads, by one call of `read()`, which gives
-/// no more at once (`MAX_RW_COUNT`).
-pub(super) const NOTES_MAX: u64 = 0x7fff_f000;
 
 /// Copies `dump` to the empty file `to`, with the additions in it.
 pub(super) fn attach(
@@ -48,7 +47,7 @@ pub(super) fn attach(
     if has_new {
         check_size(place.old_size.saturating_add(plan.least_size()))?;
     }
-    sparse::copy(&dump.source, 0, old_end, to, 0, |_| {})?;
+    copy::copy(&dump.source, 0, old_end, to, 0, |_| {})?;
     let mut writer = Writer::new(to, note::align(old_end), &mut progress);
     let attached = plan.write(dump, elf.header.encoding.endian, &mut writer)?;
     let (new_end, written) = (writer.at, writer.done);
@@ -59,7 +58,7 @@ pub(super) fn attach(
         (old_end, 0)
     };
     let left = dump.source.stated_length().saturating_sub(rest);
-    sparse::copy(&dump.source, rest, left, to, rest + by, |done| progress(written + done))?;
+    copy::copy(&dump.source, rest, left, to, rest + by, |done| progress(written + done))?;
     if has_new {
         let headers = Headers { source: &dump.source, elf, to, by };
         headers.rewrite(&place, new_end - place.start)?;

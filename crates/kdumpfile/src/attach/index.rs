@@ -7,7 +7,9 @@ use std::iter;
 
 use vmcore::device_dump::Name;
 
-use crate::{DeviceDump, Error, Record};
+use crate::device_dump::DeviceDump;
+use crate::error::Error;
+use crate::manifest::Record;
 
 /// The device dumps of a file, by name, length and content.
 pub(super) struct There<'a> {

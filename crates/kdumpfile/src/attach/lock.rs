@@ -19,10 +19,14 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::{Additions, AttachError, Attached, Writable, compressed};
+use super::additions::{Additions, AttachError, Attached};
+use super::compressed;
+use crate::dump::Dump;
+use crate::error::Error;
+use crate::escaped::{EscapedPath, Strerror};
 use crate::format::Layout;
 use crate::source::Source;
-use crate::{Dump, Error, EscapedPath, Fault, Strerror};
+use crate::writable::Writable;
 
 /// How long to wait before the lock is tried again; each time twice as long.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
@@ -73,8 +77,7 @@ impl LockedDump {
     /// [`LockError`].
     pub fn open(path: impl AsRef<Path>, wait: Duration) -> Result<Self, LockError> {
         let path = path.as_ref();
-        let failed =
-            |error: io::Error| Error { path: path.to_owned(), fault: Fault::Open(error.into()) };
+        let failed = |error: io::Error| Error::open(path, error);
         let metadata = fs::metadata(path).map_err(failed)?;
         // Why a directory cannot be opened is told there; to open a pipe may take for ever.
         if !metadata.is_file() && !metadata.is_dir() {
