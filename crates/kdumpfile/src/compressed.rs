@@ -534,7 +534,7 @@ impl Compressed {
             // makedumpfile writes notes first, and then the sub header.
             let expected = "one that was written; notes are looked for after it";
             let field = "kdump_sub_header with offset_note";
-            problems.push(vmcore::Error::new(header.block_size, field, expected, 0));
+            problems.push(vmcore::Error::missing(header.block_size, field, expected));
             segments.push(segment);
             says_incomplete = true;
         }
@@ -609,7 +609,7 @@ impl Compressed {
         let mut last = UNWRITTEN;
         source.read_whole(at, &mut last, "page_desc")?;
         let expected = "one that was written; the file is incomplete";
-        Ok((last == UNWRITTEN).then(|| vmcore::Error::new(at, "page_desc", expected, 0)))
+        Ok((last == UNWRITTEN).then(|| vmcore::Error::missing(at, "page_desc", expected)))
     }
 
     /// Where the data start, and the descriptions of pages end, in bytes; `first` is the

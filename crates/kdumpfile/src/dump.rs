@@ -108,7 +108,7 @@ impl Dump {
     fn check_same_set(&self, first: &Self) -> Result<(), Error> {
         let (Layout::Compressed(this), Layout::Compressed(first)) = (&self.layout, &first.layout)
         else {
-            return Err(self.source.wrong(0, "file format", "kdump-compressed, of a split set", 0));
+            return Err(self.source.missing(0, "file format", "kdump-compressed, of a split set"));
         };
         let (this, first) = (&this.header, &first.header);
         let wrong = |field, expected, found| Err(self.source.wrong(0, field, expected, found));

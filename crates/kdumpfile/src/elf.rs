@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use vmcore::elf::{ET_CORE, FileHeader, PN_XNUM, PT_LOAD, PT_NOTE, PT_NULL, ProgramHeader};
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::note_area::{NoteArea, NoteSegment};
 use crate::source::Source;
 
@@ -60,9 +60,8 @@ pub(crate) struct Load {
 impl Elf {
     /// Reads the headers of the ELF vmcore that begins with `start`.
     pub fn open(source: &Source, start: &[u8]) -> Result<(Self, NoteArea), Error> {
-        let header = FileHeader::parse(start).map_err(|error| {
-            source.wrong(error.offset, error.field, error.expected, error.found)
-        })?;
+        let header =
+            FileHeader::parse(start).map_err(|error| source.error(Fault::Content(error)))?;
         if header.file_type != ET_CORE {
             let found = header.file_type.into();
             return Err(source.wrong(16, "e_type", "4 (ET_CORE)", found));
@@ -118,7 +117,7 @@ impl Elf {
             // makedumpfile writes zeros there first, then notes and memory, then the headers.
             let at = header.program_headers_offset;
             let expected = "headers, not zeros; notes are looked for after them";
-            problems.push(vmcore::Error::new(at, "program headers", expected, 0));
+            problems.push(vmcore::Error::missing(at, "program headers", expected));
             let after = at.saturating_add(elf.table_size());
             let endian = elf.header.encoding.endian;
             segments.extend(NoteSegment::by_place(source, endian, at, after)?);

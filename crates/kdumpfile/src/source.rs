@@ -128,6 +128,11 @@ impl Source {
         Error { path: self.path().to_owned(), fault }
     }
 
+    /// What must be in the dump is not there.
+    pub fn missing(&self, offset: u64, field: &'static str, expected: &'static str) -> Error {
+        self.error(Fault::Content(vmcore::Error::missing(offset, field, expected)))
+    }
+
     /// What stands in the dump is not what it must be.
     pub fn wrong(
         &self,

@@ -152,7 +152,7 @@ proptest! {
                 return Err(TestCaseError::fail("zeros are not reported"));
             };
             prop_assert_eq!(found.field, "zeros between notes");
-            prop_assert_eq!((found.offset, found.found), ((4096 + end) as u64, zeros as u64));
+            prop_assert_eq!((found.offset, found.found), ((4096 + end) as u64, Some(zeros as u64)));
             start = end + zeros;
         }
         prop_assert!(walked.next().is_none());

@@ -15,15 +15,21 @@ pub struct Error {
     pub field: &'static str,
     /// What it must be.
     pub expected: &'static str,
-    /// What was found.
-    pub found: u64,
+    /// What was found; `None` where nothing was.
+    pub found: Option<u64>,
 }
 
 impl Error {
     /// An error in `field` at `offset`, where `expected` was due.
     #[must_use]
     pub const fn new(offset: u64, field: &'static str, expected: &'static str, found: u64) -> Self {
-        Self { offset, field, expected, found }
+        Self { offset, field, expected, found: Some(found) }
+    }
+
+    /// The same, where nothing was found instead.
+    #[must_use]
+    pub const fn missing(offset: u64, field: &'static str, expected: &'static str) -> Self {
+        Self { offset, field, expected, found: None }
     }
 
     /// The same error, seen from a file in which these bytes start at `base`.
@@ -36,11 +42,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "offset {:#x}: {}: expected {}, found {:#x}",
-            self.offset, self.field, self.expected, self.found
-        )
+        write!(f, "offset {:#x}: {}: expected {}", self.offset, self.field, self.expected)?;
+        self.found.map_or(Ok(()), |found| write!(f, ", found {found:#x}"))
     }
 }
 

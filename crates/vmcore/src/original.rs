@@ -87,7 +87,7 @@ impl<'a> Original<'a> {
             let too_large = Error::new(at, "p_memsz", "an end below 2^63", segment.memory_size);
             end = Some(below_file_max(previous.checked_add(load.size)).ok_or(too_large)?);
         }
-        self.size = end.ok_or(Error::new(0, "program headers", "a PT_NOTE first", 0))?;
+        self.size = end.ok_or(Error::missing(0, "program headers", "a PT_NOTE first"))?;
         Ok(())
     }
 

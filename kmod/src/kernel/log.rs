@@ -110,8 +110,10 @@ impl Show for vmcore::Error {
         self.field.show(line);
         ": expected ".show(line);
         self.expected.show(line);
-        ", found ".show(line);
-        Hex(self.found).show(line);
+        if let Some(found) = self.found {
+            ", found ".show(line);
+            Hex(found).show(line);
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn attach(
     // How numbers are aligned is told by what is in the file, which is to grow.
     if header.places_end.is_none_or(|end| end > dump.source.stated_length()) {
         let expected = "VMCOREINFO and notes in the file";
-        return Err(dump.source.wrong(header.block_size, "kdump_sub_header", expected, 0).into());
+        return Err(dump.source.missing(header.block_size, "kdump_sub_header", expected).into());
     }
     let mut behind = dump.source.stated_length();
     if additions.force {
@@ -140,7 +140,7 @@ impl Place {
             let expected = "places that tell how numbers are aligned, with the new notes, too";
             return Err(dump
                 .source
-                .wrong(header.block_size, "kdump_sub_header", expected, 0)
+                .missing(header.block_size, "kdump_sub_header", expected)
                 .into());
         }
         fields.file.sync().map_err(AttachError::Write)?;

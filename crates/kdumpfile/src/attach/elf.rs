@@ -102,7 +102,7 @@ impl Place {
         let found = segments.iter().find(before_memory).or(segments.first());
         let Some(segment) = found.copied() else {
             let at = elf.header.program_headers_offset;
-            return Err(source.wrong(at, "program headers", "a PT_NOTE among them", 0).into());
+            return Err(source.missing(at, "program headers", "a PT_NOTE among them").into());
         };
         let old_size = dump.notes_size(segment, force)?;
         let header = segment.header_offset;

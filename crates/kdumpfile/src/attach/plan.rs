@@ -25,7 +25,7 @@ const BUFFER: usize = 1 << 18;
 impl Dump {
     pub(super) fn not_in_place(&self) -> AttachError {
         let expected = "kdump-compressed, to which notes can be added in place";
-        self.source.wrong(0, "file format", expected, 0).into()
+        self.source.missing(0, "file format", expected).into()
     }
 
     /// How many bytes of the `segment` its notes have: without fill.
