@@ -3,7 +3,7 @@
 
 use vmcore::bytes;
 use vmcore::device_dump::NAME_SIZE;
-use vmcore::note::{HEADER_SIZE, NoteHeader, until_zero};
+use vmcore::note::{HEADER_SIZE, NoteHeader, Step, step, until_zero};
 
 use crate::error::{Error, Fault};
 use crate::format::Layout;
@@ -158,44 +158,38 @@ impl<'a> Notes<'a> {
     /// What stands next in `segment`.
     fn read(&mut self, segment: &NoteSegment) -> Result<Found, Error> {
         let left = segment.size.saturating_sub(self.within);
-        if left == 0 {
-            return self.end(segment);
-        }
         let offset = segment.offset + self.within;
         let mut buffer = [0; NOTE_START];
         let wanted = left.min(buffer.len() as u64) as usize;
         let buffer = buffer.get_mut(..wanted).unwrap_or_default();
         let bytes = self.window.read(self.source, offset, buffer)?;
 
-        let Some(header) = NoteHeader::parse(self.area.endian, bytes) else {
-            let fill = bytes.len() == wanted && bytes.iter().all(|byte| *byte == 0);
-            let found = bytes.len() as u64;
-            let error = || self.source.wrong(offset, "note header", "12 bytes", found);
-            return match bytes.len() < wanted {
-                true => Ok(Found::Missing(error())),
-                false if fill => self.end(segment),
-                false => Err(error()),
-            };
+        let (header, inside, damage) = match step(self.area.endian, offset, bytes, left) {
+            Ok(Step::End) => return self.end(segment),
+            Ok(Step::Fill) => {
+                let end = segment.offset + segment.size;
+                return match self.area.after_zeros(self.source, offset, end)? {
+                    // All that is in a note's header has four bytes.
+                    Some(next) => Ok(Found::Zeros((next - segment.offset) / 4 * 4)),
+                    None => self.end(segment),
+                };
+            }
+            Ok(Step::Note(header)) => (header, header.desc_size.into(), None),
+            Ok(Step::Cut { header, inside, damage }) => (header, inside, Some(damage)),
+            Err(error) => {
+                let error = self.source.error(Fault::Content(error));
+                return match bytes.len() {
+                    HEADER_SIZE.. => Err(error),
+                    there if there < wanted => Ok(Found::Missing(error)),
+                    // Fill that is shorter than a header.
+                    _ if bytes.iter().all(|byte| *byte == 0) => self.end(segment),
+                    _ => Err(error),
+                };
+            }
         };
-        if header.is_fill() {
-            let end = segment.offset + segment.size;
-            return match self.area.after_zeros(self.source, offset, end)? {
-                // All that is in a note's header has four bytes.
-                Some(next) => Ok(Found::Zeros((next - segment.offset) / 4 * 4)),
-                None => self.end(segment),
-            };
-        }
         let name_end = HEADER_SIZE as u64 + u64::from(header.name_size);
-        if name_end > left {
-            let expected = "a name inside the note segment";
-            return Err(self.source.wrong(offset, "n_namesz", expected, header.name_size.into()));
-        }
         let desc = header.desc_offset();
-        let inside = u64::from(header.desc_size).min(left.saturating_sub(desc));
         let available = self.source.available(offset + desc, inside)?;
-        let damage = |expected| {
-            vmcore::Error::new(offset + 4, "n_descsz", expected, header.desc_size.into())
-        };
 
         let mut note =
             Note { offset, header, owner: [0; OWNER_MAX], desc_start: [0; DESC_START], available };
@@ -208,10 +202,12 @@ impl<'a> Notes<'a> {
         if let Some(read) = read_already.filter(|read| read.len() >= to.len()) {
             bytes::copy(to, read);
         }
-        Ok(if inside < u64::from(header.desc_size) {
-            Found::Damaged(note, damage("a desc inside the note segment"), false)
+        Ok(if let Some(damage) = damage {
+            Found::Damaged(note, damage, false)
         } else if available < inside || !self.source.reaches(offset + name_end)? {
-            Found::Damaged(note, damage("a desc inside the file"), true)
+            let (expected, found) = ("a desc inside the file", header.desc_size.into());
+            let damage = vmcore::Error::new(offset + 4, "n_descsz", expected, found);
+            Found::Damaged(note, damage, true)
         } else {
             Found::Note(note)
         })

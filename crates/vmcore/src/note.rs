@@ -64,6 +64,62 @@ impl NoteHeader {
     }
 }
 
+/// What is at a place of a segment of notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The end of the segment.
+    End,
+    /// Zeros where a header would be. Notes end with them, in most files.
+    Fill,
+    /// A note, which is in the segment as a whole. The next place is
+    /// [`NoteHeader::size`] bytes on.
+    Note(NoteHeader),
+    /// A note whose desc is longer than the segment. After it there is nothing.
+    Cut {
+        /// Its header.
+        header: NoteHeader,
+        /// How many bytes of the desc are in the segment.
+        inside: u64,
+        /// What is wrong.
+        damage: Error,
+    },
+}
+
+/// Takes a step of a walk of notes, by a header alone: who walks reads the bytes, and as
+/// many as it likes.
+///
+/// `start` has what was read at the place that errors call `offset`: [`HEADER_SIZE`]
+/// bytes at least, or fewer where there are no more. `left` bytes of the segment come from
+/// there on.
+///
+/// # Errors
+/// Where there is no whole header, or the name of the owner leads out of the segment: then
+/// it is not known where anything is.
+pub fn step(endian: Endian, offset: u64, start: &[u8], left: u64) -> Result<Step, Error> {
+    if left == 0 {
+        return Ok(Step::End);
+    }
+    let there = start.len() as u64;
+    let header = NoteHeader::parse(endian, start);
+    let header = header.ok_or(Error::new(offset, "note header", "12 bytes", there))?;
+    if header.is_fill() {
+        return Ok(Step::Fill);
+    }
+    let name_size = header.name_size.into();
+    if name_size > left.saturating_sub(HEADER_SIZE as u64) {
+        let expected = "a name inside the note segment";
+        return Err(Error::new(offset, "n_namesz", expected, name_size));
+    }
+    let desc_size = header.desc_size.into();
+    let inside = left.saturating_sub(header.desc_offset()).min(desc_size);
+    if inside < desc_size {
+        let expected = "a desc inside the note segment";
+        let damage = Error::new(offset.saturating_add(4), "n_descsz", expected, desc_size);
+        return Ok(Step::Cut { header, inside, damage });
+    }
+    Ok(Step::Note(header))
+}
+
 /// A note whose bytes are in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoteBytes<'a> {
@@ -95,28 +151,13 @@ impl<'a> Walk<'a> {
     }
 
     fn parse(&self, rest: &'a [u8]) -> Result<Option<NoteBytes<'a>>, Error> {
-        let left = rest.len() as u64;
-        let header = NoteHeader::parse(self.endian, rest).ok_or(Error::new(
-            self.offset,
-            "note header",
-            "12 bytes",
-            left,
-        ))?;
-        if header.is_fill() {
-            return Ok(None);
-        }
-        let name = slice(rest, HEADER_SIZE as u64, header.name_size.into()).ok_or(Error::new(
-            self.offset,
-            "n_namesz",
-            "a name inside the note segment",
-            header.name_size.into(),
-        ))?;
-        let desc = slice(rest, header.desc_offset(), header.desc_size.into()).ok_or(Error::new(
-            self.offset.saturating_add(4),
-            "n_descsz",
-            "a desc inside the note segment",
-            header.desc_size.into(),
-        ))?;
+        let header = match step(self.endian, self.offset, rest, rest.len() as u64)? {
+            Step::End | Step::Fill => return Ok(None),
+            Step::Note(header) => header,
+            Step::Cut { damage, .. } => return Err(damage),
+        };
+        let name = slice(rest, HEADER_SIZE as u64, header.name_size.into()).unwrap_or_default();
+        let desc = slice(rest, header.desc_offset(), header.desc_size.into()).unwrap_or_default();
         Ok(Some(NoteBytes { offset: self.offset, header, name: until_zero(name), desc }))
     }
 }
