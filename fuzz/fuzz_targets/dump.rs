@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Dumps as files: everything that `kdumpfile` reads.
 //!
-//! The input is the file, in any format. It is read twice, once with a hole after it,
+//! The input is the file, in any format but a compressed one. It is read twice, once with a hole after it,
 //! so that lengths of many times its own can be true. No length that it claims may be
 //! allocated.
 #![no_main]
@@ -42,7 +42,22 @@ static FILE: LazyLock<(File, PathBuf)> = LazyLock::new(|| {
     (file, path)
 });
 
+/// What compressed files start with. The target `compressed` reads them; their decoders
+/// take more memory than is allowed here, and what they give is not what is in the file.
+const COMPRESSED: [&[u8]; 6] = [
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"\x04\x22\x4d\x18",
+    b"\x02\x21\x4c\x18",
+    b"\x28\xb5\x2f\xfd",
+];
+
 fuzz_target!(|data: &[u8]| {
+    let is_skippable = data.get(1..4) == Some(b"\x2a\x4d\x18");
+    if is_skippable || COMPRESSED.iter().any(|magic| data.starts_with(magic)) {
+        return;
+    }
     let cut = device_dumps(data, 0);
     let whole = device_dumps(data, HOLE);
     // In a flattened stream, what follows may cover what was there.
