@@ -41,7 +41,7 @@ struct shim_thread {
 	void *work;
 	struct completion ended;
 	atomic_t state;
-	/* The collector left nothing behind that the next one would notice. */
+	/* The collector left nothing after that the next one would notice. */
 	bool as_new;
 };
 

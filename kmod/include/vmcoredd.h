@@ -22,7 +22,7 @@ struct vmcoredd_collector;
  * @name: name of the dump, 1 to 43 bytes and a zero; a name that is taken gets
  *	  a number
  * @size: how many bytes @collect will write, or 0 when it does not know; what it
- *	  does write counts, and the manifest tells the difference
+ *	  does write counts, and the manifest says the difference
  * @deadline_ms: how long @collect may take, in milliseconds, or 0 for 30 seconds;
  *	  an operator may have set a shorter time
  * @collect: called once, in a thread of its own, so that it may crash without harm;
@@ -74,7 +74,7 @@ bool vmcoredd_wanted(void);
 int vmcoredd_register(struct vmcoredd_collector *collector);
 
 /**
- * vmcoredd_write() - put bytes behind what was written to a dump before
+ * vmcoredd_write() - put bytes after what was written to a dump before
  * @writer: the writer that a collector was given
  * @data: the bytes
  * @length: how many they are

@@ -6,7 +6,7 @@
  *	VMCOREDD_IOC_NAME, any number of write()s, VMCOREDD_IOC_COMMIT, close()
  *
  * What is closed without a commit, by a process that dies, too, is discarded; the
- * manifest tells that it was there. The layout of both arguments is the same for
+ * manifest says that it was there. The layout of both arguments is the same for
  * 32-bit and 64-bit processes, their byte order is that of the machine.
  */
 #ifndef VMCOREDD_USER_H

@@ -135,7 +135,7 @@ pub fn tell(module: &Module, record: &Record) {
 /// The errno for its [`Reason`].
 pub fn result(record: &Record) -> Result<(), Errno> {
     match record.reason {
-        // All that there was is kept; the manifest tells the rest.
+        // All that there was is kept; the manifest says the rest.
         None | Some(Reason::Shorter | Reason::Longer) => Ok(()),
         Some(reason) => Err(reason.into()),
     }

@@ -97,7 +97,7 @@ impl OldMemory {
         self.file.loads().iter().find(holds)
     }
 
-    /// Maps `size` bytes from `physical` on to user space, `offset` bytes behind
+    /// Maps `size` bytes from `physical` on to user space, `offset` bytes after
     /// the start of `mapping`; all in whole pages.
     ///
     /// # Errors

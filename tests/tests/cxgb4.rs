@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! cxgb4, the driver that mainline has device dumps for, collects two adapters that
 //! are made of memory. As it is in the kernel's source, its collector crashes, and
-//! what it had collected is kept; mended, it collects all that there is.
+//! what it had collected is kept; repaired, it collects all that there is.
 
 use std::fs;
 use std::path::PathBuf;
@@ -221,7 +221,7 @@ fn the_machine_goes_on_after_it_crashed(series: Series) {
             assert!(dmesg.contains(&format!("cxgb4 {device}: {goes_on}")), "{goes_on}: {dmesg}");
         }
     }
-    // The memory of the dead kernel was saved behind the dumps.
+    // The memory of the dead kernel was saved after the dumps.
     let saved = fs::metadata(&saved.vmcore).unwrap().len();
     assert!(saved > (2 * SIZE + (16 << 20)) as u64, "{saved}");
 }

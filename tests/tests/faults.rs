@@ -49,7 +49,7 @@ fn calls(series: Series) -> Result<Run> {
 
 static CALLS: OnEachKernel<Run> = OnEachKernel::new(calls);
 
-/// The call that creates the entry in the place of the kernel's own; behind it only the
+/// The call that creates the entry in the place of the kernel's own; after it only the
 /// device is created.
 fn number_of_calls(series: Series) -> u32 {
     let console = CALLS.get(series).console();

@@ -301,7 +301,7 @@ fn saves_its_dumps(debian: Debian, series: Series) {
     assert!(log.contains("oops_init+") && log.contains("Oops: "));
 
     let stage = machine.boot("dracut");
-    // initramfs-tools' script tells what it begins.
+    // initramfs-tools' script says what it begins.
     let of_crash_kernel = |stage: &Stage| {
         let (_, console) = stage.console.rsplit_once("Linux version").expect("a kernel");
         console.contains("Begin: Mounting root file system")

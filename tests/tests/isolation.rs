@@ -85,7 +85,7 @@ fn limited(series: Series) -> Result<Run> {
                 usleep 10000
             done
         }}
-        # Of callbacks, with the page that the kernel leaves free behind each.
+        # Of callbacks, with the page that the kernel leaves free after each.
         buffers() {{ grep -c ' {mapped} .* vmap' /proc/vmallocinfo || true; }}
         insmod /modules/vmcoredd.ko deadline_ms=1000 callback_deadline_ms=1500
 

@@ -176,11 +176,11 @@ fn sizes_in_file_and_memory_differ(series: Series) {
 fn memory_is_said_to_be_elsewhere(series: Series) {
     let loads = [Load::new(OLD, 1 << 20), Load::new(OLD + (1 << 20), 1 << 20)];
     let vm = crash_kernel(series, "elsewhere", &core_header(&loads), &[(OLD, OLD_SIZE)]).unwrap();
-    // Behind the file header, the PT_NOTEs and one PT_LOAD: p_offset.
+    // After the file header, the PT_NOTEs and one PT_LOAD: p_offset.
     let at = HEADER + 64 + (3 + 1) * 56 + 8;
     let hit = format!("devmem {at:#x} 64 {:#x}", OLD + (1 << 20) + PAGE);
     let run = vm.script(&script(&format!("{hit}\n{LOAD}"))).run().unwrap();
-    // Behind a page of headers, a page of notes, and one PT_LOAD.
+    // After a page of headers, a page of notes, and one PT_LOAD.
     is_left_alone(&run, "offset 0x102000: old memory reads differently");
     has_edus_dump(run.port("vmcoredd"));
 }
@@ -284,7 +284,7 @@ fn memory_of_the_crash_kernel_lies_in_a_hole(series: Series) {
     let vm = crash_kernel(series, "hole", &header, &[])
         .unwrap()
         .append("memmap=exactmap memmap=639K@0 memmap=511M@1M memmap=512K@0x33f80000");
-    // 40 MiB behind two pages; their 512 KiB start 31.5 MiB behind the start.
+    // 40 MiB after two pages; their 512 KiB start 31.5 MiB after the start.
     look_at_mixed(vm, "0 2 3 1000 8065 8066 8194 10241");
 }
 

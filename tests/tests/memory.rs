@@ -57,7 +57,7 @@ fn adapter(content: Content, number: usize, size: usize) -> Vec<u8> {
     memory
 }
 
-/// `MemAvailable` where the script printed it behind `label`, in bytes.
+/// `MemAvailable` where the script printed it after `label`, in bytes.
 fn available(run: &Run, label: &str) -> u64 {
     let line = run.console().lines().find_map(|line| line.strip_prefix(label));
     let kib = line.unwrap_or_else(|| panic!("no {label:?}")).split_whitespace().nth(1);

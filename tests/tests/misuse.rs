@@ -51,7 +51,7 @@ const CASES: &[(&str, i32, &[&str])] = &[
     ("pieces without a callback", EINVAL, &["no-pieces: refused, it has no callback"]),
     ("no pieces", EINVAL, &["nothing: refused, its collector wrote nothing"]),
     (
-        "failing behind its pieces",
+        "failing after its pieces",
         EIO,
         &["fails: partial, its collector gave error -5, 131074 bytes"],
     ),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Sizes up to what a note can say are exact, and what is behind them is found.
+//! Sizes up to what a note can say are exact, and what is after them is found.
 
 use std::fs;
 

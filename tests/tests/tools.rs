@@ -217,7 +217,7 @@ fn makedumpfile_splits_and_reassembles(series: Series) {
 fn readelf_lists_the_notes(series: Series) {
     let saved = saved(series);
     let notes = output(Command::new("readelf").args(["-n", "-W"]).arg(saved.raw())).unwrap();
-    // readelf shows every byte of a desc on one line behind the one wanted.
+    // readelf shows every byte of a desc on one line after the one wanted.
     let listed: Vec<Vec<&str>> = notes
         .lines()
         .filter(|line| line.starts_with("  LINUX") || line.starts_with("  CORE"))

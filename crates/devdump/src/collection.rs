@@ -130,7 +130,7 @@ impl<H: Host> Lent<H> {
     }
 
     /// As [`DumpWriter::write_with`]. The writer cannot be taken away meanwhile; at
-    /// its deadline, writing ends behind the chunk that is being filled.
+    /// its deadline, writing ends after the chunk that is being filled.
     ///
     /// # Errors
     /// As there, and [`Reason::Deadline`] once the writer was taken away.

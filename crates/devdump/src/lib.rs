@@ -4,7 +4,7 @@
 //! A [`Collection`] starts, a collector writes into its [`DumpWriter`], and when it
 //! ends, however that is, a [`Store`] has an immutable [`Dump`] with the record of
 //! what became of it. Chunks are compressed as they are written, counted against
-//! [`Limits`], and refused behind a deadline. A [`Snapshot`] is one [`State`] of the
+//! [`Limits`], and refused after a deadline. A [`Snapshot`] is one [`State`] of the
 //! file, a [`CoreFile`] with the dumps and the manifest of the moment when it was
 //! taken; what comes later never changes it.
 //!

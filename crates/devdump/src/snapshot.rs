@@ -183,7 +183,7 @@ impl<H: Host> Snapshot<H> {
     /// # Errors
     /// When the first bytes are of old memory that cannot be read, or
     /// [`NoMemory`] when they are of a dump that several threads read at once. An
-    /// error behind them only ends the reading.
+    /// error after them only ends the reading.
     pub fn read<S: Sink, O: OldMemory<S>>(
         &self,
         offset: u64,

@@ -16,7 +16,7 @@ use crate::store::Store;
 /// taken, what came before stays.
 pub struct DumpWriter<H: Host> {
     store: Arc<Store<H>, H>,
-    /// When it takes no more, as the host's clock tells it.
+    /// When it takes no more, as the host's clock says it.
     deadline: Option<u64>,
     /// `None` once it is with the store again.
     workspace: Option<Workspace<H>>,
@@ -73,7 +73,7 @@ impl<H: Host> DumpWriter<H> {
         self.deadline.map(|deadline| deadline.saturating_sub(now))
     }
 
-    /// Puts `data` behind what was written before. May sleep where memory is
+    /// Puts `data` after what was written before. May sleep where memory is
     /// allocated.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl<H: Host> DumpWriter<H> {
         })
     }
 
-    /// Puts `length` bytes behind what was written before; `copy` fills one part
+    /// Puts `length` bytes after what was written before; `copy` fills one part
     /// after the other, and says `false` where it cannot.
     ///
     /// # Errors

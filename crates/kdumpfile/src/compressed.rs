@@ -66,7 +66,7 @@ pub(crate) struct Header {
     pub endian: Endian,
     /// What the file header and the machine tell of the layout.
     first_layout: Layout,
-    /// What the sub header tells, too.
+    /// What the sub header says, too.
     layout: Layout,
     /// The sub header.
     sub: [u8; SUB_HEADER],
@@ -209,7 +209,7 @@ impl Layout {
             end_pfn,
             vmcoreinfo,
             note: vmcoreinfo + each,
-            // Behind the erased data's offset and size.
+            // After the erased data's offset and size.
             start_pfn_64: vmcoreinfo + 3 * each,
         }
     }
@@ -245,7 +245,7 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Where the numbers behind the time stand.
+    /// Where the numbers after the time stand.
     fn behind_time(&self) -> usize {
         self.timestamp + 2 * self.numbers.long
     }
@@ -625,7 +625,7 @@ impl Compressed {
         })
     }
 
-    /// Whether there are pages, as far as the start of the bitmap tells.
+    /// Whether there are pages, as far as the start of the bitmap says.
     fn has_pages(&self, source: &Source) -> Result<bool, Error> {
         let (start, size) = self.header.bitmap();
         let first = self.header.split.map_or(0, |(start, _)| start) / 8;

@@ -21,7 +21,7 @@ const BUFFER_SIZE: usize = 1 << 16;
 
 /// The device dumps of a dump, in the order of the file.
 ///
-/// Errors come in between, behind a damaged dump if it is one of these; see
+/// Errors come in between, after a damaged dump if it is one of these; see
 /// [`Notes`].
 #[derive(Debug, Clone)]
 pub struct DeviceDumps<'a> {

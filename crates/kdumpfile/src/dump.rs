@@ -148,7 +148,7 @@ impl Dump {
     }
 
     /// The pages of which it has the data, when it is one of a split set: the number of
-    /// the first, and that behind the last.
+    /// the first, and that after the last.
     #[must_use]
     pub fn split_pages(&self) -> Option<(u64, u64)> {
         match &self.layout {

@@ -236,7 +236,7 @@ fn drop_overlapping(segments: &mut Vec<NoteSegment>, problems: &mut Vec<vmcore::
     let mut dropped = Vec::new();
     for segment in sorted {
         if segment.offset < end {
-            let expected = "the end of the PT_NOTE before it, or behind";
+            let expected = "the end of the PT_NOTE before it, or after";
             let at = segment.header_offset;
             problems.push(vmcore::Error::new(at, "p_offset of PT_NOTE", expected, segment.offset));
             dropped.push(segment.header_offset);
@@ -268,7 +268,7 @@ fn program_headers(
     Ok(file.encoding.section_info(header).filter(|_| offset != 0).ok_or(missing))
 }
 
-/// The note segment of the program header that stands at `header_offset`, behind
+/// The note segment of the program header that stands at `header_offset`, after
 /// `before` others.
 fn note_segment(
     header_offset: u64,

@@ -25,7 +25,7 @@ pub(crate) struct DumpFile {
 enum Length {
     /// That of a regular file or a block device.
     Known(u64),
-    /// What a pseudo file says, such as `/proc/vmcore`, whose size lags behind its device
+    /// What a pseudo file says, such as `/proc/vmcore`, whose size lags after its device
     /// dumps; a character device says 0.
     Stated(u64),
 }

@@ -79,7 +79,7 @@ pub(crate) struct Pieces {
     end: u64,
 }
 
-/// Records of one size, one behind the other in the dump and in the stream.
+/// Records of one size, one after the other in the dump and in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
     /// Where the data of the first one stand in the stream, in bytes.
@@ -206,7 +206,7 @@ impl Pieces {
         self.end
     }
 
-    /// Where the first byte at or behind `offset` stands that is in the stream.
+    /// Where the first byte at or after `offset` stands that is in the stream.
     pub fn next(&self, offset: u64) -> Option<u64> {
         let before = self.runs.range(..=offset).next_back();
         if before.is_some_and(|(at, run)| at + run.length() > offset) {

@@ -293,7 +293,7 @@ fn of_text(start: &[u8]) -> Option<Foreign> {
     })
 }
 
-/// Whether its first line starts with a time as the kernel prints it, behind a level or
+/// Whether its first line starts with a time as the kernel prints it, after a level or
 /// not: `<6>[    0.000000] `.
 fn is_log(text: &str) -> bool {
     let text = match text.strip_prefix('<').and_then(|text| text.split_once('>')) {

@@ -113,7 +113,7 @@ pub(crate) fn is_known(name: &[u8]) -> bool {
     KNOWN.iter().any(|known| known.as_bytes() == name) || KNOWN_STARTS.iter().any(starts)
 }
 
-/// Whether this may be what `uname -r` prints: a version, and what is printable behind it.
+/// Whether this may be what `uname -r` prints: a version, and what is printable after it.
 pub(crate) fn is_release(text: &[u8]) -> bool {
     let Some((major, behind)) = text.iter().position(|b| *b == b'.').map(|at| text.split_at(at))
     else {

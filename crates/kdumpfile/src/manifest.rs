@@ -17,9 +17,9 @@ use crate::source::Source;
 /// a tenth of that.
 pub(crate) const TEXT_MAX: u64 = 16 << 20;
 
-/// What became of every collection, as the note behind the device dumps tells.
+/// What became of every collection, as the note after the device dumps says.
 ///
-/// The default one tells nothing. What a manifest tells may be wrong: nothing in
+/// The default one says nothing. What a manifest tells may be wrong: nothing in
 /// it is checked against the rest of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -35,7 +35,7 @@ pub(crate) fn is_manifest(note: &Note) -> bool {
 }
 
 impl Manifest {
-    /// All manifests among `notes`, one behind the other: that of the crash kernel,
+    /// All manifests among `notes`, one after the other: that of the crash kernel,
     /// and one for each time dumps were attached.
     pub(crate) fn find<E: From<Error>>(
         source: &Source,

@@ -51,7 +51,7 @@ impl<'a> Memory<'a> {
         })
     }
 
-    /// Where the memory ended, in bytes: no byte at or behind this physical address.
+    /// Where the memory ended, in bytes: no byte at or after this physical address.
     ///
     /// # Errors
     /// [`Error`] when what says so cannot be read.

@@ -100,7 +100,7 @@ pub(crate) struct NoteSegment {
     pub header_offset: u64,
     /// Where the notes start, in bytes.
     pub offset: u64,
-    /// How many bytes they have, with zero fill behind them.
+    /// How many bytes they have, with zero fill after them.
     pub size: u64,
 }
 

@@ -75,7 +75,7 @@ impl Note {
 pub struct Notes<'a> {
     source: &'a Source,
     area: &'a NoteArea,
-    /// What tells whether the file has all of the dump, until that was looked at.
+    /// What says whether the file has all of the dump, until that was looked at.
     layout: Option<&'a Layout>,
     /// An error said that the file ends too early.
     is_cut: bool,
@@ -83,7 +83,7 @@ pub struct Notes<'a> {
     segments: &'a [NoteSegment],
     /// Where in the first of them the next note starts, in bytes.
     within: u64,
-    /// The error behind a damaged note.
+    /// The error after a damaged note.
     pending: Option<vmcore::Error>,
     problems: [&'a [vmcore::Error]; 2],
     /// It was said why a stream ended too early.

@@ -228,7 +228,7 @@ impl Source {
     /// Whether the dump has all bytes before `end`.
     ///
     /// A pseudo file may have more than it states, a file may have grown: beyond what was
-    /// stated only reading tells.
+    /// stated only reading says.
     pub fn reaches(&self, end: u64) -> Result<bool, Error> {
         let Some(last) = end.checked_sub(1) else {
             return Ok(true);

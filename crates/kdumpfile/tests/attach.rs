@@ -177,7 +177,7 @@ fn notes_of_an_elf_file_stay_before_its_memory() {
             assert_eq!(bytes, [4; 9000]);
         }
         assert_eq!(device_dumps(&file.path).len(), 4);
-        // The zeros behind the notes were used.
+        // The zeros after the notes were used.
         let length = fs::metadata(&file.path).expect("there").len();
         assert!(length <= image.length() + 4096 * 28, "{length}");
     }
@@ -212,7 +212,7 @@ fn what_is_attached_leaves_the_alignment_clear() {
     let cases = [(Width::Bits32, "armv7l"), (Width::Bits32Aligned, "i686")];
     for endian in [Endian::Little, Endian::Big] {
         for (width, machine) in cases {
-            // A dump of QEMU has neither. That data were erased tells it here.
+            // A dump of QEMU has neither. That data were erased says it here.
             let made = Kdump::new(width, endian, 6).machine(machine).page(5, &[3; 4096]);
             let erased_at = 4096 + if width == Width::Bits32 { 44 } else { 56 };
             let erased = made.image().overwritten(erased_at, &[0, 0, 0, 0x1f, 0x1f, 0, 0, 0]);
@@ -246,7 +246,7 @@ fn what_is_attached_leaves_the_alignment_clear() {
     }
 }
 
-/// Section headers behind the memory, as QEMU's dumps have them, move with it.
+/// Section headers after the memory, as QEMU's dumps have them, move with it.
 #[test]
 fn section_headers_follow() {
     let image = elf(Class::Elf64, Endian::Little, DumpStyle::Exact).image();
@@ -355,10 +355,10 @@ fn what_cannot_be_done_leaves_the_file_as_it_was() {
         let image = damaged.image().overwritten(40, &at.to_le_bytes());
         image.overwritten(58, &[64, 0, 1, 0])
     };
-    let over_sections = "e_shoff: expected a place behind the other headers, found 0x";
+    let over_sections = "e_shoff: expected a place after the other headers, found 0x";
     let cases = [
-        (over_notes, "p_offset: expected a place before or behind the notes, found 0x104c"),
-        (over_header, "e_phoff: expected a place behind the ELF header, found 0x3c"),
+        (over_notes, "p_offset: expected a place before or after the notes, found 0x104c"),
+        (over_header, "e_phoff: expected a place after the ELF header, found 0x3c"),
         (sections_at(56), &format!("{over_sections}38")),
         (sections_at(120), &format!("{over_sections}78")),
         (
@@ -378,7 +378,7 @@ fn what_cannot_be_done_leaves_the_file_as_it_was() {
         assert!(fs::read(&file.path).expect("there") == image.to_vec());
     }
 
-    // Its memory would end up behind what 32 bits can say.
+    // Its memory would end up after what 32 bits can say.
     let image = elf(Class::Elf32, Endian::Little, DumpStyle::Exact).image();
     let offset = 0xffff_f000_u32;
     let file = on_disk(&image.overwritten(52 + 32 + 4, &offset.to_le_bytes()));

@@ -14,7 +14,7 @@ use synth::{Class, Compression, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use on_disk::on_disk;
 
-/// Prints a line for each physical address behind the file's path: the sum of the
+/// Prints a line for each physical address after the file's path: the sum of the
 /// bytes of its page, or `none`.
 const LIBKDUMPFILE: &str = "
 import sys

@@ -52,7 +52,7 @@ fn check_dumps(dump: &Dump, dumps: usize) {
     }
 }
 
-/// `pages` are there, and `excluded` and those behind are not.
+/// `pages` are there, and `excluded` and those after are not.
 fn check_pages(dump: &Dump, pages: &[(u64, u8)], excluded: &[u64], size: u64) {
     let memory = dump.memory();
     assert_eq!(memory.page_size(), size);

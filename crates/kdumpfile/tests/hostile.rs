@@ -110,7 +110,7 @@ fn a_dump_that_was_not_written_to_its_end() {
 #[test]
 fn more_program_headers_than_are_read() {
     let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", vec![1; 9]);
-    // `sh_info` of the section header behind the only program header.
+    // `sh_info` of the section header after the only program header.
     let count = 64 + 56 + 44;
     let image = made.extended_numbering().image().overwritten(count, &u32::MAX.to_le_bytes());
     let file = on_disk(&image);
@@ -132,7 +132,7 @@ fn notes_that_two_segments_claim() {
     // The second one starts where the first one does.
     let file = on_disk(&made.image().overwritten(64 + 56 + 8, &first.to_le_bytes()));
     let expected = format!(
-        "offset 0x78: p_offset of PT_NOTE: expected the end of the PT_NOTE before it, or behind, \
+        "offset 0x78: p_offset of PT_NOTE: expected the end of the PT_NOTE before it, or after, \
          found {first:#x}"
     );
     assert_eq!(problems(&file), [expected]);
@@ -146,7 +146,7 @@ fn memory_that_two_segments_claim() {
         .load(Load::new(0x2000, vec![3; 0x1000]));
     let file = on_disk(&made.image());
     let dump = Dump::open(&file.path).expect("a good file");
-    // Behind the end of the inner one it is in the outer one.
+    // After the end of the inner one it is in the outer one.
     for address in [0x1000, 0x2fff, 0x3000, 0x8fff] {
         let mut byte = [0];
         dump.memory().read(address, &mut byte).expect("there");
@@ -172,7 +172,7 @@ fn stream(more: impl Iterator<Item = (i64, i64)>) -> (OnDisk, u64) {
     (file, end)
 }
 
-/// A hole behind a stream would be a record without data after the other.
+/// A hole after a stream would be a record without data after the other.
 #[test]
 fn records_without_data() {
     let (file, end) = stream(std::iter::empty());

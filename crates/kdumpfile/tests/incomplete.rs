@@ -151,7 +151,7 @@ fn a_page_of_zeros_before_the_data() {
             image.overwritten(at, &(data + page * 4096).to_le_bytes())
         })
     };
-    // Zeros first, or at once behind the descriptions.
+    // Zeros first, or at once after the descriptions.
     for places in [[0, 1, 2, 0], [1, 0, 2, 0]] {
         let image = put(made.image(), places).truncated(data + 3 * 4096);
         let (_, errors) = found(&on_disk(&image).path);

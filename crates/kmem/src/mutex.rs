@@ -34,7 +34,7 @@ pub struct Mutex<T, L> {
 unsafe impl<T: Send, L: Sync> Sync for Mutex<T, L> {}
 
 impl<T, L: RawLock> Mutex<T, L> {
-    /// `value` behind `lock`.
+    /// `value` after `lock`.
     #[must_use]
     pub const fn new(lock: L, value: T) -> Self {
         // INVARIANT: nobody has a reference to it yet.

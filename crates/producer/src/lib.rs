@@ -17,7 +17,7 @@
 //! ```
 //!
 //! What is not committed, of a process that dies, too, is discarded; the manifest
-//! tells that it was there. The interface is that of `kmod/include/vmcoredd_user.h`.
+//! says that it was there. The interface is that of `kmod/include/vmcoredd_user.h`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -107,7 +107,7 @@ impl Producer {
         // A name that is too long fills it, so that the module refuses and records it.
         field.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         let name = Name { size, name: field, reserved: 0 };
-        // SAFETY: the device reads a `Name` behind the pointer; where this is another
+        // SAFETY: the device reads a `Name` after the pointer; where this is another
         // one, whose driver knows the number, it is one that takes so many bytes.
         let done = unsafe { ioctl(&self.device, Setter::<IOC_NAME, Name>::new(name)) };
         done.map_err(io::Error::from)
@@ -127,7 +127,7 @@ impl Producer {
 }
 
 impl Write for Producer {
-    /// Puts `bytes` behind what was written before. Once it has failed it fails on every
+    /// Puts `bytes` after what was written before. Once it has failed it fails on every
     /// call: what was written before is kept, if it is committed.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.device.write(bytes)

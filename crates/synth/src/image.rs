@@ -12,7 +12,7 @@ use crate::{Class, Content, Endian};
 /// Bytes generated at a time where a large piece is written to disk.
 const CHUNK: usize = 1 << 20;
 
-/// A made file: pieces one behind the other, and damage on top.
+/// A made file: pieces one after the other, and damage on top.
 #[derive(Debug, Clone, Default)]
 pub struct Image {
     /// Where each piece starts; later ones cover earlier ones.
@@ -43,10 +43,10 @@ impl Image {
     /// Damage: `bytes` stand at `offset`, whatever belongs there.
     ///
     /// # Panics
-    /// When they would end behind the file.
+    /// When they would end after the file.
     #[must_use]
     pub fn overwritten(mut self, offset: u64, bytes: &[u8]) -> Self {
-        assert!(offset + bytes.len() as u64 <= self.length, "behind the end");
+        assert!(offset + bytes.len() as u64 <= self.length, "after the end");
         self.pieces.push((offset, bytes.to_vec().into()));
         self
     }

@@ -172,7 +172,7 @@ impl Kdump {
         self
     }
 
-    /// One more note behind the device dumps.
+    /// One more note after the device dumps.
     #[must_use]
     pub fn note(mut self, note: NoteSpec) -> Self {
         self.notes.push(note);

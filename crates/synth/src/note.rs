@@ -49,7 +49,7 @@ impl NoteSpec {
         Self::new("VMCOREINFO", 0, text.as_bytes().to_vec())
     }
 
-    /// The module's account of all collections, behind the device dumps: lines of
+    /// The module's account of all collections, after the device dumps: lines of
     /// `KEY=VALUE`, of which each `NAME` starts those of one collection.
     #[must_use]
     pub fn manifest(text: impl AsRef<[u8]>) -> Self {

@@ -47,7 +47,7 @@ impl Load {
     }
 }
 
-/// One segment with notes: where it starts behind the header, and its size.
+/// One segment with notes: where it starts after the header, and its size.
 struct NoteSegment {
     start: u64,
     size: u64,
@@ -107,7 +107,7 @@ impl Vmcore {
         self
     }
 
-    /// One more note behind the device dumps.
+    /// One more note after the device dumps.
     #[must_use]
     pub fn note(mut self, note: NoteSpec) -> Self {
         self.notes.push(note);
@@ -121,7 +121,7 @@ impl Vmcore {
         self
     }
 
-    /// So many zeros behind the last note, counted in `p_filesz`.
+    /// So many zeros after the last note, counted in `p_filesz`.
     #[must_use]
     pub fn zero_fill(mut self, length: u64) -> Self {
         self.fill = length;

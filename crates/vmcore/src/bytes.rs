@@ -26,7 +26,7 @@ pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> 
     bytes.get(at..)?.first_chunk::<N>().copied()
 }
 
-/// Puts `value` at `at`; `None` when it would end behind `bytes`.
+/// Puts `value` at `at`; `None` when it would end after `bytes`.
 pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) -> Option<()> {
     *bytes.get_mut(at..)?.first_chunk_mut::<N>()? = value;
     Some(())
@@ -37,7 +37,7 @@ macro_rules! numbers {
     ($($number:ty: $get:ident, $put:ident;)+) => {
         impl Endian {
             $(
-                #[doc = concat!("The `", stringify!($number), "` at `at`; `None` when it ends behind `bytes`.")]
+                #[doc = concat!("The `", stringify!($number), "` at `at`; `None` when it ends after `bytes`.")]
                 #[must_use]
                 pub fn $get(self, bytes: &[u8], at: usize) -> Option<$number> {
                     let raw = array(bytes, at)?;
@@ -47,7 +47,7 @@ macro_rules! numbers {
                     })
                 }
 
-                #[doc = concat!("Puts the `", stringify!($number), "` `value` at `at`; `None` when it would end behind `bytes`.")]
+                #[doc = concat!("Puts the `", stringify!($number), "` `value` at `at`; `None` when it would end after `bytes`.")]
                 pub fn $put(self, bytes: &mut [u8], at: usize, value: $number) -> Option<()> {
                     let raw = match self {
                         Self::Little => value.to_le_bytes(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The device-dump note: `struct vmcoredd_header` of
-//! `include/uapi/linux/vmcore.h` and the driver's data behind it.
+//! `include/uapi/linux/vmcore.h` and the driver's data after it.
 //!
 //! | offset | size | field | value |
 //! |---|---|---|---|

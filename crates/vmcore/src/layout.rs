@@ -7,7 +7,7 @@
 //! │ ELF header, zero-filled │ note │ note … │ one note    │ CPUs, info  │ 0                 │ segment │ segment …
 //! ```
 //!
-//! Device dumps stand first because tools take the zero fill behind the other
+//! Device dumps stand first because tools take the zero fill after the other
 //! notes for the end of all notes.
 
 use crate::{PAGE_SIZE, page_align_up};
@@ -78,7 +78,7 @@ pub struct NoteExtent {
     pub end: u64,
 }
 
-/// Where the notes of the device dumps stand, one behind the other.
+/// Where the notes of the device dumps stand, one after the other.
 pub trait DumpTable {
     /// Size of all notes, in bytes.
     fn size(&self) -> u64;
@@ -196,7 +196,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         self.bounds.memory_start
     }
 
-    /// What stands at `offset`, and how far it reaches; `None` at or behind the
+    /// What stands at `offset`, and how far it reaches; `None` at or after the
     /// end of the file.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<Span> {
@@ -227,7 +227,7 @@ impl<'a, D: DumpTable + ?Sized> Layout<'a, D> {
         Some(Span { place, length: end.checked_sub(offset).filter(|length| *length > 0)? })
     }
 
-    /// What stands `offset` bytes behind the start of the old memory.
+    /// What stands `offset` bytes after the start of the old memory.
     fn memory_at(&self, offset: u64) -> Option<Span> {
         let behind = self.loads.partition_point(|load| load.start <= offset);
         let load = self.loads.get(behind.checked_sub(1)?)?;

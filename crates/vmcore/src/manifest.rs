@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The manifest note: what became of every collection.
 //!
-//! One note behind the device dumps, owner [`OWNER`], type [`NT_MANIFEST`], whose
+//! One note after the device dumps, owner [`OWNER`], type [`NT_MANIFEST`], whose
 //! desc is text, lines of `KEY=VALUE` as in VMCOREINFO. The first lines are of the
 //! manifest itself, then each `NAME` starts the record of one collection:
 //!
@@ -536,7 +536,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
 
-/// Where in `text`, behind its first `skipped` lines, a `NAME` line starts; its
+/// Where in `text`, after its first `skipped` lines, a `NAME` line starts; its
 /// end when none does.
 fn record_start(text: &[u8], skipped: usize) -> usize {
     let mut start = 0_usize;

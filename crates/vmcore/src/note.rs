@@ -57,7 +57,7 @@ impl NoteHeader {
         self.desc_offset() + align(self.desc_size as u64)
     }
 
-    /// Whether this is no note but the zero fill behind the last one.
+    /// Whether this is no note but the zero fill after the last one.
     #[must_use]
     pub const fn is_fill(&self) -> bool {
         self.name_size == 0 && self.desc_size == 0 && self.note_type == 0
@@ -135,7 +135,7 @@ pub struct NoteBytes<'a> {
 
 /// Walks the notes of a segment that is in memory.
 ///
-/// Ends at the end of the segment, at zero fill, or behind the first error.
+/// Ends at the end of the segment, at zero fill, or after the first error.
 #[derive(Debug, Clone)]
 pub struct Walk<'a> {
     segment: &'a [u8],

@@ -4,7 +4,7 @@
 //!
 //! That file is: the ELF header and one merged `PT_NOTE` followed by the
 //! `PT_LOAD`s, zero-filled to a page; the notes, zero-filled to a page; the
-//! memory of each `PT_LOAD`, widened to whole pages, one behind the other.
+//! memory of each `PT_LOAD`, widened to whole pages, one after the other.
 //! Anything else that would move a byte is an [`Error`]: whoever wants to serve
 //! the file in the kernel's place must not guess. What only stands in the header
 //! is copied as it is.
@@ -233,7 +233,7 @@ impl<'a> Original<'a> {
     }
 }
 
-/// Writes header pages with `notes_size` bytes of notes behind them and no
+/// Writes header pages with `notes_size` bytes of notes after them and no
 /// memory to `to`, which must be one page.
 ///
 /// `encoding` and `machine` are those of the dead kernel's core file. `None`
@@ -275,7 +275,7 @@ pub fn write_notes_header(
 fn check_load(at: u64, segment: &ProgramHeader) -> Result<Load, Error> {
     if segment.segment_type != PT_LOAD {
         let found = segment.segment_type.into();
-        return Err(Error::new(at, "p_type", "1 (PT_LOAD) behind the PT_NOTE", found));
+        return Err(Error::new(at, "p_type", "1 (PT_LOAD) after the PT_NOTE", found));
     }
     if segment.file_size != segment.memory_size {
         return Err(Error::new(at, "p_filesz", "the same as p_memsz", segment.file_size));

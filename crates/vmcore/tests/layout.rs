@@ -80,7 +80,7 @@ impl Parts {
         Layout::new(self.header_size, dumps, self.manifest_size, self.notes_size, &self.loads)
     }
 
-    /// The place of every byte of the file, one behind the other.
+    /// The place of every byte of the file, one after the other.
     fn places(&self) -> Vec<Place> {
         let mut file = Vec::new();
         file.extend((0..self.header_size).map(|within| Place::Header { within }));

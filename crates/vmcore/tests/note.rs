@@ -59,10 +59,10 @@ proptest! {
         let mut notes = Walk::new(endian, &segment);
         while let Some(note) = notes.next() {
             let Ok(note) = note else {
-                prop_assert!(notes.next().is_none(), "goes on behind an error");
+                prop_assert!(notes.next().is_none(), "goes on after an error");
                 break;
             };
-            prop_assert_eq!(note.offset, end, "notes are not one behind the other");
+            prop_assert_eq!(note.offset, end, "notes are not one after the other");
             prop_assert!(lies_in(note.name, &segment));
             prop_assert!(lies_in(note.desc, &segment));
             prop_assert_eq!(note.desc.len(), note.header.desc_size as usize);

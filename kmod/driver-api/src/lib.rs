@@ -69,7 +69,7 @@ pub struct Name {
 
 #[derive(Debug, Clone, Copy)]
 struct Text {
-    /// With a zero behind it.
+    /// With a zero after it.
     bytes: [u8; NAME_MAX + 1],
     length: usize,
 }
@@ -81,7 +81,7 @@ impl Default for Text {
 }
 
 impl Name {
-    /// An empty name, for [`Name::text`] to be put behind it.
+    /// An empty name, for [`Name::text`] to be put after it.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -111,7 +111,7 @@ pub struct DumpWriter<'a> {
 }
 
 impl DumpWriter<'_> {
-    /// Puts `data` behind what was written before. May sleep.
+    /// Puts `data` after what was written before. May sleep.
     ///
     /// # Errors
     /// [`ENOMEM`], or the errno of a dump that is longer than the limits allow or
@@ -137,7 +137,7 @@ pub trait Collector: Send + 'static {
     fn name(&self) -> Name;
 
     /// How many bytes [`collect`](Self::collect) will write, or 0 where it does not
-    /// know. What it does write counts; the manifest tells the difference.
+    /// know. What it does write counts; the manifest says the difference.
     fn size_hint(&self) -> u64 {
         0
     }

@@ -18,7 +18,7 @@ use super::shim;
 /// which can be an eighth of a small memory.
 const ORDER: u32 = 5;
 
-/// Pages one behind the other.
+/// Pages one after the other.
 #[derive(Clone, Copy)]
 struct Run {
     first: NonNull<shim::page>,
@@ -89,7 +89,7 @@ impl PageBuffer {
         self.size
     }
 
-    /// Fills `to` with what stands at `offset`, and zeros behind the end. Others
+    /// Fills `to` with what stands at `offset`, and zeros after the end. Others
     /// may write to the buffer meanwhile: then the bytes are old or new ones.
     pub fn read(&self, offset: usize, to: &mut [u8]) {
         let mut within = offset;

@@ -28,7 +28,7 @@ impl File {
         Ok(Self { file: NonNull::new(file).ok_or(Errno(error))? })
     }
 
-    /// Its size in bytes, as `SEEK_END` tells it.
+    /// Its size in bytes, as `SEEK_END` says it.
     ///
     /// # Errors
     /// What seeking returned.

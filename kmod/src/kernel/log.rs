@@ -89,7 +89,7 @@ impl Show for Errno {
     }
 }
 
-/// A number in hexadecimal digits, behind `0x`.
+/// A number in hexadecimal digits, after `0x`.
 pub struct Hex(
     /// The number.
     pub u64,

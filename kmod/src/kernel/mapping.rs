@@ -100,7 +100,7 @@ impl UserMapping {
     }
 
     /// Maps `size` bytes of old memory from `physical` on, read-only, `offset`
-    /// bytes behind the start of the mapping; all in whole pages.
+    /// bytes after the start of the mapping; all in whole pages.
     ///
     /// # Errors
     /// What mapping them returned.

@@ -168,7 +168,7 @@ extern "C" fn shim_alloc(size: usize) -> *mut c_void {
 
 #[unsafe(no_mangle)]
 extern "C" fn shim_free(memory: *const c_void) {
-    // SAFETY: it is of `shim_alloc`, behind its head, and not used again.
+    // SAFETY: it is of `shim_alloc`, after its head, and not used again.
     unsafe {
         let head = memory.cast_mut().cast::<u8>().sub(HEAD);
         dealloc(head, layout(head.cast::<usize>().read()));

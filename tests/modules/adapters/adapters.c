@@ -28,7 +28,7 @@ MODULE_PARM_DESC(first, "Number of the first one");
 
 static char *name = "adapter";
 module_param(name, charp, 0);
-MODULE_PARM_DESC(name, "What they are called, with a number behind it");
+MODULE_PARM_DESC(name, "What they are called, with a number after it");
 
 static char *content = "adapter";
 module_param(content, charp, 0);

@@ -215,7 +215,7 @@ static void collect_pieces(void)
 		add_pieces("0123456789abcdef0123456789abcdef0123456789abcdef", write_in_pieces));
 	pr_info("pieces without a callback: %d\n", add_pieces("no-pieces", NULL));
 	pr_info("no pieces: %d\n", add_pieces("nothing", write_nothing));
-	pr_info("failing behind its pieces: %d\n", add_pieces("fails", write_and_fail));
+	pr_info("failing after its pieces: %d\n", add_pieces("fails", write_and_fail));
 	pr_info("pieces: %d\n", add_pieces("pieces", write_in_pieces));
 	pr_info("pieces from nowhere: %d\n", add_pieces("nowhere", write_from_nowhere));
 	pr_info("a piece from nowhere: %d\n", refused[0]);

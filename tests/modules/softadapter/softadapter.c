@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Network adapters of Chelsio's that are made of memory, behind a PCI root bus
+ * Network adapters of Chelsio's that are made of memory, after a PCI root bus
  * of their own.
  *
  * Each adapter is 1 MiB of physical memory that no kernel uses (memmap=1M$BASE).
  * The host fills it; what a dead kernel has left in it, the crash kernel's driver
- * finds, as in a real device. Only the config space is emulated. Behind a BAR is
+ * finds, as in a real device. Only the config space is emulated. After a BAR is
  * memory and nothing else: a register keeps what was last written to it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

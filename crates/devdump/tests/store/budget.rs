@@ -63,7 +63,7 @@ fn what_others_write_at_the_same_time_counts() {
 
 #[test]
 fn one_dump_has_a_limit_of_its_own() {
-    // What is behind the last whole chunk does not fit.
+    // What is after the last whole chunk does not fit.
     for (limit, kept) in [(2 * CHUNK, 2 * CHUNK), (2 * CHUNK - 1, CHUNK), (CHUNK - 1, 0)] {
         let given = Given::with(Limits { dump: limit as u64, ..PLENTY });
         let payload = noise(1, 2 * CHUNK + 1);

@@ -9,7 +9,7 @@ use crate::given::{Given, PLENTY, write};
 use crate::host::Limited;
 use crate::naive::{CHUNK, Collected, Files, noise, registers};
 
-/// How the host fails behind so many allocations.
+/// How the host fails after so many allocations.
 type Fail = fn(&Limited, u64);
 const FAILS: [Fail; 2] = [Limited::refill, Limited::fail_once];
 

@@ -169,7 +169,7 @@ impl Files {
         [NoteSpec::prstatus(self.endian, 1), NoteSpec::vmcoreinfo("OSRELEASE=6.12.0\n")]
     }
 
-    /// The dead kernel's notes as they stand in the files, one behind the other.
+    /// The dead kernel's notes as they stand in the files, one after the other.
     pub fn notes(&self) -> Vec<u8> {
         let made = self
             .kernels_notes()

@@ -44,7 +44,7 @@ pub struct NewDump<'a> {
 /// Where the payload of a new device dump comes from.
 #[derive(Debug)]
 pub enum NewPayload<'a> {
-    /// Another dump, and what its manifest tells. What is there already, by the same
+    /// Another dump, and what its manifest says. What is there already, by the same
     /// name and with the same content, is not added twice. Of one that is cut, the
     /// record will say so.
     Dump(DeviceDump<'a>, Option<Record<'a>>),

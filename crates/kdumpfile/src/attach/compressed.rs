@@ -2,13 +2,13 @@
 //! Adding to kdump-compressed dumps.
 //!
 //! Where the notes end the file, the new ones, and a manifest of these, are written
-//! behind them, and then the size in the sub header. That is the one write that counts:
+//! after them, and then the size in the sub header. That is the one write that counts:
 //! before it, nothing points to what is new.
 //!
-//! Elsewhere the notes cannot grow. Then a copy of them comes first behind the end of the
+//! Elsewhere the notes cannot grow. Then a copy of them comes first after the end of the
 //! file, and the sub header is made to point there: first to the start, then to the new
 //! size. As the copy comes first, the file is whole at each moment: with the old size the
-//! new place has the old notes. Fill behind these is taken off that size before. Offset
+//! new place has the old notes. Fill after these is taken off that size before. Offset
 //! and size are neighbours, and one write of both would be one step less; but a write
 //! that is torn could leave the old offset with the new size, which is no dump.
 //!
@@ -72,7 +72,7 @@ pub(super) fn attach(
             Ok(attached)
         }
         Err(error) => {
-            // Nothing points behind the old end. Where this fails, too, there are bytes
+            // Nothing points after the old end. Where this fails, too, there are bytes
             // that nobody reads; what failed first is what there is to say.
             let _ = file.set_length(length);
             Err(error)
@@ -91,7 +91,7 @@ struct Place {
 }
 
 impl Place {
-    /// In a file of `length` bytes, of which the dump uses what stands before `behind`.
+    /// In a file of `length` bytes, of which the dump uses what stands before `after`.
     fn find(
         dump: &Dump,
         old: Option<NoteSegment>,
@@ -159,7 +159,7 @@ impl Place {
     }
 }
 
-/// Whether notes can be written behind those of `segment`, of which the first `size`
+/// Whether notes can be written after those of `segment`, of which the first `size`
 /// bytes are notes: nothing stands there, not even fill that is counted as theirs.
 fn ends_file(segment: NoteSegment, size: u64, length: u64) -> bool {
     let end = segment.offset + segment.size;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Adding to copies of ELF vmcores.
 //!
-//! The new notes come behind the old ones, in the same segment; all that stands behind
+//! The new notes come after the old ones, in the same segment; all that stands after
 //! that moves by whole pages, and the headers follow.
 
 use std::fs::File;
@@ -75,7 +75,7 @@ struct Place {
     start: u64,
     /// How many bytes of it its notes have.
     old_size: u64,
-    /// What stands here or behind moves, in bytes.
+    /// What stands here or after moves, in bytes.
     behind: u64,
     /// By a multiple of this, in bytes.
     align: u64,
@@ -128,7 +128,7 @@ impl Place {
         let is_over = |offset: u64, size: u64| {
             size > 0 && offset < self.behind && offset.saturating_add(size) > self.start
         };
-        let aside = "a place before or behind the notes";
+        let aside = "a place before or after the notes";
         let header = &elf.header;
         let file_header = header.encoding.file_header_size() as u64;
         let (table, sections) = (header.program_headers_offset, header.section_headers_offset);
@@ -138,11 +138,11 @@ impl Place {
         let mut over = if self.start < file_header {
             Some((self.header, "place of notes", aside, self.start))
         } else if table < file_header {
-            Some((0, "e_phoff", "a place behind the ELF header", table))
+            Some((0, "e_phoff", "a place after the ELF header", table))
         } else if is_over(table, elf.table_size()) {
             Some((0, "e_phoff", aside, table))
         } else if sections_size > 0 && (sections < file_header || is_over_table) {
-            Some((0, "e_shoff", "a place behind the other headers", sections))
+            Some((0, "e_shoff", "a place after the other headers", sections))
         } else {
             is_over(sections, sections_size).then_some((0, "e_shoff", aside, sections))
         };

@@ -113,7 +113,7 @@ impl<'a> Names<'a> {
         let mut number = 2;
         while self.is_taken(&free) {
             let candidate = name.numbered(number);
-            // A long name is cut for its number, so that what is cut tells which are free.
+            // A long name is cut for its number, so that what is cut says which are free.
             let digits = number.ilog10() as usize + 1;
             let start = candidate.as_bytes().len().saturating_sub(digits);
             let start = candidate.as_bytes().get(..start).unwrap_or_default();

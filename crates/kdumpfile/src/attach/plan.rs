@@ -42,7 +42,7 @@ impl Dump {
     }
 
     /// What a walk of the notes gave, or why nothing can be added. Where notes are
-    /// damaged, or cannot be read this time, those behind would be lost; to what is not
+    /// damaged, or cannot be read this time, those after would be lost; to what is not
     /// whole otherwise, something is added by `force`.
     pub(super) fn needed<T>(
         &self,
@@ -320,7 +320,7 @@ impl<'a, P: FnMut(u64)> Writer<'a, P> {
                 return Err(too_long(name));
             }
             crc = crc32c::crc32c_append(crc, part);
-            // Behind the end of the file there are zeros already.
+            // After the end of the file there are zeros already.
             sparse::write(self.file, self.at, part).map_err(AttachError::Write)?;
             self.advance(part.len() as u64);
         }

@@ -91,7 +91,7 @@ fn layout(size: NonZeroUsize) -> Layout {
     Layout::from_size_align(size, ALIGN).unwrap()
 }
 
-// SAFETY: it is the global allocator's zero-filled memory, behind a head for which it has
+// SAFETY: it is the global allocator's zero-filled memory, after a head for which it has
 // room, and which keeps it aligned.
 unsafe impl Allocator for Limited {
     const ALIGN: usize = ALIGN;
@@ -112,7 +112,7 @@ unsafe impl Allocator for Limited {
     }
 
     unsafe fn free(memory: NonNull<u8>, size: NonZeroUsize) {
-        // SAFETY: the caller promises that `allocate` gave it, behind a head that owns
+        // SAFETY: the caller promises that `allocate` gave it, after a head that owns
         // the numbers, and that nobody uses it again.
         unsafe {
             let head = memory.sub(size_of::<Head>());

@@ -14,7 +14,7 @@ use synth::{Class, Content, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, small};
 
-/// What is done to a file, as strace tells.
+/// What is done to a file, as strace says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     /// These bytes are written at that offset.
@@ -192,7 +192,7 @@ fn the_file_is_whole_whenever_the_machine_stops() {
         .page(1, &[1; 4096]);
     let notes = made.notes_range();
     let fill = (notes.end - notes.start + 100).to_le_bytes();
-    // Zeros behind the notes may be counted as theirs; or what is there is not zero.
+    // Zeros after the notes may be counted as theirs; or what is there is not zero.
     let filled = made.image().overwritten(4096 + 56, &fill);
     for image in [filled, made.vmcoreinfo("OSRELEASE=6.12.0\n").image()] {
         let folder = folder().with("kdump", &image);

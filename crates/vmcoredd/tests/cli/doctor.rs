@@ -122,7 +122,7 @@ impl Machine {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
     }
 
-    /// The crash kernel's initramfs has these files, as far as lsinitramfs tells here.
+    /// The crash kernel's initramfs has these files, as far as lsinitramfs says here.
     fn lists(&self, files: &[&str]) {
         self.write("/var/lib/kdump/initrd.img", &files.join("\n"));
         self.write("/bin/lsinitramfs", "#!/bin/sh\nexec /bin/cat \"$1\"\n");

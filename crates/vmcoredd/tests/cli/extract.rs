@@ -131,7 +131,7 @@ fn of_a_cut_file_what_is_there_can_be_extracted() {
     let outcome = extract(&folder, "edu_0000:00:04.0", "out");
     assert_eq!(fs::read(folder.path("out")).expect("written"), [2; 300]);
     assert_snapshot!("cut", outcome.shown());
-    let not_there = extract(&folder, "behind", "out");
+    let not_there = extract(&folder, "after", "out");
     assert_snapshot!("cut_not_there", not_there.shown());
 }
 

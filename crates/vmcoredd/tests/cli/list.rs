@@ -26,7 +26,7 @@ fn several_files_of_all_kinds() {
         .dump("a-name-of-all-the-43-bytes-that-a-name-has.", vec![])
         .dump("cxgb4_0000:02:00.4", Content::Zeros(33_558_232))
         .dump("huge", Content::Zeros(u64::from(u32::MAX) - 44))
-        .dump("behind", vec![1; 3]);
+        .dump("after", vec![1; 3]);
     let none = Vmcore::new(Class::Elf64, Endian::Little);
     let folder = Folder::new()
         .with("padded", &padded.image())

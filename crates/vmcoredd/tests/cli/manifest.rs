@@ -11,7 +11,7 @@ fn list(image: &Image) -> Outcome {
     Folder::new().with("vmcore", image).run(["list", "vmcore"])
 }
 
-/// The two device dumps of [`small`], and a manifest behind them.
+/// The two device dumps of [`small`], and a manifest after them.
 fn told(text: impl AsRef<[u8]>) -> Vmcore {
     Vmcore::new(Class::Elf64, Endian::Little)
         .dump("nic0", b"state".to_vec())

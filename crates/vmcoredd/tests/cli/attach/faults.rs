@@ -177,7 +177,7 @@ fn fail_each_call(title: &str, make: &dyn Fn(&Folder)) {
     assert!(tried > 4 * 50, "{tried}");
 }
 
-/// A kdump-compressed dump in which zeros stand behind the notes.
+/// A kdump-compressed dump in which zeros stand after the notes.
 fn bare() -> Kdump {
     Kdump::new(Width::Bits64, Endian::Little, 6).dump("nic0", b"state".to_vec()).page(1, &[1; 4096])
 }

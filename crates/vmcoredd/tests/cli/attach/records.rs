@@ -56,13 +56,13 @@ fn apart() -> Folder {
 fn another_dump_is_not_held_against_a_record() {
     for file in ["vmcore", "kdump"] {
         let folder = apart();
-        // By hand, under a name of which the manifest tells something else.
+        // By hand, under a name of which the manifest says something else.
         let added = folder.run(["attach", file, "large=log", "--in-place"]);
         assert_eq!(added.stdout(), "large#2: added, 18 bytes\n");
         let waiting = "large: not in this file: complete\n";
         let other = "large#2: ok, 18 bytes, as they were collected\n";
         assert_eq!(verified(&folder, file), (Some(1), format!("{other}{waiting}")));
-        // Then the one that it tells of, from where it is.
+        // Then the one that it names, from where it is.
         let arguments = ["attach", file, "--from", "vmcoredd", "--in-place"];
         assert_eq!(folder.run(arguments).stdout(), "large: added, 5000 bytes\n");
         let one = "large: ok, 5000 bytes, as they were collected\n";
@@ -118,7 +118,7 @@ fn of_a_cut_file_the_dump_stays_partial() {
             attached\n\
             large: not in this file: complete\n";
         assert_eq!(text, expected);
-        // Once more, and it is not added twice; and the whole one is the one it tells of.
+        // Once more, and it is not added twice; and the whole one is the one it names.
         let again = folder.run(arguments);
         assert_eq!(
             again.stdout(),
