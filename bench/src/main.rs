@@ -15,6 +15,7 @@ mod plot;
 mod report;
 mod tools;
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         let measured = kernel::run(arguments)?;
         let directory = arguments.report.as_deref().and_then(Path::parent);
         let directory = directory.unwrap_or(&arguments.directory);
+        let wrong = |error| Error::File { path: directory.to_owned(), error };
+        fs::create_dir_all(directory).map_err(wrong)?;
         compare::report(&measured, arguments.pairs, directory, &mut report, &mut goals)?;
     }
     if only.is_none() || only == Some(Only::Tools) {
