@@ -6,7 +6,7 @@ use vmcore::command_line::boolean;
 /// Whether the module takes a value, or none, for a parameter.
 pub type Takes = fn(Option<&[u8]>) -> bool;
 
-/// Each parameter as it is called on the kernel's command line: those of `kmod/shim.c`.
+/// Each parameter as it is called on the kernel's command line: those of `kmod/c/module.c`.
 pub const OF_MODULE: [(&str, Takes); 6] = [
     ("vmcoredd.budget_kib", is_number),
     ("vmcoredd.dump_kib", is_number),
@@ -34,4 +34,29 @@ pub fn number(text: &[u8]) -> Option<u64> {
         None => (text, 10),
     };
     u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// A parameter that is not here would not be looked at on a command line.
+    #[test]
+    fn the_module_has_these_parameters() {
+        let kmod = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kmod/c/module.c");
+        let source = fs::read_to_string(kmod).expect("the module's source");
+        // Those after it are for tests.
+        let (stock, _) = source.split_once("#ifdef VMCOREDD_FAULTS").expect("it has faults");
+        let declared = stock.lines().filter_map(|line| line.strip_prefix("module_param("));
+        let mut declared: Vec<_> = declared
+            .map(|line| format!("vmcoredd.{}", line.split(',').next().unwrap_or_default()))
+            .collect();
+        let mut here: Vec<_> = OF_MODULE.iter().map(|(name, _)| (*name).to_owned()).collect();
+        declared.sort();
+        here.sort();
+        assert_eq!(here, declared);
+    }
 }
