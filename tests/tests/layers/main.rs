@@ -14,9 +14,10 @@ use modules::Files;
 use system_tests::{output, root};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("vmcore", &[]),
     ("kmem", &[]),
+    ("plan", &["vmcore"]),
     ("devdump", &["kmem", "vmcore"]),
     ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
@@ -24,7 +25,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),
-    ("vmcoredd-kmod", &["kmem", "vmcore", "devdump"]),
+    ("vmcoredd-kmod", &["kmem", "vmcore", "devdump", "plan"]),
     ("vmcoredd-driver", &[]),
     ("vmcoredd-driver-ivshmem", &["vmcoredd-driver"]),
     ("vmcoredd-driver-nvme-regs", &["vmcoredd-driver"]),
@@ -33,8 +34,9 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Packages of which the kernel module is made: nothing from elsewhere.
-const IN_THE_KERNEL: [&str; 7] = [
+const IN_THE_KERNEL: [&str; 8] = [
     "kmem",
+    "plan",
     "vmcore",
     "devdump",
     "vmcoredd-kmod",
