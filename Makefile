@@ -164,7 +164,8 @@ kmod: kdir ## The module, for the kernel KVER=<release>
 		--crate vmcore=crates/vmcore/src/lib.rs \
 		--crate kmem=crates/kmem/src/lib.rs \
 		--crate devdump=crates/devdump/src/lib.rs:kmem,vmcore \
-		--crate vmcoredd=kmod/src/lib.rs:vmcore,kmem,devdump \
+		--crate plan=crates/plan/src/lib.rs:vmcore \
+		--crate vmcoredd=kmod/src/lib.rs:vmcore,kmem,devdump,plan \
 		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --include kmod/include
 
 .PHONY: drivers

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/stddef.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -14,6 +15,19 @@
 #include "vmcoredd_user.h"
 
 static_assert(sizeof(struct vmcoredd_name) == 56);
+static_assert(sizeof(struct vmcoredd_devices) == sizeof(struct shim_request));
+static_assert(offsetof(struct vmcoredd_devices, plans) ==
+	      offsetof(struct shim_request, plans));
+static_assert(offsetof(struct vmcoredd_devices, words) ==
+	      offsetof(struct shim_request, words));
+static_assert(offsetof(struct vmcoredd_devices, plans_length) ==
+	      offsetof(struct shim_request, plans_length));
+static_assert(offsetof(struct vmcoredd_devices, words_length) ==
+	      offsetof(struct shim_request, words_length));
+static_assert(offsetof(struct vmcoredd_devices, flags) ==
+	      offsetof(struct shim_request, flags));
+static_assert(offsetof(struct vmcoredd_devices, deadline_ms) ==
+	      offsetof(struct shim_request, deadline_ms));
 
 static int producer_release(struct inode *inode, struct file *file)
 {
@@ -29,6 +43,7 @@ static ssize_t producer_write(struct kiocb *iocb, struct iov_iter *from)
 static long producer_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	void __user *from = (void __user *)argument;
+	struct shim_request request;
 	struct vmcoredd_name name;
 	s32 status;
 
@@ -43,6 +58,10 @@ static long producer_ioctl(struct file *file, unsigned int command, unsigned lon
 		if (copy_from_user(&status, from, sizeof(status)))
 			return -EFAULT;
 		return rust_producer_commit(file->private_data, status);
+	case VMCOREDD_IOC_DEVICES:
+		if (copy_from_user(&request, from, sizeof(request)))
+			return -EFAULT;
+		return rust_devices(&request);
 	default:
 		return -ENOTTY;
 	}

@@ -20,6 +20,7 @@
 static_assert(SHIM_LOG_ERR == LOGLEVEL_ERR);
 static_assert(SHIM_LOG_WARN == LOGLEVEL_WARNING);
 static_assert(SHIM_LOG_INFO == LOGLEVEL_INFO);
+static_assert(SHIM_EPERM == EPERM);
 static_assert(SHIM_EIO == EIO);
 static_assert(SHIM_ENOMEM == ENOMEM);
 static_assert(SHIM_EFAULT == EFAULT);

@@ -20,6 +20,7 @@
 #define SHIM_LOG_INFO	6U
 
 /* Errors, as in <linux/errno.h>. */
+#define SHIM_EPERM	1U
 #define SHIM_EIO	5U
 #define SHIM_ENOMEM	12U
 #define SHIM_EFAULT	14U
@@ -61,6 +62,7 @@ struct iov_iter;
 struct module;
 struct mutex;
 struct page;
+struct pci_dev;
 struct proc_dir_entry;
 struct shim_thread;
 struct vm_area_struct;
@@ -79,6 +81,47 @@ struct shim_parameters {
 	u32 deadline_ms;
 	u32 callback_deadline_ms;
 	u32 live;
+};
+
+/** What is known of a PCI function before it is read; the text ends in a zero byte. */
+struct shim_pci {
+	u32 domain;
+	u32 class;
+	u16 vendor;
+	u16 device;
+	u16 sub_vendor;
+	u16 sub_device;
+	u8 bus;
+	u8 devfn;
+	u8 revision;
+	u8 unpowered;
+	u8 disconnected;
+	u8 bound;
+	u8 driver[32];
+};
+
+/** What a base address register decodes: ports if @io. */
+struct shim_bar {
+	u64 start;
+	u64 size;
+	u32 io;
+};
+
+/** The processor: @vendor is 1 for Intel, 2 for AMD, 0 for others. */
+struct shim_cpu {
+	u32 vendor;
+	u32 family;
+	u32 model;
+};
+
+/** The argument of VMCOREDD_IOC_DEVICES, as vmcoredd_user.h describes it. */
+struct shim_request {
+	u64 plans;
+	u64 words;
+	u32 plans_length;
+	u32 words_length;
+	u32 flags;
+	u32 deadline_ms;
 };
 
 /* Implemented in C. */
@@ -291,6 +334,75 @@ struct module *shim_collector_owner(struct vmcoredd_data *data);
 /** Calls the callback of @data, as its driver expects it. May sleep. */
 int shim_call_collector(struct vmcoredd_data *data, void *buffer);
 
+/**
+ * The PCI function after @after, or the first one where that is NULL; NULL after the
+ * last. Given back with shim_pci_put(); @after stays the caller's. Sleeps.
+ */
+struct pci_dev *shim_pci_next(struct pci_dev *after);
+
+/** Gives a PCI function back, or nothing if that is NULL. Sleeps. */
+void shim_pci_put(struct pci_dev *device);
+
+/** The bridge above @device, or NULL. Given back with shim_pci_put(). */
+struct pci_dev *shim_pci_bridge(struct pci_dev *device);
+
+/** Fills @about. Reads nothing of the device. */
+void shim_pci_about(struct pci_dev *device, struct shim_pci *about);
+
+/** Reads @width bytes of configuration space: 1, 2 or 4; false where they are not there. */
+bool shim_pci_read(struct pci_dev *device, u32 offset, u32 width, u32 *value);
+
+/** Writes @width bytes of configuration space; false where they are not there. */
+bool shim_pci_write(struct pci_dev *device, u32 offset, u32 width, u32 value);
+
+/** What base address register @index decodes; false where it decodes nothing. */
+bool shim_pci_bar(struct pci_dev *device, u32 index, struct shim_bar *bar);
+
+/**
+ * Maps @size bytes of a device's registers, or gives NULL: for lack of address space,
+ * or because they are memory of this kernel. Sleeps.
+ */
+void *shim_registers_map(u64 physical, size_t size);
+
+/** Undoes shim_registers_map(). Sleeps. */
+void shim_registers_unmap(void *registers);
+
+/** Reads the register of @width bytes, 1, 2, 4 or 8, at @at of shim_registers_map(). */
+u64 shim_registers_read(const void *at, u32 width);
+
+/** Writes a register. */
+void shim_registers_write(void *at, u32 width, u64 value);
+
+/** Reads the I/O port of @width bytes: 1, 2 or 4. */
+u32 shim_port_read(u32 port, u32 width);
+
+/** Writes an I/O port. */
+void shim_port_write(u32 port, u32 width, u32 value);
+
+/** The first processor from number @from on that is online, or U32_MAX. */
+u32 shim_cpu_next(u32 from);
+
+/** Reads a model-specific register of @cpu; false where that causes a fault. Sleeps. */
+bool shim_msr_read(u32 cpu, u32 number, u64 *value);
+
+/** Fills @about. */
+void shim_cpu_about(struct shim_cpu *about);
+
+/**
+ * A copy of the ACPI table with @signature, four bytes, and its @length in bytes, or
+ * NULL. Freed with shim_free(). May sleep.
+ */
+void *shim_acpi_table(const char *signature, u32 *length);
+
+/** Whether the kernel is locked down against access to PCI devices. */
+bool shim_is_locked_down(void);
+
+/** Waits for some tens of microseconds. Sleeps. */
+void shim_pause(void);
+
+/** Copies @length bytes from the calling process; false if they are not there. Sleeps. */
+bool shim_user_copy(void *to, u64 from, size_t length);
+
 /* Implemented in Rust. */
 
 /** Module load: 0 or a negative errno. Sleeps. */
@@ -372,5 +484,8 @@ ssize_t rust_producer_write(const void *producer, struct iov_iter *from);
 
 /** VMCOREDD_IOC_COMMIT, with its argument. 0 or a negative errno. Sleeps. */
 int rust_producer_commit(const void *producer, s32 status);
+
+/** VMCOREDD_IOC_DEVICES, with its argument. 0 or a negative errno. Sleeps. */
+int rust_devices(const struct shim_request *request);
 
 #endif /* VMCOREDD_SHIM_H */

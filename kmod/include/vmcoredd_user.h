@@ -47,4 +47,37 @@ struct vmcoredd_name {
  */
 #define VMCOREDD_IOC_COMMIT	_IOW(0xdc, 1, __s32)
 
+/* Flags of struct vmcoredd_devices. */
+#define VMCOREDD_BUILT_IN	0x1U	/* by the plans that the module has, too */
+#define VMCOREDD_TOUCHES	0x2U	/* windows of devices may be moved */
+#define VMCOREDD_CLEARS		0x4U	/* registers may be read that change by it */
+#define VMCOREDD_ONLY		0x8U	/* the words are what is wanted, and nothing else */
+
+/**
+ * struct vmcoredd_devices - which devices to read, and how
+ * @plans: address of plans, one after the other, that come before those of the module
+ * @words: address of words, each with a zero byte after it: names of profiles, of dumps,
+ *	or slots of PCI functions (0000:01:00.0), that are left out or, with VMCOREDD_ONLY,
+ *	the only ones
+ * @plans_length: how many bytes @plans has, 1 MiB at most, or 0
+ * @words_length: how many bytes @words has, 64 KiB at most, or 0
+ * @flags: VMCOREDD_BUILT_IN and so on
+ * @deadline_ms: the time for one device, or 0 for what the module finds right
+ */
+struct vmcoredd_devices {
+	__u64 plans;
+	__u64 words;
+	__u32 plans_length;
+	__u32 words_length;
+	__u32 flags;
+	__u32 deadline_ms;
+};
+
+/*
+ * Reads devices; each becomes a device dump of its own, and the manifest says what became
+ * of it. EPERM where the kernel is locked down and a plan is not one of the module's,
+ * EINVAL for what is no plan, an unknown flag, or novmcoredd, EFAULT, EFBIG, ENOMEM.
+ */
+#define VMCOREDD_IOC_DEVICES	_IOW(0xdc, 2, struct vmcoredd_devices)
+
 #endif /* VMCOREDD_USER_H */

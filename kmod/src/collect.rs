@@ -14,6 +14,7 @@ use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
 use crate::kernel::memory::{Arc, KernelMemory};
 use crate::module::Module;
+use crate::reading::Reading;
 
 /// How long a collector that writes in pieces may take unless the operator says
 /// otherwise, in milliseconds.
@@ -50,6 +51,8 @@ pub enum Source {
     Callback(Callback),
     /// A collector that writes in pieces.
     Collector(Collector),
+    /// Devices that are read by a plan.
+    Reading(Reading),
 }
 
 impl Source {
@@ -57,7 +60,17 @@ impl Source {
     fn dump(self, module: &Module, wanted: &Wanted) -> Record {
         match self {
             Self::Callback(callback) => in_one_buffer(module, wanted, callback),
-            Self::Collector(collector) => in_pieces(module, wanted, collector),
+            Self::Collector(collector) => {
+                let limit = collector.deadline().unwrap_or(DEADLINE);
+                let limit = module.parameters().deadline.map_or(limit, |most| most.min(limit));
+                let size = collector.size();
+                let job = |writer| Job::collector(collector, writer);
+                in_pieces(module, wanted, size, limit, job)
+            }
+            Self::Reading(reading) => {
+                let limit = reading.deadline();
+                in_pieces(module, wanted, 0, limit, |writer| Job::reading(reading, writer))
+            }
         }
     }
 }
@@ -206,13 +219,18 @@ fn copied(mut writer: DumpWriter<KernelMemory>, job: &mut Arc<Job>) -> DumpWrite
     writer
 }
 
-/// A dump that `collector` writes in pieces. Sleeps.
-fn in_pieces(module: &Module, wanted: &Wanted, collector: Collector) -> Record {
-    let collection = start(module, wanted, collector.size());
-    let limit = collector.deadline().unwrap_or(DEADLINE);
-    let limit = module.parameters().deadline.map_or(limit, |most| most.min(limit));
+/// A dump of `size` bytes, or of any number where that is 0, that a job writes in pieces
+/// within `limit` milliseconds. Sleeps.
+fn in_pieces(
+    module: &Module,
+    wanted: &Wanted,
+    size: u64,
+    limit: u32,
+    job: impl FnOnce(DumpWriter<KernelMemory>) -> Result<Arc<Job>, NoMemory>,
+) -> Record {
+    let collection = start(module, wanted, size);
     let writer = collection.writer(Some(limit.into()));
-    match writer.and_then(|writer| Job::collector(collector, writer)) {
+    match writer.and_then(job) {
         Ok(job) => {
             let ending = Job::carry_out(&job, Some(limit.saturating_add(GRACE)));
             collection.end(job.take_writer(), ending)

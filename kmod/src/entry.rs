@@ -12,12 +12,14 @@ use vmcore::device_dump::NAME_SIZE;
 use vmcore::manifest::Reason;
 
 use crate::collect::{Source, Wanted, check_size, collect};
+use crate::devices;
 use crate::job::{self, Callback, CollectFn, Collector, Held, ReleaseFn};
 use crate::kernel::error::{EFAULT, EINVAL, EIO, Errno, to_c};
 use crate::kernel::iov_iter::IovIter;
 use crate::kernel::mapping::UserMapping;
 use crate::kernel::memory::{Arc, KernelMemory};
 use crate::kernel::proc::Which;
+use crate::kernel::request::Request;
 use crate::kernel::shim;
 use crate::kernel::thread::Owner;
 use crate::module::Module;
@@ -53,6 +55,7 @@ check_entries! {
     rust_producer_name
     rust_producer_write
     rust_producer_commit
+    rust_devices
 }
 
 /// Module load.
@@ -325,4 +328,14 @@ pub unsafe extern "C" fn rust_producer_commit(producer: *const c_void, status: i
     // SAFETY: the caller promises it.
     let producer: &Producer = unsafe { Arc::borrow(producer) };
     to_c(producer.commit(status))
+}
+
+/// `VMCOREDD_IOC_DEVICES`.
+///
+/// # Safety
+/// `request` is valid, in the context of the process that called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rust_devices(request: *const shim::shim_request) -> c_int {
+    // SAFETY: the caller promises it.
+    to_c(unsafe { Request::new(request) }.and_then(devices::read))
 }

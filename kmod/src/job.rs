@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 use devdump::{DumpWriter, Ending, Lent};
 use kmem::{NoMemory, TakeOnce};
+use plan::dump;
 use vmcore::manifest::Reason;
 
 use crate::kernel::buffer::PageBuffer;
@@ -13,6 +14,7 @@ use crate::kernel::error::{EFAULT, ENOMEM, Errno, to_c};
 use crate::kernel::memory::{Arc, KernelMemory};
 use crate::kernel::shim;
 use crate::kernel::thread::{self, End, Owner, Work};
+use crate::reading::{Reading, in_manifest};
 
 /// A collector of mainline's API.
 ///
@@ -167,6 +169,7 @@ impl Collector {
 enum Task {
     Callback(TakeOnce<Callback>, PageBuffer),
     Collector(TakeOnce<Collector>, Lent<KernelMemory>),
+    Reading(TakeOnce<Reading>, Lent<KernelMemory>),
 }
 
 /// What a collector's own thread does, and what came of it.
@@ -201,6 +204,18 @@ impl Job {
         Self::new(collector.owner, Task::Collector(TakeOnce::new(collector), lent))
     }
 
+    /// Lets `reading` write to `writer`.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub fn reading(
+        reading: Reading,
+        writer: DumpWriter<KernelMemory>,
+    ) -> Result<Arc<Self>, NoMemory> {
+        let lent = Lent::new(writer)?;
+        Self::new(Owner::none(), Task::Reading(TakeOnce::new(reading), lent))
+    }
+
     /// Runs `this` in a thread of its own, with the module that it is in loaded
     /// meanwhile, and waits for its end, `limit` milliseconds at most. Sleeps.
     pub fn carry_out(this: &Arc<Self>, limit: Option<u32>) -> Ending {
@@ -209,9 +224,10 @@ impl Job {
         match &this.task {
             Task::Callback(callback, _) => drop(callback.take()),
             Task::Collector(collector, _) => drop(collector.take()),
+            Task::Reading(reading, _) => drop(reading.take()),
         }
         match end {
-            Ok(End::Ended) => Ending::Returned(this.returned.load(Ordering::Acquire)),
+            Ok(End::Ended) => this.returned(),
             Ok(End::Crashed) => Ending::Crashed,
             Ok(End::Abandoned) => Ending::Late,
             Err(ENOMEM) => Ending::Other(Reason::NoMemory),
@@ -219,11 +235,25 @@ impl Job {
         }
     }
 
+    /// What a thread says that has ended.
+    fn returned(&self) -> Ending {
+        let returned = self.returned.load(Ordering::Acquire);
+        let reason = || dump::Reason::from_number(u8::try_from(returned).ok()?);
+        match &self.task {
+            // Where it was taken away before it was read, nobody asks any more.
+            Task::Reading(..) => match in_manifest(reason().unwrap_or(dump::Reason::Plan)) {
+                Some(reason) => Ending::Other(reason),
+                None => Ending::Returned(0),
+            },
+            _ => Ending::Returned(returned),
+        }
+    }
+
     /// The buffer of a callback, when its thread has this job no longer.
     pub fn own_buffer(this: &mut Arc<Self>) -> Option<&mut PageBuffer> {
         match &mut this.get_mut()?.task {
             Task::Callback(_, buffer) => Some(buffer),
-            Task::Collector(..) => None,
+            Task::Collector(..) | Task::Reading(..) => None,
         }
     }
 
@@ -232,7 +262,7 @@ impl Job {
     pub fn buffer(&self) -> Option<&PageBuffer> {
         match &self.task {
             Task::Callback(_, buffer) => Some(buffer),
-            Task::Collector(..) => None,
+            Task::Collector(..) | Task::Reading(..) => None,
         }
     }
 
@@ -241,7 +271,7 @@ impl Job {
     pub fn take_writer(&self) -> Option<DumpWriter<KernelMemory>> {
         match &self.task {
             Task::Callback(..) => None,
-            Task::Collector(_, lent) => lent.take(),
+            Task::Collector(_, lent) | Task::Reading(_, lent) => lent.take(),
         }
     }
 }
@@ -255,6 +285,9 @@ impl Work for Job {
         let returned = match &self.task {
             Task::Callback(callback, buffer) => callback.take().map(|own| own.call(buffer)),
             Task::Collector(collector, lent) => collector.take().map(|own| own.call(lent)),
+            Task::Reading(reading, lent) => {
+                reading.take().map(|own| own.read(lent).number().into())
+            }
         };
         // Where it was taken before, nobody asks any more.
         self.returned.store(returned.unwrap_or(EFAULT.0), Ordering::Release);

@@ -7,19 +7,28 @@ mod host;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use devdump::{Collection, Ending, Limits, Store};
+use host::hardware::Function;
 use kmem::NoMemory;
+use plan::code::{Address, Instruction};
+use plan::device::Options;
+use plan::place::{Place, Space, Width};
+use plan::plan::{About, Kind, Match};
 use vmcore::device_dump::Name;
 use vmcore::manifest::{Reason, Record, Renamed, Status};
 use vmcoredd_kmod::entry::rust_write;
+use vmcoredd_kmod::hardware::Target;
 use vmcoredd_kmod::job::{Collector, Held, Job};
 use vmcoredd_kmod::kernel::memory::{self, KernelMemory};
+use vmcoredd_kmod::kernel::pci::PciDevice;
+use vmcoredd_kmod::kernel::request::Request;
 use vmcoredd_kmod::kernel::shim;
 use vmcoredd_kmod::kernel::thread::Owner;
+use vmcoredd_kmod::reading::Reading;
 
 /// What a driver knows of its collector.
 #[derive(Default)]
@@ -102,6 +111,88 @@ fn carry_out(collector: Collector, limit: Option<u32>) -> Record {
     let writer = job.take_writer();
     drop(job);
     collection.end(writer, ending)
+}
+
+/// A plan that reads the first base address register of any function, 32 bits at once.
+fn plan() -> memory::Block {
+    let place = Place::new(Space::Bar, 0, Width::W32);
+    let address = Address::constant(0);
+    let code = [
+        Instruction::Set { to: 0, value: host::hardware::BAR_SIZE },
+        Instruction::Read { block: 0, place, address, length: 0 },
+        Instruction::End,
+    ];
+    let mut name = [0; 32];
+    name[..4].copy_from_slice(b"test");
+    let about = About { name, version: 1, most: 1 << 20, digest: [0; 32] };
+    let header = about.header(1, 0, code.len()).unwrap();
+    let wanted = Match { vendor: Some(0x1234), ..Match::any(Kind::Pci) };
+    let code: Vec<u8> = code.iter().flat_map(|instruction| instruction.to_bytes()).collect();
+    let bytes = [&header[..], &wanted.to_bytes(), &code].concat();
+    let mut block = memory::Block::new(bytes.len()).unwrap();
+    block.copy_from_slice(&bytes);
+    block
+}
+
+/// Reads the function of the host by [`plan()`].
+fn read(function: &'static Function) -> Record {
+    host::hardware::found(function);
+    let request = Request {
+        plans: plan(),
+        words: memory::Block::new(0).unwrap(),
+        built_in: false,
+        only: false,
+        options: Options::default(),
+        deadline: None,
+    };
+    let mut targets = memory::Vec::new();
+    let found = PciDevice::all().unwrap().pop().unwrap();
+    targets.push((Target::Pci(found), false)).unwrap();
+    let request = memory::Arc::new(request).unwrap();
+    let reading = Reading::new(&request, 0, targets, 1000);
+    drop(request);
+    let collection = start();
+    let job = Job::reading(reading, collection.writer(None).unwrap()).unwrap();
+    let ending = Job::carry_out(&job, None);
+    let writer = job.take_writer();
+    drop(job);
+    collection.end(writer, ending)
+}
+
+/// What is counted of a function is of one test at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_function_that_was_read_is_given_back() {
+    let _turn = TURN.lock();
+    let function = Box::leak(Box::<Function>::default());
+    let record = read(function);
+    assert_eq!((record.status, record.reason), (Status::Complete, None));
+    assert!(u64::from(record.length) > host::hardware::BAR_SIZE);
+    assert_eq!(function.references.load(SeqCst), 0);
+    assert_eq!(function.mappings.load(SeqCst), 0);
+}
+
+#[test]
+fn a_function_that_is_not_read_is_given_back() {
+    let _turn = TURN.lock();
+    let function = Box::leak(Box::<Function>::default());
+    host::refuse_threads();
+    let record = read(function);
+    assert_eq!(record.status, Status::Failed);
+    assert_eq!(function.references.load(SeqCst), 0);
+}
+
+/// What a crash leaves on its stack is lost; what it wrote is not.
+#[test]
+fn what_was_read_before_a_crash_is_kept() {
+    let _turn = TURN.lock();
+    let function = Box::leak(Box::<Function>::default());
+    function.crashes.store(true, SeqCst);
+    let record = read(function);
+    assert_eq!((record.status, record.reason), (Status::Partial, Some(Reason::Crashed)));
+    assert!((0x1000..0x2000).contains(&record.length), "{record:?}");
+    assert_eq!(function.mappings.load(SeqCst), 1);
 }
 
 #[test]

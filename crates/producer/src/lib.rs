@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Device dumps that processes make.
+//! Device dumps that processes make, or have the module make.
 //!
 //! `vmcoredd.ko` takes them through `/dev/vmcoredd`, which only root may open:
 //!
@@ -21,7 +21,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::iter;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
@@ -43,6 +45,95 @@ struct Name {
 const IOC_NAME: Opcode = opcode::write::<Name>(0xdc, 0);
 /// `VMCOREDD_IOC_COMMIT`
 const IOC_COMMIT: Opcode = opcode::write::<i32>(0xdc, 1);
+
+/// `VMCOREDD_IOC_DEVICES`
+const IOC_DEVICES: Opcode = opcode::write::<Devices>(0xdc, 2);
+
+/// `VMCOREDD_BUILT_IN`
+const BUILT_IN: u32 = 1;
+/// `VMCOREDD_TOUCHES`
+const TOUCHES: u32 = 2;
+/// `VMCOREDD_CLEARS`
+const CLEARS: u32 = 4;
+/// `VMCOREDD_ONLY`
+const ONLY: u32 = 8;
+
+/// `struct vmcoredd_devices`
+#[repr(C)]
+struct Devices {
+    plans: u64,
+    words: u64,
+    plans_length: u32,
+    words_length: u32,
+    flags: u32,
+    deadline_ms: u32,
+}
+
+/// Which devices the module is to read, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Plans, one after the other, that come before those of the module; 1 MiB at most.
+    pub plans: Vec<u8>,
+    /// Names of profiles, of dumps, or slots of PCI functions as `0000:01:00.0`, 64 KiB at
+    /// most with a zero byte after each. They are left out, or the only ones.
+    pub words: Vec<String>,
+    /// Whether the words are the only ones.
+    pub only: bool,
+    /// Whether devices are read by the plans of the module, too.
+    pub built_in: bool,
+    /// Whether windows of devices may be moved.
+    pub touches: bool,
+    /// Whether registers may be read that change by it.
+    pub clears: bool,
+    /// The time for one device, where it is not what the module finds right.
+    pub deadline: Option<Duration>,
+}
+
+impl Request {
+    /// Has the module read devices: each becomes a dump, and the manifest says what became
+    /// of it.
+    ///
+    /// # Errors
+    /// Those of `open()` for [`DEVICE`]; [`io::ErrorKind::PermissionDenied`] where the
+    /// kernel is locked down and a plan is not one of the module's;
+    /// [`io::ErrorKind::InvalidInput`] for what is no plan, or where `novmcoredd` is given;
+    /// [`io::ErrorKind::FileTooLarge`] and [`io::ErrorKind::OutOfMemory`].
+    pub fn send(&self) -> io::Result<()> {
+        self.send_to(Path::new(DEVICE))
+    }
+
+    /// The same, to the device at `path`.
+    ///
+    /// # Errors
+    /// As [`Request::send`].
+    pub fn send_to(&self, path: &Path) -> io::Result<()> {
+        let device = OpenOptions::new().write(true).open(path)?;
+        let words: Vec<u8> =
+            self.words.iter().flat_map(|word| word.bytes().chain(iter::once(0))).collect();
+        let flags = [
+            (BUILT_IN, self.built_in),
+            (TOUCHES, self.touches),
+            (CLEARS, self.clears),
+            (ONLY, self.only),
+        ];
+        let milliseconds = self.deadline.map_or(0, |deadline| deadline.as_millis().max(1));
+        // What is longer than the fields can say is too long for the module.
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let devices = Devices {
+            plans: self.plans.as_ptr().addr() as u64,
+            words: words.as_ptr().addr() as u64,
+            plans_length: length(&self.plans),
+            words_length: length(&words),
+            flags: flags.iter().filter(|(_, is)| *is).map(|(flag, _)| flag).sum(),
+            deadline_ms: u32::try_from(milliseconds).unwrap_or(u32::MAX),
+        };
+        // SAFETY: the device reads a `Devices` after the pointer, and what it points to, as
+        // much as it says, which lives until this returns; where this is another device,
+        // whose driver knows the number, it is one that takes so many bytes.
+        let done = unsafe { ioctl(&device, Setter::<IOC_DEVICES, Devices>::new(devices)) };
+        done.map_err(io::Error::from)
+    }
+}
 
 /// Whether what was written is all, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +247,26 @@ mod tests {
             ("sizeof(struct vmcoredd_name)", size_of::<Name>() as u64),
             ("offsetof(struct vmcoredd_name, name)", offset_of!(Name, name) as u64),
             ("offsetof(struct vmcoredd_name, reserved)", offset_of!(Name, reserved) as u64),
+            ("VMCOREDD_IOC_DEVICES", IOC_DEVICES.into()),
+            ("VMCOREDD_BUILT_IN", BUILT_IN.into()),
+            ("VMCOREDD_TOUCHES", TOUCHES.into()),
+            ("VMCOREDD_CLEARS", CLEARS.into()),
+            ("VMCOREDD_ONLY", ONLY.into()),
+            ("sizeof(struct vmcoredd_devices)", size_of::<Devices>() as u64),
+            ("offsetof(struct vmcoredd_devices, words)", offset_of!(Devices, words) as u64),
+            (
+                "offsetof(struct vmcoredd_devices, plans_length)",
+                offset_of!(Devices, plans_length) as u64,
+            ),
+            (
+                "offsetof(struct vmcoredd_devices, words_length)",
+                offset_of!(Devices, words_length) as u64,
+            ),
+            ("offsetof(struct vmcoredd_devices, flags)", offset_of!(Devices, flags) as u64),
+            (
+                "offsetof(struct vmcoredd_devices, deadline_ms)",
+                offset_of!(Devices, deadline_ms) as u64,
+            ),
         ];
         let asserts = facts.map(|(fact, value)| {
             format!("_Static_assert({fact} == {value}ULL, \"expected {value}\");\n")
@@ -190,5 +301,8 @@ mod tests {
     fn another_device_is_refused() {
         let mut producer = Producer::open_at(Path::new("/dev/null")).unwrap();
         assert_eq!(producer.name(b"x", 0).unwrap_err().raw_os_error(), Some(25));
+        let request = Request { words: vec!["x".to_owned()], ..Request::default() };
+        let error = request.send_to(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(25));
     }
 }

@@ -179,6 +179,20 @@ pub enum Reason {
     SwitchedOff,
     /// It was read from a file that does not have all of it.
     Cut,
+    /// The device did not answer.
+    NoAnswer,
+    /// The device answered, and then no more.
+    Stopped,
+    /// The device was in a state of low power.
+    NoPower,
+    /// The link of the device was down.
+    LinkDown,
+    /// The device decoded no memory.
+    NoDecode,
+    /// The configuration leaves the device out.
+    LeftOut,
+    /// The plan by which the device was read does what it may not.
+    BadPlan,
 }
 
 impl Reason {
@@ -208,6 +222,13 @@ impl Reason {
             Self::NoOwner => "its module is not named",
             Self::SwitchedOff => "novmcoredd is given",
             Self::Cut => "the file that it came from is cut",
+            Self::NoAnswer => "its device does not answer",
+            Self::Stopped => "its device stopped answering",
+            Self::NoPower => "its device is not in power state D0",
+            Self::LinkDown => "the link of its device is down",
+            Self::NoDecode => "its device does not decode memory",
+            Self::LeftOut => "the configuration leaves it out",
+            Self::BadPlan => "the plan of its profile is at fault",
         }
     }
 }

@@ -20,6 +20,8 @@ impl Errno {
     }
 }
 
+/// Not permitted.
+pub const EPERM: Errno = Errno::from_c(shim::SHIM_EPERM);
 /// Input/output error.
 pub const EIO: Errno = Errno::from_c(shim::SHIM_EIO);
 /// Out of memory.
@@ -68,7 +70,13 @@ impl From<Reason> for Errno {
             Reason::TooLong => EFBIG,
             Reason::Deadline => ETIMEDOUT,
             Reason::Crashed | Reason::BadAddress => EFAULT,
-            Reason::Exit(_) | Reason::NotCommitted => EIO,
+            Reason::Exit(_)
+            | Reason::NotCommitted
+            | Reason::NoAnswer
+            | Reason::Stopped
+            | Reason::NoPower
+            | Reason::LinkDown
+            | Reason::NoDecode => EIO,
             Reason::Errno(errno) | Reason::NotStarted(errno) => Self(errno),
             Reason::Shorter
             | Reason::Longer
@@ -80,6 +88,8 @@ impl From<Reason> for Errno {
             | Reason::NoCallback
             | Reason::NoOwner
             | Reason::SwitchedOff
+            | Reason::LeftOut
+            | Reason::BadPlan
             | Reason::Cut => EINVAL,
         }
     }

@@ -67,6 +67,12 @@ impl Show for &str {
     }
 }
 
+impl<const N: usize> Show for Text<N> {
+    fn show(&self, line: &mut Line) {
+        line.text.push(self.as_bytes());
+    }
+}
+
 impl Show for u64 {
     fn show(&self, line: &mut Line) {
         line.text.digits(*self, 10, 1);

@@ -3,6 +3,7 @@
 //!
 //! All `unsafe` is below here, but for the entry points from C.
 
+pub mod acpi;
 pub mod buffer;
 pub mod codec;
 pub mod command_line;
@@ -16,7 +17,10 @@ pub mod mapping;
 pub mod memory;
 pub mod mutex;
 pub mod parameters;
+pub mod pci;
 pub mod proc;
+pub mod registers;
+pub mod request;
 // In the module, the compiler is to report a declaration that nobody uses. On the host, a
 // test defines what they declare.
 #[cfg(vmcoredd_module)]

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the C headers declare, as bindgen writes it.
 
+pub type __u8 = ::core::ffi::c_uchar;
+pub type __u16 = ::core::ffi::c_ushort;
 pub type __s32 = ::core::ffi::c_int;
 pub type __u32 = ::core::ffi::c_uint;
 pub type __u64 = ::core::ffi::c_ulonglong;
+pub type u8_ = __u8;
+pub type u16_ = __u16;
 pub type s32 = __s32;
 pub type u32_ = __u32;
 pub type u64_ = __u64;
@@ -28,6 +32,10 @@ pub struct mutex {
 }
 #[repr(C)]
 pub struct page {
+    _unused: [u8; 0],
+}
+#[repr(C)]
+pub struct pci_dev {
     _unused: [u8; 0],
 }
 #[repr(C)]
@@ -63,9 +71,47 @@ pub struct shim_parameters {
     pub callback_deadline_ms: u32_,
     pub live: u32_,
 }
+#[repr(C)]
+pub struct shim_pci {
+    pub domain: u32_,
+    pub class: u32_,
+    pub vendor: u16_,
+    pub device: u16_,
+    pub sub_vendor: u16_,
+    pub sub_device: u16_,
+    pub bus: u8_,
+    pub devfn: u8_,
+    pub revision: u8_,
+    pub unpowered: u8_,
+    pub disconnected: u8_,
+    pub bound: u8_,
+    pub driver: [u8_; 32usize],
+}
+#[repr(C)]
+pub struct shim_bar {
+    pub start: u64_,
+    pub size: u64_,
+    pub io: u32_,
+}
+#[repr(C)]
+pub struct shim_cpu {
+    pub vendor: u32_,
+    pub family: u32_,
+    pub model: u32_,
+}
+#[repr(C)]
+pub struct shim_request {
+    pub plans: u64_,
+    pub words: u64_,
+    pub plans_length: u32_,
+    pub words_length: u32_,
+    pub flags: u32_,
+    pub deadline_ms: u32_,
+}
 pub const SHIM_LOG_ERR: u32 = 3;
 pub const SHIM_LOG_WARN: u32 = 4;
 pub const SHIM_LOG_INFO: u32 = 6;
+pub const SHIM_EPERM: u32 = 1;
 pub const SHIM_EIO: u32 = 5;
 pub const SHIM_ENOMEM: u32 = 12;
 pub const SHIM_EFAULT: u32 = 14;
@@ -107,6 +153,59 @@ const _: () = {
         [::core::mem::offset_of!(shim_parameters, callback_deadline_ms) - 28usize];
     ["Offset of field: shim_parameters::live"]
         [::core::mem::offset_of!(shim_parameters, live) - 32usize];
+};
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of shim_pci"][::core::mem::size_of::<shim_pci>() - 56usize];
+    ["Alignment of shim_pci"][::core::mem::align_of::<shim_pci>() - 4usize];
+    ["Offset of field: shim_pci::domain"][::core::mem::offset_of!(shim_pci, domain) - 0usize];
+    ["Offset of field: shim_pci::class"][::core::mem::offset_of!(shim_pci, class) - 4usize];
+    ["Offset of field: shim_pci::vendor"][::core::mem::offset_of!(shim_pci, vendor) - 8usize];
+    ["Offset of field: shim_pci::device"][::core::mem::offset_of!(shim_pci, device) - 10usize];
+    ["Offset of field: shim_pci::sub_vendor"]
+        [::core::mem::offset_of!(shim_pci, sub_vendor) - 12usize];
+    ["Offset of field: shim_pci::sub_device"]
+        [::core::mem::offset_of!(shim_pci, sub_device) - 14usize];
+    ["Offset of field: shim_pci::bus"][::core::mem::offset_of!(shim_pci, bus) - 16usize];
+    ["Offset of field: shim_pci::devfn"][::core::mem::offset_of!(shim_pci, devfn) - 17usize];
+    ["Offset of field: shim_pci::revision"][::core::mem::offset_of!(shim_pci, revision) - 18usize];
+    ["Offset of field: shim_pci::unpowered"]
+        [::core::mem::offset_of!(shim_pci, unpowered) - 19usize];
+    ["Offset of field: shim_pci::disconnected"]
+        [::core::mem::offset_of!(shim_pci, disconnected) - 20usize];
+    ["Offset of field: shim_pci::bound"][::core::mem::offset_of!(shim_pci, bound) - 21usize];
+    ["Offset of field: shim_pci::driver"][::core::mem::offset_of!(shim_pci, driver) - 22usize];
+};
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of shim_bar"][::core::mem::size_of::<shim_bar>() - 24usize];
+    ["Alignment of shim_bar"][::core::mem::align_of::<shim_bar>() - 8usize];
+    ["Offset of field: shim_bar::start"][::core::mem::offset_of!(shim_bar, start) - 0usize];
+    ["Offset of field: shim_bar::size"][::core::mem::offset_of!(shim_bar, size) - 8usize];
+    ["Offset of field: shim_bar::io"][::core::mem::offset_of!(shim_bar, io) - 16usize];
+};
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of shim_cpu"][::core::mem::size_of::<shim_cpu>() - 12usize];
+    ["Alignment of shim_cpu"][::core::mem::align_of::<shim_cpu>() - 4usize];
+    ["Offset of field: shim_cpu::vendor"][::core::mem::offset_of!(shim_cpu, vendor) - 0usize];
+    ["Offset of field: shim_cpu::family"][::core::mem::offset_of!(shim_cpu, family) - 4usize];
+    ["Offset of field: shim_cpu::model"][::core::mem::offset_of!(shim_cpu, model) - 8usize];
+};
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of shim_request"][::core::mem::size_of::<shim_request>() - 32usize];
+    ["Alignment of shim_request"][::core::mem::align_of::<shim_request>() - 8usize];
+    ["Offset of field: shim_request::plans"][::core::mem::offset_of!(shim_request, plans) - 0usize];
+    ["Offset of field: shim_request::words"][::core::mem::offset_of!(shim_request, words) - 8usize];
+    ["Offset of field: shim_request::plans_length"]
+        [::core::mem::offset_of!(shim_request, plans_length) - 16usize];
+    ["Offset of field: shim_request::words_length"]
+        [::core::mem::offset_of!(shim_request, words_length) - 20usize];
+    ["Offset of field: shim_request::flags"]
+        [::core::mem::offset_of!(shim_request, flags) - 24usize];
+    ["Offset of field: shim_request::deadline_ms"]
+        [::core::mem::offset_of!(shim_request, deadline_ms) - 28usize];
 };
 unsafe extern "C" {
     pub fn shim_parameters(parameters: *mut shim_parameters);
@@ -206,6 +305,34 @@ unsafe extern "C" {
         data: *mut vmcoredd_data,
         buffer: *mut ::core::ffi::c_void,
     ) -> ::core::ffi::c_int;
+    pub fn shim_pci_next(after: *mut pci_dev) -> *mut pci_dev;
+    pub fn shim_pci_put(device: *mut pci_dev);
+    pub fn shim_pci_bridge(device: *mut pci_dev) -> *mut pci_dev;
+    pub fn shim_pci_about(device: *mut pci_dev, about: *mut shim_pci);
+    pub fn shim_pci_read(
+        device: *mut pci_dev,
+        offset: u32_,
+        width: u32_,
+        value: *mut u32_,
+    ) -> bool_;
+    pub fn shim_pci_write(device: *mut pci_dev, offset: u32_, width: u32_, value: u32_) -> bool_;
+    pub fn shim_pci_bar(device: *mut pci_dev, index: u32_, bar: *mut shim_bar) -> bool_;
+    pub fn shim_registers_map(physical: u64_, size: usize) -> *mut ::core::ffi::c_void;
+    pub fn shim_registers_unmap(registers: *mut ::core::ffi::c_void);
+    pub fn shim_registers_read(at: *const ::core::ffi::c_void, width: u32_) -> u64_;
+    pub fn shim_registers_write(at: *mut ::core::ffi::c_void, width: u32_, value: u64_);
+    pub fn shim_port_read(port: u32_, width: u32_) -> u32_;
+    pub fn shim_port_write(port: u32_, width: u32_, value: u32_);
+    pub fn shim_cpu_next(from: u32_) -> u32_;
+    pub fn shim_msr_read(cpu: u32_, number: u32_, value: *mut u64_) -> bool_;
+    pub fn shim_cpu_about(about: *mut shim_cpu);
+    pub fn shim_acpi_table(
+        signature: *const ::core::ffi::c_char,
+        length: *mut u32_,
+    ) -> *mut ::core::ffi::c_void;
+    pub fn shim_is_locked_down() -> bool_;
+    pub fn shim_pause();
+    pub fn shim_user_copy(to: *mut ::core::ffi::c_void, from: u64_, length: usize) -> bool_;
     pub fn rust_load() -> ::core::ffi::c_int;
     pub fn rust_unload();
     pub fn rust_open(file: u32_, error: *mut ::core::ffi::c_int) -> *mut ::core::ffi::c_void;
@@ -262,4 +389,5 @@ unsafe extern "C" {
         producer: *const ::core::ffi::c_void,
         status: s32,
     ) -> ::core::ffi::c_int;
+    pub fn rust_devices(request: *const shim_request) -> ::core::ffi::c_int;
 }

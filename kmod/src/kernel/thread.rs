@@ -32,6 +32,13 @@ unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
 
 impl Owner {
+    /// No module: the work's code is in this one, whose threads keep it loaded.
+    #[must_use]
+    pub const fn none() -> Self {
+        // INVARIANT: null.
+        Self(core::ptr::null_mut())
+    }
+
     /// The module `owner`, or none when that is null.
     ///
     /// # Safety

@@ -2,6 +2,8 @@
 //! What a collector's job needs of `shim.h`, on the host: the global allocator, threads and
 //! locks of `std`. A thread that crashes stops for good, as the kernel's does.
 
+pub mod hardware;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
