@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 use kdumpfile::Escaped;
 
 use crate::collectors::{self, DEADLINE, DIRECTORY};
+use crate::devices;
 use crate::failure::{Exit, Failure, complain};
 use crate::names::seconds;
 
 /// How long all of them may run unless told otherwise, in seconds.
 const TOTAL: &str = "60";
 
-/// Run all collectors of a directory, and add what they print as device dumps
+/// Read devices by their profiles, and run all collectors of a directory
 ///
-/// Each is run as by `vmcoredd run`, in the order of their names, which are those of the
+/// The module reads the configuration space of all PCI functions, and the registers of
+/// those devices that there are profiles for; each becomes a device dump, and so does what
+/// each collector prints. A collector is run as by `vmcoredd run`, in the order of their names, which are those of the
 /// device dumps. One that fails or is killed keeps no other from being run. In a crash
 /// kernel with the packages' initramfs, this is done before drivers are loaded.
 #[derive(Debug, clap::Args)]
@@ -33,13 +36,31 @@ pub struct Arguments {
     #[arg(short, long, value_name = "SECONDS", default_value = TOTAL,
           value_parser = seconds)]
     total: Duration,
+    /// Read no devices
+    #[arg(long, conflicts_with_all = ["leave_out", "touches", "clears"])]
+    no_devices: bool,
+    /// Run no collectors
+    #[arg(long, conflicts_with_all = ["no_devices", "directory"])]
+    only_devices: bool,
+    #[command(flatten)]
+    reading: devices::Reading,
 }
 
 /// Runs all collectors.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let Arguments { directory, deadline, total } = arguments;
-    let end = Instant::now().checked_add(*total);
+    let Arguments { directory, deadline, total, no_devices, only_devices, reading } = arguments;
     let mut status = Exit::Done;
+    if !no_devices {
+        match reading.read(&[]) {
+            // There is nowhere to put the others either.
+            Err(failure) if devices::is_not_loaded(&failure) => return Err(failure),
+            done => status = done.map_or_else(|failure| failure.report(), |()| status),
+        }
+    }
+    if *only_devices {
+        return Ok(status);
+    }
+    let end = Instant::now().checked_add(*total);
     let mut stdout = crate::stdout::lock();
     for collector in collectors::find(directory)? {
         let name = Escaped(collector.name()).to_string();

@@ -24,7 +24,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-pub const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 12] = [
     (
         "list",
         &[
@@ -85,6 +85,14 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("collect", &["vmcoredd collect", "vmcoredd collect --deadline 5 --total 20 /root/collectors"]),
+    (
+        "snapshot",
+        &[
+            "vmcoredd snapshot -o healthy",
+            "vmcoredd snapshot -o nic 0000:02:00.0",
+            "vmcoredd snapshot --leave-out nvme",
+        ],
+    ),
     ("doctor", &["vmcoredd doctor", "vmcoredd doctor --json | jq -r .verdict"]),
 ];
 

@@ -7,6 +7,7 @@ mod attach;
 mod capture;
 mod collect;
 mod collectors;
+mod devices;
 mod diff;
 mod doctor;
 mod extract;
@@ -26,6 +27,7 @@ mod progress;
 mod read;
 mod run;
 mod show;
+mod snapshot;
 mod stdout;
 mod table;
 mod temporary;
@@ -42,8 +44,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 /// crashed. Read are /proc/vmcore of the crash kernel and what was saved of it: ELF
 /// vmcores and the kdump-compressed dumps of makedumpfile, flattened or not, as files and
 /// from pipes, compressed by gzip, bzip2, xz, lz4 or zstd or not. The memory in them is
-/// not read. Where vmcoredd.ko is loaded, `add`, `run` and `collect` add what a process
-/// knows; `attach` adds to a file. `doctor` reports whether this machine's next panic will
+/// not read. Where vmcoredd.ko is loaded, `add`, `run` and `collect` add what devices
+/// and processes know, and `snapshot` reads devices of a running system; `attach` adds to
+/// a file. `doctor` reports whether this machine's next panic will
 /// be captured.
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
@@ -64,6 +67,7 @@ enum Command {
     Add(add::Arguments),
     Run(run::Arguments),
     Collect(collect::Arguments),
+    Snapshot(snapshot::Arguments),
     Doctor(doctor::Arguments),
     #[command(hide = true)]
     Generate(generate::Arguments),
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Add(arguments) => add::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
+        Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, &command),
     };
