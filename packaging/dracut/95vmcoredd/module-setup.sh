@@ -29,6 +29,9 @@ install() {
 	inst_multiple vmcoredd modprobe
 	inst_simple /usr/lib/vmcoredd/crash-kernel
 	inst_multiple -o /etc/vmcoredd/vmcoredd.conf /etc/vmcoredd/modules
+	for file in "${dracutsysrootdir-}"/etc/vmcoredd/profiles.d/*.kdl; do
+		[[ ! -f $file ]] || inst_simple "${file#"${dracutsysrootdir-}"}"
+	done
 	for collector in "${dracutsysrootdir-}"/etc/vmcoredd/collect.d/*; do
 		[[ -f $collector && -x $collector ]] || continue
 		[[ ${collector##*/} != *[!A-Za-z0-9._-]* ]] || continue
