@@ -8,6 +8,7 @@ use plan::dump::{self, Reason};
 use plan::run;
 
 use crate::hardware::{Hardware, Target};
+use crate::kernel::log::log;
 use crate::kernel::memory::{Arc, KernelMemory, Vec};
 use crate::kernel::request::Request;
 
@@ -49,6 +50,10 @@ impl Reading {
         let Some(plan) = plans(&self.request).nth(self.plan) else {
             return Reason::Plan;
         };
+        if self.targets.len() > 1 {
+            let count = self.targets.len() as u64;
+            log!(Info, "reads the configuration space of ", count, " PCI functions");
+        }
         let mut header: &[u8] = &dump::header();
         let mut reason = Reason::None;
         for (target, left_out) in self.targets.iter() {
