@@ -40,6 +40,9 @@ pub const NEVER_SIZE: usize = 24;
 pub const INSTRUCTIONS_MAX: u32 = 16384;
 /// How many bytes a plan reads at most.
 pub const READS_MAX: u32 = 16 << 20;
+/// How many ranges that are never read a plan has at most: each address is compared with
+/// all of them.
+pub const NEVERS_MAX: usize = 256;
 /// How large a plan is at most, in bytes.
 pub const SIZE_MAX: usize = 1 << 20;
 
@@ -387,7 +390,10 @@ impl<'a> Plan<'a> {
         if name.is_empty() || name.len() >= NAME_SIZE || !padded || !name.iter().all(allowed) {
             return Err(Error::Name);
         }
-        if self.about.most > READS_MAX || self.length() > INSTRUCTIONS_MAX {
+        if self.about.most > READS_MAX
+            || self.length() > INSTRUCTIONS_MAX
+            || self.nevers.len() > NEVERS_MAX * NEVER_SIZE
+        {
             return Err(Error::TooLarge);
         }
         for (number, bytes) in (0..).zip(self.matches.as_chunks().0) {
