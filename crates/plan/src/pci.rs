@@ -17,6 +17,8 @@ const STATUS: u16 = 0x06;
 const STATUS_CAPABILITIES: u64 = 0x10;
 /// `PCI_CAPABILITY_LIST`: where the first one is.
 const CAPABILITIES: u16 = 0x34;
+/// Size of its header in bytes: capabilities are after it.
+const HEADER: u64 = 64;
 /// Size of configuration space without extended capabilities, in bytes.
 pub const SIZE: u64 = 256;
 /// Size of configuration space with extended capabilities, in bytes.
@@ -52,6 +54,16 @@ pub fn command<H: Host>(host: &mut H) -> u64 {
     read(host, Width::W16, COMMAND)
 }
 
+/// Size of configuration space in bytes; 0 where there is none.
+pub fn size<H: Host>(host: &mut H) -> u64 {
+    let mut reads = |at| host.read(Place::new(Space::Config, 0, Width::W32), at).is_ok();
+    match (reads(SIZE), reads(0)) {
+        (true, _) => SIZE_EXTENDED,
+        (_, true) => SIZE,
+        _ => 0,
+    }
+}
+
 /// The offset of the capability `id`: the first one, or the next after that at `after`.
 pub fn capability<H: Host>(host: &mut H, id: u16, after: Option<u16>) -> Option<u16> {
     if read(host, Width::W16, STATUS) & STATUS_CAPABILITIES == 0 {
@@ -59,11 +71,12 @@ pub fn capability<H: Host>(host: &mut H, id: u16, after: Option<u16>) -> Option<
     }
     let mut at = match after {
         None => read(host, Width::W8, CAPABILITIES),
+        Some(after) if !(HEADER..SIZE).contains(&after.into()) => return None,
         Some(after) => read(host, Width::W8, after.checked_add(1)?),
     };
     for _ in 0..HOPS {
         // The two lowest bits are reserved.
-        let offset = u16::try_from(at & 0xfc).ok().filter(|offset| *offset >= 0x40)?;
+        let offset = u16::try_from(at & 0xfc).ok().filter(|at| u64::from(*at) >= HEADER)?;
         let header = read(host, Width::W16, offset);
         match header & 0xff {
             0xff => return None,
@@ -79,6 +92,7 @@ pub fn capability<H: Host>(host: &mut H, id: u16, after: Option<u16>) -> Option<
 pub fn extended<H: Host>(host: &mut H, id: u16, after: Option<u16>) -> Option<u16> {
     let mut at = match after {
         None => SIZE,
+        Some(after) if !(SIZE..SIZE_EXTENDED).contains(&after.into()) => return None,
         Some(after) => read(host, Width::W32, after & !3) >> 20,
     };
     for _ in 0..HOPS_EXTENDED {

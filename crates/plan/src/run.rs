@@ -259,7 +259,9 @@ impl<H: Host> Run<'_, '_, H> {
                 self.set(to, value);
             }
             Instruction::Capability { to, after, id, extended } => {
-                let after = (after != NONE).then(|| self.variable(after) as u16);
+                // At 0 there is no capability, nor is one after it.
+                let offset = |at: u64| u16::try_from(at).unwrap_or(0);
+                let after = (after != NONE).then(|| offset(self.variable(after)));
                 let found = if extended {
                     pci::extended(self.host, id, after)
                 } else {
