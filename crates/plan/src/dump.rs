@@ -332,6 +332,18 @@ impl Segment {
         }
     }
 
+    /// What of it is after its first `registers` registers.
+    #[must_use]
+    pub fn after(self, registers: u64) -> Self {
+        let bytes = registers.saturating_mul(self.width.bytes().into());
+        let addresses = registers.wrapping_mul(self.space.step(self.width));
+        Self {
+            offset: self.offset.wrapping_add(addresses),
+            wanted: self.wanted.saturating_sub(bytes),
+            ..self
+        }
+    }
+
     /// Its record up to its registers, of which `length` bytes follow, and then
     /// [`padding`].
     #[must_use]

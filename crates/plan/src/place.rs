@@ -55,13 +55,6 @@ impl Space {
             _ => width.bytes() as u64,
         }
     }
-
-    /// Whether a device can answer here only while it decodes memory or I/O, has power and
-    /// a link: a register that is not there has ones in every bit.
-    #[must_use]
-    pub const fn needs_decode(self) -> bool {
-        matches!(self, Self::Bar | Self::Window)
-    }
 }
 
 /// How many bits are read at once.

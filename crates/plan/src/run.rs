@@ -6,8 +6,6 @@
 //! down or which has no power is left alone, as a read of its registers may stall or take
 //! down the machine.
 
-use vmcore::bytes::Endian::Little;
-
 use crate::code::{Address, Fact, Instruction, LOOPS, NONE, VARIABLES};
 use crate::device::{Host, Missed, NoRoom, Options};
 use crate::dump::{self, Device, End, Outcome, Reason, Segment, Status};
@@ -47,7 +45,7 @@ pub fn collect<H: Host>(
         host,
         plan,
         options,
-        bound: device.bound,
+        device: &device,
         state,
         variables: [0; VARIABLES as usize],
         frames: [Frame::default(); LOOPS],
@@ -69,12 +67,13 @@ pub fn collect<H: Host>(
     }
     let segments = run.segments;
     if reason == Reason::None && run.skipped {
-        reason = state.no_memory.unwrap_or(Reason::None);
+        reason = state.no_memory.unwrap_or(Reason::Decode);
     }
     let outcome = match reason {
         Reason::None => Outcome::Complete,
-        Reason::Link | Reason::Power | Reason::Excluded => Outcome::LeftAlone,
-        Reason::NoAnswer if segments == 0 => Outcome::LeftAlone,
+        Reason::NoAnswer | Reason::Power | Reason::Link | Reason::Decode if segments == 0 => {
+            Outcome::LeftAlone
+        }
         _ => Outcome::Partial,
     };
     let end = End { outcome, reason, segments };
@@ -159,6 +158,20 @@ impl Pending {
     const fn new() -> Self {
         Self { segment: None, length: 0, good: 0, bytes: [0; CHUNK] }
     }
+
+    /// Whether the device must be asked before another register is read.
+    fn is_due(&self) -> bool {
+        self.length.saturating_sub(self.good) >= CHUNK / 2 || self.length.saturating_add(8) > CHUNK
+    }
+
+    /// Whether the first register of `next` is the one after these.
+    fn is_continued_by(&self, next: &Segment) -> bool {
+        self.segment.is_some_and(|segment| {
+            let registers = self.length.checked_div(segment.width.bytes().into()).unwrap_or(0);
+            let after = segment.after(registers as u64);
+            Segment { wanted: next.wanted, ..after } == *next
+        })
+    }
 }
 
 /// A plan that is being carried out.
@@ -166,13 +179,15 @@ struct Run<'a, 'p, H> {
     host: &'a mut H,
     plan: &'a Plan<'p>,
     options: Options,
-    bound: bool,
+    device: &'a Device,
     state: State,
     variables: [u64; VARIABLES as usize],
     frames: [Frame; LOOPS],
     depth: usize,
     alive: Option<(Place, u64, u64)>,
     label: Option<(Place, u64)>,
+    /// Whether the device did not do what the next block needs: what would be read now is
+    /// something else. Until then nothing is written, as what is waited for may be a lock.
     stuck: bool,
     /// How many bytes may still be read.
     left: u64,
@@ -185,11 +200,12 @@ struct Run<'a, 'p, H> {
 impl<H: Host> Run<'_, '_, H> {
     fn run(&mut self) -> Result<(), Reason> {
         let mut next = 0;
-        for step in 0..STEPS_MAX {
-            if step % 1024 == 1023 && self.host.is_late() {
+        for _ in 0..STEPS_MAX {
+            // One step may wait for a device that takes long to answer.
+            if self.host.is_late() {
                 return Err(Reason::Deadline);
             }
-            while let Some(again) = self.loop_end(next) {
+            if let Some(again) = self.loop_end(next) {
                 next = again;
             }
             let instruction = self.plan.instruction(next).ok_or(Reason::Plan)?;
@@ -272,7 +288,7 @@ impl<H: Host> Run<'_, '_, H> {
             Instruction::Alive { place, address, dead } => {
                 let at = self.at(address);
                 self.alive = Some((place, at, self.variable(dead)));
-                if self.can_answer(place) && self.is_dead()? {
+                if self.is_dead()? {
                     return Err(Reason::NoAnswer);
                 }
             }
@@ -285,17 +301,16 @@ impl<H: Host> Run<'_, '_, H> {
             }
             Instruction::Write { value, place, address } => {
                 let at = self.at(address);
-                if self.may_touch(place) && self.can_answer(place) {
+                if self.may_touch(place) && !self.stuck && self.can_answer(place) {
                     self.check(place, at)?;
                     let value = self.variable(value) & place.width.ones();
                     let value = if place.big { place.width.swapped(value) } else { value };
-                    // A window that cannot be moved shows in what is read through it.
-                    let _ = self.host.write(place, at, value);
+                    self.stuck = self.host.write(place, at, value).is_err();
                 }
             }
             Instruction::Poll { bit, set, place, address, milliseconds } => {
                 let at = self.at(address);
-                if self.may_touch(place) {
+                if self.may_touch(place) && !self.stuck {
                     self.poll(bit, set, place, at, milliseconds)?;
                 }
             }
@@ -322,35 +337,32 @@ impl<H: Host> Run<'_, '_, H> {
     }
 
     fn fact(&mut self, fact: Fact) -> u64 {
-        let place = |width| Place::new(Space::Config, 0, width);
-        let config = |host: &mut H, width, at| host.read(place(width), at).unwrap_or(0);
-        let bar = |host: &mut H, index| host.bar(index).map_or(0, |bar| bar.size);
-        use crate::place::Width::{W8, W16, W32};
         match fact {
-            Fact::Vendor => config(self.host, W16, 0x00),
-            Fact::Device => config(self.host, W16, 0x02),
-            Fact::SubVendor => config(self.host, W16, 0x2c),
-            Fact::SubDevice => config(self.host, W16, 0x2e),
-            Fact::ClassCode => config(self.host, W32, 0x08) >> 8,
-            Fact::Revision => config(self.host, W8, 0x08),
+            Fact::Vendor => self.device.vendor.into(),
+            Fact::Device => self.device.device.into(),
+            Fact::SubVendor => self.device.sub_vendor.into(),
+            Fact::SubDevice => self.device.sub_device.into(),
+            Fact::ClassCode => self.device.class.into(),
+            Fact::Revision => self.device.revision.into(),
             Fact::Command => self.state.command,
             Fact::MsixEnabled => pci::msix_enabled(self.host).into(),
             Fact::MsiEnabled => pci::msi_enabled(self.host).into(),
-            Fact::Bound => self.bound.into(),
-            Fact::Bar0Size => bar(self.host, 0),
-            Fact::Bar1Size => bar(self.host, 1),
-            Fact::Bar2Size => bar(self.host, 2),
-            Fact::Bar3Size => bar(self.host, 3),
-            Fact::Bar4Size => bar(self.host, 4),
-            Fact::Bar5Size => bar(self.host, 5),
-            Fact::ConfigSize => {
-                let extended = self.host.read(place(W32), pci::SIZE).is_ok();
-                if extended { pci::SIZE_EXTENDED } else { pci::SIZE }
-            }
+            Fact::Bound => self.device.bound.into(),
+            Fact::Bar0Size => self.bar_size(0),
+            Fact::Bar1Size => self.bar_size(1),
+            Fact::Bar2Size => self.bar_size(2),
+            Fact::Bar3Size => self.bar_size(3),
+            Fact::Bar4Size => self.bar_size(4),
+            Fact::Bar5Size => self.bar_size(5),
+            Fact::ConfigSize => pci::size(self.host),
             Fact::CpuVendor => self.host.cpu().vendor.into(),
             Fact::CpuFamily => self.host.cpu().family.into(),
             Fact::CpuModel => self.host.cpu().model.into(),
         }
+    }
+
+    fn bar_size(&mut self, index: u8) -> u64 {
+        self.host.bar(index).map_or(0, |bar| bar.size)
     }
 
     /// Whether what is done at `place` was asked for. A driver that has the device moves
@@ -358,8 +370,8 @@ impl<H: Host> Run<'_, '_, H> {
     fn may_touch(&self, place: Place) -> bool {
         match place.class {
             Class::Pure => true,
-            Class::Touches => self.options.touches && !self.bound,
-            Class::Clears => self.options.clears && !self.bound,
+            Class::Touches => self.options.touches && !self.device.bound,
+            Class::Clears => self.options.clears && !self.device.bound,
         }
     }
 
@@ -430,6 +442,7 @@ impl<H: Host> Run<'_, '_, H> {
         let start = self.host.milliseconds();
         loop {
             let Some(value) = self.load(place, at)? else {
+                self.stuck = true;
                 return Ok(());
             };
             if (value.checked_shr(bit.into()).unwrap_or(0) & 1 != 0) == set {
@@ -437,7 +450,6 @@ impl<H: Host> Run<'_, '_, H> {
             }
             let waited = self.host.milliseconds().saturating_sub(start);
             if waited >= milliseconds.into() {
-                // What would be read now is something else.
                 self.stuck = true;
                 return Ok(());
             }
@@ -448,158 +460,169 @@ impl<H: Host> Run<'_, '_, H> {
         }
     }
 
-    /// Reads a block into the dump.
+    /// Reads a block into the dump; says there what of it was not read, and why.
     fn block(&mut self, block: u8, place: Place, at: u64, length: u64) -> Result<(), Reason> {
         let (shown, shown_at) = self.label.take().unwrap_or((place, at));
         let shown = Place { width: place.width, big: place.big, ..shown };
         let stuck = core::mem::take(&mut self.stuck);
+        // A register whose end is not in the block is none of it.
+        let width = u64::from(place.width.bytes());
+        let registers = length.checked_div(width).unwrap_or(0);
+        let length = registers.saturating_mul(width);
         if length == 0 {
             return Ok(());
         }
-        let segment = |status, done: u64| {
-            let step = shown.space.step(shown.width);
-            let registers = done.checked_div(shown.width.bytes().into()).unwrap_or(0);
-            let offset = shown_at.wrapping_add(registers.wrapping_mul(step));
-            Segment {
-                bound: self.bound,
-                ..Segment::new(shown, offset, length.saturating_sub(done), block, status)
-            }
+        let segment = Segment {
+            bound: self.device.bound,
+            ..Segment::new(shown, shown_at, length, block, Status::Complete)
         };
-        let not_read = |status| segment(status, 0);
-        if !self.may_touch(place) {
-            return self.put_empty(not_read(Status::LeftOut));
-        }
-        if stuck {
-            return self.put_empty(not_read(Status::NoAnswer));
-        }
-        let registers = length.div_ceil(place.width.bytes().into());
-        let addresses = registers.saturating_mul(place.space.step(place.width));
-        if self.plan.covers_never(place, at, addresses) {
-            return self.put_empty(not_read(Status::Never));
-        }
-        self.left = self.left.checked_sub(length).ok_or(Reason::Plan)?;
-        let whole = segment(Status::Complete, 0);
-        if !self.can_answer(place) {
+        let ends = |place: Place, at: u64| {
+            at.checked_add(registers.saturating_mul(place.space.step(place.width)))
+        };
+        let never = |place: Place, at: u64| {
+            let addresses = registers.saturating_mul(place.space.step(place.width));
+            self.plan.covers_never(place, at, addresses)
+        };
+        let not_read = if !self.may_touch(place) {
+            Some(Status::LeftOut)
+        } else if ends(place, at).is_none() || ends(shown, shown_at).is_none() {
+            Some(Status::Absent)
+        } else if never(place, at) || never(shown, shown_at) {
+            Some(Status::Never)
+        } else if !self.can_answer(place) {
             return Ok(());
+        } else if stuck {
+            Some(Status::NoAnswer)
+        } else {
+            None
+        };
+        if let Some(status) = not_read {
+            return self.put_empty(Segment { status, ..segment });
         }
         self.check(place, at)?;
+        self.left = self.left.checked_sub(length).ok_or(Reason::Plan)?;
         self.host.about_to_read(block, place, at, length);
-        let mut done: u64 = 0;
-        for register in 0..registers {
-            let address = at.wrapping_add(register.wrapping_mul(place.space.step(place.width)));
-            let rest = Segment {
-                offset: whole
-                    .offset
-                    .wrapping_add(register.wrapping_mul(shown.space.step(shown.width))),
-                wanted: length.saturating_sub(done),
-                ..whole
+        let mut known = 0;
+        let read = self.registers(place, at, segment, registers, &mut known);
+        if let Err(reason) = read {
+            let status = match reason {
+                Reason::Deadline => Status::Deadline,
+                Reason::NoRoom => Status::NoRoom,
+                _ => Status::NoAnswer,
             };
-            match self.read(place, address) {
-                Ok(value) => self.append(rest, value)?,
-                Err(Missed::Absent) => {
-                    self.settle()?;
-                    return self.put_empty(Segment { status: Status::Absent, ..rest });
-                }
-                Err(Missed::Fault) => {
-                    let one = place.width.bytes().into();
-                    self.settle()?;
-                    self.put_empty(Segment { status: Status::Fault, wanted: one, ..rest })?;
-                }
+            self.put_empty(Segment { status, ..segment.after(known) })?;
+        }
+        read
+    }
+
+    /// Reads the registers of `segment`, which are so many from `at` of `place` on.
+    /// Of `known` registers the dump says what became of them.
+    fn registers(
+        &mut self,
+        place: Place,
+        at: u64,
+        segment: Segment,
+        registers: u64,
+        known: &mut u64,
+    ) -> Result<(), Reason> {
+        self.ask(place, false)?;
+        for register in 0..registers {
+            let late = self.host.is_late();
+            if late || self.pending.is_due() {
+                self.settle(place)?;
+                *known = register;
             }
-            done = done.saturating_add(place.width.bytes().into());
-            if self.pending.length.saturating_sub(self.pending.good) >= CHUNK / 2 {
-                self.settle()?;
-                if self.host.is_late() {
-                    return Err(Reason::Deadline);
+            if late {
+                return Err(Reason::Deadline);
+            }
+            let address = at.wrapping_add(register.wrapping_mul(place.space.step(place.width)));
+            let rest = segment.after(register);
+            let (status, wanted) = match self.read(place, address) {
+                Ok(value) => {
+                    self.append(rest, value)?;
+                    continue;
                 }
+                Err(Missed::Absent) => (Status::Absent, rest.wanted),
+                Err(Missed::Fault) => (Status::Fault, place.width.bytes().into()),
+            };
+            self.settle(place)?;
+            *known = register.saturating_add(1);
+            self.put_empty(Segment { status, wanted, ..rest })?;
+            if status == Status::Absent {
+                return Ok(());
             }
         }
-        self.settle()
+        self.settle(place)
     }
 
     /// Puts `value`, of the first register of `segment`, after what was read before it.
     fn append(&mut self, segment: Segment, value: u64) -> Result<(), Reason> {
-        let width = segment.width.bytes();
-        if !self.continues(&segment) || self.pending.length.saturating_add(width.into()) > CHUNK {
-            self.settle()?;
-            self.flush().map_err(|NoRoom| Reason::NoRoom)?;
-            self.pending.segment = Some(Segment { wanted: 0, ..segment });
+        let width = segment.width.bytes().into();
+        let full = self.pending.length.saturating_add(width) > CHUNK;
+        if full || !self.pending.is_continued_by(&segment) {
+            self.flush()?;
+            self.pending.segment = Some(segment);
         }
-        let mut bytes = [0; 8];
-        Little.put_u64(&mut bytes, 0, value);
-        let value = bytes.get(..width.into()).unwrap_or(&[]);
+        let value = value.to_le_bytes();
         let to = self.pending.bytes.get_mut(self.pending.length..).unwrap_or(&mut []);
-        let copied = vmcore::bytes::copy(to, value);
+        let copied = vmcore::bytes::copy(to, value.get(..width).unwrap_or(&[]));
         self.pending.length = self.pending.length.saturating_add(copied);
         Ok(())
     }
 
-    /// Whether the first register of `segment` is the one after what is pending.
-    fn continues(&self, segment: &Segment) -> bool {
-        let Some(pending) = &self.pending.segment else {
-            return false;
-        };
-        let registers =
-            (self.pending.length as u64).checked_div(pending.width.bytes().into()).unwrap_or(0);
-        let step = pending.space.step(pending.width);
-        let next = pending.offset.wrapping_add(registers.wrapping_mul(step));
-        let alike = Segment { offset: segment.offset, wanted: segment.wanted, ..*pending };
-        next == segment.offset && alike == *segment
-    }
-
-    /// Asks the device whether it has answered so far.
-    fn settle(&mut self) -> Result<(), Reason> {
+    /// Asks the device whether it has answered so far. What was read before it died stays
+    /// what it is.
+    fn settle(&mut self, place: Place) -> Result<(), Reason> {
         let new = self.pending.bytes.get(self.pending.good..self.pending.length).unwrap_or(&[]);
         if new.is_empty() {
             return Ok(());
         }
-        let on_bus = self.pending.segment.is_some_and(|segment| segment.space.needs_decode());
-        let ones = new.iter().all(|byte| *byte == 0xff);
-        let dead = on_bus && (self.is_dead()? || (ones && !pci::answers(self.host)));
-        if !dead {
-            self.pending.good = self.pending.length;
-            return Ok(());
+        let mut last = new.iter().rev().take(place.width.bytes().into());
+        let ones = last.all(|byte| *byte == 0xff);
+        let answered = self.ask(place, ones);
+        match answered {
+            Ok(()) => self.pending.good = self.pending.length,
+            Err(_) => self.pending.length = self.pending.good,
         }
-        let nothing = self.segments == 0 && self.pending.good == 0;
-        // What was read before it died stays what it is.
-        let (good, length) = (self.pending.good, self.pending.length);
-        let lost = self.pending.segment;
-        self.pending.length = good;
-        self.flush().map_err(|NoRoom| Reason::NoRoom)?;
-        if let Some(lost) = lost {
-            let registers = (good as u64).checked_div(lost.width.bytes().into()).unwrap_or(0);
-            let offset = registers.wrapping_mul(lost.space.step(lost.width));
-            let wanted = length.saturating_sub(good) as u64;
-            self.put_empty(Segment {
-                offset: lost.offset.wrapping_add(offset),
-                wanted,
-                status: Status::NoAnswer,
-                ..lost
-            })?;
+        answered
+    }
+
+    /// Asks the device whether it answers: by its register for that, and where it has ones
+    /// in its registers, by its vendor id.
+    fn ask(&mut self, place: Place, ones: bool) -> Result<(), Reason> {
+        let dead = match place.space {
+            Space::Config | Space::Msr => false,
+            Space::Bar if ones && !pci::answers(self.host) => true,
+            _ => self.is_dead()?,
+        };
+        match dead {
+            false => Ok(()),
+            true if self.segments == 0 && self.pending.good == 0 => Err(Reason::NoAnswer),
+            true => Err(Reason::Stopped),
         }
-        Err(if nothing { Reason::NoAnswer } else { Reason::Stopped })
     }
 
     /// Puts a segment without registers into the dump.
     fn put_empty(&mut self, segment: Segment) -> Result<(), Reason> {
-        self.flush().map_err(|NoRoom| Reason::NoRoom)?;
-        self.host.put(&segment.head(0)).map_err(|NoRoom| Reason::NoRoom)?;
+        self.flush()?;
         self.segments = self.segments.saturating_add(1);
-        Ok(())
+        self.host.put(&segment.head(0)).map_err(|NoRoom| Reason::NoRoom)
     }
 
     /// Puts what is pending into the dump.
-    fn flush(&mut self) -> Result<(), NoRoom> {
+    fn flush(&mut self) -> Result<(), Reason> {
         let length = core::mem::take(&mut self.pending.length);
         self.pending.good = 0;
         let (Some(segment), true) = (self.pending.segment.take(), length > 0) else {
             return Ok(());
         };
         let segment = Segment { wanted: length as u64, ..segment };
-        self.host.put(&segment.head(length))?;
-        self.host.put(self.pending.bytes.get(..length).unwrap_or(&[]))?;
-        self.host.put(dump::padding(dump::SEGMENT_SIZE.saturating_add(length)))?;
+        let registers = self.pending.bytes.get(..length).unwrap_or(&[]);
+        let padding = dump::padding(dump::SEGMENT_SIZE.saturating_add(length));
         self.segments = self.segments.saturating_add(1);
+        for part in [&segment.head(length), registers, padding] {
+            self.host.put(part).map_err(|NoRoom| Reason::NoRoom)?;
+        }
         Ok(())
     }
 }
