@@ -24,7 +24,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-pub const OF_SUBCOMMANDS: [(&str, &[&str]); 12] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 13] = [
     (
         "list",
         &[
@@ -91,6 +91,13 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 12] = [
             "vmcoredd snapshot -o healthy",
             "vmcoredd snapshot -o nic 0000:02:00.0",
             "vmcoredd snapshot --leave-out nvme",
+        ],
+    ),
+    (
+        "profile",
+        &[
+            "vmcoredd profile check my-device.kdl",
+            "vmcoredd profile compile my-device.kdl -o my-device.plan",
         ],
     ),
     ("doctor", &["vmcoredd doctor", "vmcoredd doctor --json | jq -r .verdict"]),

@@ -23,6 +23,7 @@ mod outcome;
 mod output;
 mod payload;
 mod process;
+mod profile;
 mod progress;
 mod read;
 mod run;
@@ -69,6 +70,7 @@ enum Command {
     Collect(collect::Arguments),
     Snapshot(snapshot::Arguments),
     Doctor(doctor::Arguments),
+    Profile(profile::Arguments),
     #[command(hide = true)]
     Generate(generate::Arguments),
 }
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Profile(arguments) => profile::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, &command),
     };
     outcome.unwrap_or_else(|failure| failure.report()).into()

@@ -14,14 +14,15 @@ use modules::Files;
 use system_tests::{output, root};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("vmcore", &[]),
     ("kmem", &[]),
     ("plan", &["vmcore"]),
+    ("profile", &["plan"]),
     ("devdump", &["kmem", "vmcore"]),
     ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
-    ("vmcoredd", &["kdumpfile", "vmcore", "vmcoredd-producer"]),
+    ("vmcoredd", &["kdumpfile", "profile", "vmcore", "vmcoredd-producer"]),
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd profile`.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ::profile::{Fault, Profile};
+use kdumpfile::EscapedPath;
+
+use crate::failure::{Exit, Failure};
+use crate::output;
+
+/// Check, compile and show profiles of devices
+///
+/// A profile says of a kind of device what may be read of it after a crash, what the
+/// registers mean, and what is abnormal: see docs/profiles.md.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Report what is wrong with profiles, one line for each error
+    Check {
+        /// The profiles
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Compile a profile to the plan that the module carries out
+    Compile {
+        /// The profile
+        #[arg(required_unless_present = "all")]
+        file: Option<PathBuf>,
+        /// Compile all profiles that are built in, one after the other
+        #[arg(long, conflicts_with = "file", requires = "output")]
+        all: bool,
+        /// Where to write the plan: without it, beside the profile, as FILE.plan
+        #[arg(short, long, value_name = "PLAN")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Does what is asked for.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::Check { files } => {
+            let mut status = Exit::Done;
+            for file in files {
+                let found = read(file)?;
+                status = status.max(report(file, &found));
+            }
+            Ok(status)
+        }
+        Command::Compile { file: Some(file), output, .. } => compile(file, output.as_deref()),
+        Command::Compile { output, .. } => compile_all(output.as_deref()),
+    }
+}
+
+type Compiled = Result<(Profile, Vec<u8>), Vec<Fault>>;
+
+/// The profile in `file`.
+fn read(file: &Path) -> Result<Compiled, Failure> {
+    let failed = |error| Failure::Blob { path: file.to_owned(), error };
+    let text = fs::read(file).map_err(failed)?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(profile::compile_file(&name, &text))
+}
+
+/// Reports what is wrong with it.
+fn report(file: &Path, found: &Compiled) -> Exit {
+    let Err(faults) = found else { return Exit::Done };
+    for fault in faults {
+        // As compilers do it, so that editors find the place.
+        let _ = writeln!(io::stderr(), "{}:{fault}", EscapedPath(file));
+    }
+    Exit::Negative
+}
+
+fn compile(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
+    let found = read(file)?;
+    let Ok((_, plan)) = &found else { return Ok(report(file, &found)) };
+    let beside = file.with_extension("plan");
+    write(output.unwrap_or(&beside), plan)
+}
+
+fn compile_all(output: Option<&Path>) -> Result<Exit, Failure> {
+    let mut plans = Vec::new();
+    for (name, text) in ::profile::BUILT_IN {
+        let found = ::profile::compile_file(name, text.as_bytes());
+        match &found {
+            Ok((_, plan)) => plans.extend_from_slice(plan),
+            Err(_) => return Ok(report(&PathBuf::from(format!("{name}.kdl")), &found)),
+        }
+    }
+    write(output.unwrap_or(Path::new("-")), &plans)
+}
+
+fn write(output: &Path, bytes: &[u8]) -> Result<Exit, Failure> {
+    let failed = |error| Failure::output(output, error);
+    output::write(output, &[], |to, _| to.write_all(bytes).map_err(failed))?;
+    Ok(Exit::Done)
+}
