@@ -13,6 +13,9 @@ use crate::model::{Alive, Area, Block, Item, Profile, Reading, Register, Rule, S
 /// How many registers a block has at most, each element of an array counted.
 const ELEMENTS_MAX: u64 = 1 << 16;
 
+/// On how many blocks it may depend where another is: each is looked for by the next.
+const CHAIN_MAX: usize = 8;
+
 /// Adds what is wrong with `profile`, whose names were looked up, to `faults`.
 pub(crate) fn check(profile: &Profile, faults: &mut Faults<'_>) {
     kinds(profile, faults);
@@ -216,7 +219,15 @@ fn order(profile: &Profile, faults: &mut Faults<'_>) {
         (Node::Let(number), &each.value, &each.span, &each.name, "its value")
     });
     for (node, expression, span, name, what) in blocks.chain(lets) {
-        if reached(profile, expression).contains(&node) {
+        let all = reached(profile, expression);
+        let blocks = all.iter().filter(|node| matches!(node, Node::Block(_))).count();
+        if blocks > CHAIN_MAX {
+            let what = format!(
+                "{name}: expected {CHAIN_MAX} blocks at most on which it depends, found {blocks}"
+            );
+            faults.add(span, what);
+        }
+        if all.contains(&node) {
             has_circle = true;
             let expected = "expected what does not depend on itself";
             faults.add(span, format_args!("{name}: {expected}, found a circle: {what}"));

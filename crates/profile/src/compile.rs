@@ -386,6 +386,10 @@ impl<'p> Compiler<'p, '_, '_> {
     /// Reads a register, or a field of it, into a variable: the next one.
     fn load(&mut self, reference: Reference) -> u8 {
         let to = self.variable();
+        // Where blocks are may depend on others many times over.
+        if self.code.len() > INSTRUCTIONS_MAX as usize {
+            return to;
+        }
         let Some(block) = self.profile.blocks.get(reference.block) else { return to };
         let Some(named) = block.registers.get(reference.register) else { return to };
         let register = read_for(block, named);

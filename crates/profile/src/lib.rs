@@ -6,20 +6,27 @@
 
 mod check;
 mod compile;
+mod decode;
 mod expression;
 mod fault;
 mod library;
 mod model;
 mod names;
 mod read;
+mod segments;
 mod syntax;
+mod values;
 
 use fault::Faults;
 
+pub use decode::{
+    By, Decoded, Device, Devices, FieldValue, Finding, Number, Unread, Value, decode, text,
+};
 pub use expression::{Expression, Function, Reference, Unary};
 pub use fault::{Fault, Position};
-pub use library::BUILT_IN;
+pub use library::{BUILT_IN, Compiled, Library};
 pub use model::*;
+pub use segments::Segment;
 
 /// The profile in `text`, and its plan.
 ///
