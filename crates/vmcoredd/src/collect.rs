@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         match reading.read(&[]) {
             // There is nowhere to put the others either.
             Err(failure) if devices::is_not_loaded(&failure) => return Err(failure),
-            done => status = done.map_or_else(|failure| failure.report(), |()| status),
+            done => status = done.unwrap_or_else(|failure| failure.report()),
         }
     }
     if *only_devices {

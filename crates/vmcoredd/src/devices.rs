@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Devices that the module reads by profiles.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kdumpfile::EscapedPath;
+use rustix::io::Errno;
 use vmcoredd_producer::Request;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, complain};
 use crate::names::seconds;
+use crate::own_profiles;
 
 /// How devices are read.
 #[derive(Debug, clap::Args)]
@@ -25,15 +29,22 @@ pub struct Reading {
     /// How long reading one device may take, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     device_deadline: Option<Duration>,
+    /// The directory of your own profiles, which come before those of the module
+    #[arg(long, value_name = "DIRECTORY", default_value = own_profiles::DIRECTORY)]
+    profiles: PathBuf,
 }
 
 impl Reading {
     /// Has the module read all devices but those that are left out, or, where `only` has
     /// any, these and no others.
-    pub fn read(&self, only: &[String]) -> Result<(), Failure> {
+    ///
+    /// Of the operator's profiles, one that has an error is reported and not used; where
+    /// the kernel is locked down none is.
+    pub fn read(&self, only: &[String]) -> Result<Exit, Failure> {
+        let (plans, status) = own_plans(&self.profiles)?;
         let words = if only.is_empty() { &self.leave_out } else { only };
-        let request = Request {
-            plans: Vec::new(),
+        let mut request = Request {
+            plans,
             words: words.iter().map(|word| whole_slot(word)).collect(),
             only: !only.is_empty(),
             built_in: true,
@@ -41,8 +52,49 @@ impl Reading {
             clears: self.clears,
             deadline: self.device_deadline,
         };
-        request.send().map_err(Failure::Device)
+        match request.send() {
+            Err(error) if why_not_own(&error).is_some() && !request.plans.is_empty() => {
+                let directory = EscapedPath(&self.profiles);
+                let why = why_not_own(&error).unwrap_or_default();
+                complain(format_args!("{directory}: not used: {why}"));
+                request.plans.clear();
+                request.send().map_err(Failure::Device)?;
+                Ok(Exit::Negative)
+            }
+            done => done.map(|()| status).map_err(Failure::Device),
+        }
     }
+}
+
+/// Why the module does not take the operator's plans, if they are the reason for `error`.
+fn why_not_own(error: &io::Error) -> Option<&'static str> {
+    match Errno::from_io_error(error)? {
+        Errno::PERM => {
+            Some("the kernel is locked down, and takes only the profiles that its module has")
+        }
+        Errno::FBIG => Some("their plans have more than 1 MiB"),
+        Errno::INVAL => Some("the module refuses one of their plans, and its log says why"),
+        _ => None,
+    }
+}
+
+/// The plans of the profiles in `directory`, and what is to be said of those that have an
+/// error.
+fn own_plans(directory: &Path) -> Result<(Vec<u8>, Exit), Failure> {
+    let mut plans = Vec::new();
+    let mut status = Exit::Done;
+    for (file, bytes) in own_profiles::read(directory)? {
+        match profile::compile_file(&own_profiles::name(&file), &bytes) {
+            Ok((_, plan)) => plans.extend(plan),
+            Err(faults) => {
+                for fault in faults {
+                    complain(format_args!("{}:{fault}", EscapedPath(&file)));
+                }
+                status = Exit::Negative;
+            }
+        }
+    }
+    Ok((plans, status))
 }
 
 /// A slot as lspci prints it, `01:00.0`, is one of domain 0.

@@ -21,6 +21,7 @@ mod list;
 mod names;
 mod outcome;
 mod output;
+mod own_profiles;
 mod payload;
 mod process;
 mod profile;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd profile`.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use kdumpfile::EscapedPath;
 
 use crate::failure::{Exit, Failure};
 use crate::output;
+use crate::own_profiles;
 
 /// Check, compile and show profiles of devices
 ///
@@ -64,10 +64,7 @@ type Compiled = Result<(Profile, Vec<u8>), Vec<Fault>>;
 
 /// The profile in `file`.
 fn read(file: &Path) -> Result<Compiled, Failure> {
-    let failed = |error| Failure::Blob { path: file.to_owned(), error };
-    let text = fs::read(file).map_err(failed)?;
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    Ok(profile::compile_file(&name, &text))
+    Ok(profile::compile_file(&own_profiles::name(file), &own_profiles::read_file(file)?))
 }
 
 /// Reports what is wrong with it.

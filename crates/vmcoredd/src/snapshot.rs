@@ -47,16 +47,11 @@ pub struct Arguments {
 /// Takes a snapshot.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Arguments { devices, output, reading } = arguments;
-    let _loaded = match reading.read(devices) {
+    let (_loaded, read) = match reading.read(devices) {
         Err(failure) if devices::is_not_loaded(&failure) => {
-            let loaded = Loaded::load()?;
-            reading.read(devices)?;
-            Some(loaded)
+            (Some(Loaded::load()?), reading.read(devices)?)
         }
-        done => {
-            done?;
-            None
-        }
+        done => (None, done?),
     };
     let length = output::write(output, &[Path::new(DUMPS)], |to, _| {
         let failed = |error| Failure::Blob { path: DUMPS.into(), error };
@@ -64,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         io::copy(&mut from, to).map_err(|error| Failure::output(output, error))
     })?;
     if !output.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(Exit::Done);
+        return Ok(read);
     }
     let dump = read::open(output)?;
     let contents = Contents::read(&dump);
@@ -74,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = EscapedPath(output);
     writeln!(stdout, "{path}: {count} device dumps, {length} bytes")?;
     stdout.flush()?;
-    Ok(status.max(contents.complain(output)))
+    Ok(status.max(read).max(contents.complain(output)))
 }
 
 /// Says which dumps are not whole, and which of `wanted` there are none of.
