@@ -31,6 +31,10 @@ const MSI: u16 = 0x05;
 const EXPRESS: u16 = 0x10;
 /// `PCI_CAP_ID_MSIX`.
 const MSIX: u16 = 0x11;
+/// `PCI_EXP_TYPE_ROOT_PORT`.
+const ROOT_PORT: u64 = 4;
+/// `PCI_EXP_TYPE_DOWNSTREAM`.
+const DOWNSTREAM_PORT: u64 = 6;
 
 /// How many capabilities there are at most before the list must be a circle.
 const HOPS: usize = 48;
@@ -43,10 +47,14 @@ fn read<H: Host>(host: &mut H, width: Width, offset: u16) -> u64 {
     host.read(place, offset.into()).unwrap_or(0)
 }
 
-/// Whether the function answers: its vendor id is not all ones.
+/// Whether the function answers: its vendor id is not all ones, or, since that of a virtual
+/// function is (Single Root I/O Virtualization 1.1, section 3.4.1.1), its class is not.
 pub fn answers<H: Host>(host: &mut H) -> bool {
-    let place = Place::new(Space::Config, 0, Width::W16);
-    host.read(place, 0).is_ok_and(|vendor| vendor != Width::W16.ones())
+    let mut has = |width: Width, offset| {
+        let place = Place::new(Space::Config, 0, width);
+        host.read(place, offset).is_ok_and(|value| value != width.ones())
+    };
+    has(Width::W16, 0) || has(Width::W32, 8)
 }
 
 /// `PCI_COMMAND`.
@@ -137,6 +145,9 @@ pub fn link_below_is_down<H: Host>(host: &mut H) -> bool {
     let (Some(capabilities), Some(status)) = (at.checked_add(0x0c), at.checked_add(0x12)) else {
         return false;
     };
+    // The link of another device than a port is the one above it.
+    let kind = at.checked_add(2).map_or(0, |at| read(host, Width::W16, at) >> 4 & 0xf);
+    let is_port = kind == ROOT_PORT || kind == DOWNSTREAM_PORT;
     let reports = read(host, Width::W32, capabilities) & 1 << 20 != 0;
-    reports && read(host, Width::W16, status) & 1 << 13 == 0
+    is_port && reports && read(host, Width::W16, status) & 1 << 13 == 0
 }

@@ -109,16 +109,16 @@ impl State {
             return Self { command: pci::COMMAND_MEMORY | pci::COMMAND_IO, ..Self::default() };
         }
         let untouchable = |reason| Self { untouchable: Some(reason), ..Self::default() };
-        if device.link_down {
-            return untouchable(Reason::Link);
-        }
         // Without power even configuration space may not answer.
         if device.power == 4 {
             return untouchable(Reason::Power);
         }
         if !pci::answers(host) {
-            return untouchable(Reason::NoAnswer);
+            return untouchable(if device.link_down { Reason::Link } else { Reason::NoAnswer });
         }
+        // Some ports, such as QEMU's where hotplug is ACPI's, say that their link is down
+        // when it is not: what answers has one.
+        device.link_down = false;
         device.power = pci::power(host);
         let command = pci::command(host);
         device.no_decode = command & pci::COMMAND_MEMORY == 0;
