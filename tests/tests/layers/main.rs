@@ -14,7 +14,7 @@ use modules::Files;
 use system_tests::{output, root};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("vmcore", &[]),
     ("kmem", &[]),
     ("plan", &["vmcore"]),
@@ -22,6 +22,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("devdump", &["kmem", "vmcore"]),
     ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
+    ("decode", &["plan", "profile", "vmcore"]),
     ("vmcoredd", &["kdumpfile", "profile", "vmcore", "vmcoredd-producer"]),
     ("synth", &[]),
     ("vmtest", &[]),
