@@ -13,7 +13,7 @@ mod index;
 mod lock;
 mod plan;
 
-pub use additions::{Additions, AttachError, Attached, NewDump, NewPayload};
+pub use additions::{Additions, AttachError, Attached, Collected, NewDump, NewPayload};
 pub use lock::{LockError, LockedDump};
 
 use std::fs::File;

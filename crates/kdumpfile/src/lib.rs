@@ -65,7 +65,9 @@ mod stream;
 mod vmcoreinfo;
 mod writable;
 
-pub use attach::{Additions, AttachError, Attached, LockError, LockedDump, NewDump, NewPayload};
+pub use attach::{
+    Additions, AttachError, Attached, Collected, LockError, LockedDump, NewDump, NewPayload,
+};
 pub use codec::Codec;
 pub use compression::Compression;
 pub use device_dump::{DeviceDump, DeviceDumps, Payload};

@@ -263,7 +263,10 @@ fn to_copy(
 fn length(new: &Additions<'_>) -> u64 {
     let length = |new: &NewDump<'_>| match &new.payload {
         NewPayload::Dump(device_dump, _) => device_dump.available(),
-        NewPayload::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+        NewPayload::File(file) | NewPayload::Collected(file, _) => {
+            file.metadata().map_or(0, |metadata| metadata.len())
+        }
+        NewPayload::Nothing(_) => 0,
     };
     new.dumps.iter().map(length).sum()
 }

@@ -24,6 +24,30 @@ const LOOK: Duration = Duration::from_millis(10);
 /// How long a command may take to end when it is killed.
 const KILLED: Duration = Duration::from_secs(1);
 
+/// What takes the output of a command.
+pub trait Sink {
+    /// What becomes of it.
+    type Ended;
+
+    /// Appends `bytes`; returns false when it takes no more.
+    fn write(&mut self, bytes: &[u8]) -> bool;
+
+    /// Ends it; `reason` says in words why it is not whole.
+    fn end(self, outcome: Outcome, reason: Option<String>) -> Self::Ended;
+}
+
+impl Sink for DumpWriter {
+    type Ended = Result<u64, Failure>;
+
+    fn write(&mut self, bytes: &[u8]) -> bool {
+        self.write(bytes)
+    }
+
+    fn end(self, outcome: Outcome, reason: Option<String>) -> Result<u64, Failure> {
+        self.end(outcome, reason)
+    }
+}
+
 /// Adds the output of `command` as the dump `name`; returns its length, in bytes.
 pub fn add_output(
     name: &OsStr,
@@ -31,8 +55,17 @@ pub fn add_output(
     deadline: Duration,
     stderr: bool,
 ) -> Result<u64, Failure> {
+    take_output(DumpWriter::start(name, 0)?, command, deadline, stderr)
+}
+
+/// Has `dump` take the output of `command`.
+pub fn take_output<S: Sink>(
+    mut dump: S,
+    command: &[OsString],
+    deadline: Duration,
+    stderr: bool,
+) -> S::Ended {
     let end = Instant::now().checked_add(deadline);
-    let mut dump = DumpWriter::start(name, 0)?;
     let (mut output, mut child) = match start(command, stderr) {
         Ok(started) => started,
         Err(error) => {
@@ -81,7 +114,7 @@ fn start(command: &[OsString], stderr: bool) -> io::Result<(PipeReader, Child)> 
 /// Where the dump takes no more, the rest is not read: its writer gets a broken pipe.
 fn capture(
     output: &mut PipeReader,
-    dump: &mut DumpWriter,
+    dump: &mut impl Sink,
     end: Option<Instant>,
 ) -> io::Result<bool> {
     let mut buffer = vec![0; BUFFER];

@@ -24,7 +24,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-pub const OF_SUBCOMMANDS: [(&str, &[&str]); 13] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 14] = [
     (
         "list",
         &[
@@ -100,6 +100,7 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 13] = [
             "vmcoredd profile compile my-device.kdl -o my-device.plan",
         ],
     ),
+    ("after", &["vmcoredd after --again"]),
     ("doctor", &["vmcoredd doctor", "vmcoredd doctor --json | jq -r .verdict"]),
 ];
 

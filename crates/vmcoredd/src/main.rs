@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod add;
+mod after;
 mod attach;
 mod capture;
 mod collect;
@@ -70,6 +71,7 @@ enum Command {
     Run(run::Arguments),
     Collect(collect::Arguments),
     Snapshot(snapshot::Arguments),
+    After(after::Arguments),
     Doctor(doctor::Arguments),
     Profile(profile::Arguments),
     #[command(hide = true)]
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         Command::Add(arguments) => add::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
+        Command::After(arguments) => after::run(&arguments),
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use vmcore::device_dump::Name;
+use vmcore::manifest::Reason;
 
 use crate::device_dump::DeviceDump;
 use crate::error::{CopyError, Error};
@@ -50,6 +51,19 @@ pub enum NewPayload<'a> {
     Dump(DeviceDump<'a>, Option<Record<'a>>),
     /// A file, from where it is read next on.
     File(File),
+    /// The same, with what became of its collection.
+    Collected(File, Collected),
+    /// Nothing: a collection that gave nothing has a record alone.
+    Nothing(Collected),
+}
+
+/// What became of a collection outside the crash kernel, for its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collected {
+    /// Why it is not complete.
+    pub reason: Option<Reason>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
 }
 
 impl NewPayload<'_> {
@@ -57,7 +71,10 @@ impl NewPayload<'_> {
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Dump(dump, _) => dump.available(),
-            Self::File(file) => file.metadata().map_or(0, |metadata| metadata.len()),
+            Self::File(file) | Self::Collected(file, _) => {
+                file.metadata().map_or(0, |metadata| metadata.len())
+            }
+            Self::Nothing(_) => 0,
         }
     }
 }

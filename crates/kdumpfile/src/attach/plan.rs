@@ -9,7 +9,7 @@ use vmcore::device_dump::{HEADER_SIZE, LENGTH_MAX, Name};
 use vmcore::manifest::{self as model, Status, Whereabouts, head, key};
 use vmcore::note;
 
-use super::additions::{AttachError, Attached, NewDump, NewPayload};
+use super::additions::{AttachError, Attached, Collected, NewDump, NewPayload};
 use super::index::{Names, There};
 use crate::device_dump::DeviceDump;
 use crate::dump::Dump;
@@ -173,6 +173,7 @@ impl<'a> Plan<'a> {
         writer: &mut Writer<'_, P>,
     ) -> Result<Vec<Attached>, AttachError> {
         let mut attached = Vec::new();
+        let mut has_records = false;
         let mut text = String::from_utf8_lossy(head(0).as_bytes()).into_owned();
         for planned in self.dumps {
             let new = match planned {
@@ -182,6 +183,14 @@ impl<'a> Plan<'a> {
                     continue;
                 }
             };
+            if let NewPayload::Nothing(collected) = &new.payload {
+                text += &format!("{}={}\n", key::NAME, new.name);
+                collected.lines(Status::Failed, &mut |key, value| {
+                    text += &format!("{key}={value}\n");
+                });
+                has_records = true;
+                continue;
+            }
             // The name may depend on the payload, which is read once: so it comes last.
             let header_at = writer.at;
             let (length, crc) = writer.payload_of(&new)?;
@@ -196,7 +205,7 @@ impl<'a> Plan<'a> {
             }
             attached.push(Attached { name, length, was_there: false });
         }
-        if attached.iter().all(|attached| attached.was_there) {
+        if !has_records && attached.iter().all(|attached| attached.was_there) {
             return Ok(attached);
         }
         let size = self.manifest_size.saturating_add(text.len() as u64);
@@ -211,9 +220,12 @@ impl<'a> Plan<'a> {
 
 /// The record of a dump that is added under this `name`.
 fn record(name: &Name, new: &NewDump<'_>, length: u64, crc: u32) -> String {
-    let (dump, old) = match &new.payload {
-        NewPayload::Dump(dump, record) => (Some(dump), record.as_ref()),
-        NewPayload::File(_) => (None, None),
+    let (dump, old, collected) = match &new.payload {
+        NewPayload::Dump(dump, record) => (Some(dump), record.as_ref(), None),
+        NewPayload::Collected(_, collected) | NewPayload::Nothing(collected) => {
+            (None, None, Some(collected))
+        }
+        NewPayload::File(_) => (None, None, None),
     };
     let is_renamed = *name != new.name;
     let cut = dump.filter(|dump| !dump.is_whole());
@@ -230,6 +242,11 @@ fn record(name: &Name, new: &NewDump<'_>, length: u64, crc: u32) -> String {
         line(key::WANTED, &new.name);
     }
     match (cut, dump) {
+        _ if let Some(collected) = collected => {
+            let status =
+                if collected.reason.is_some() { Status::Partial } else { Status::Complete };
+            collected.lines(status, &mut line);
+        }
         (Some(_), _) => {
             line(key::STATUS, &Status::Partial.word());
             line(key::REASON, &model::Reason::Cut.words());
@@ -257,6 +274,22 @@ fn record(name: &Name, new: &NewDump<'_>, length: u64, crc: u32) -> String {
         line(key::CRC32C, &format_args!("{crc:08x}"));
     }
     text
+}
+
+impl Collected {
+    /// The lines of its record that say how it ended.
+    fn lines(&self, status: Status, line: &mut dyn FnMut(&str, &dyn fmt::Display)) {
+        line(key::STATUS, &status.word());
+        if let Some(reason) = self.reason {
+            line(key::REASON, &reason.words());
+            match reason {
+                model::Reason::Errno(errno) => line(key::ERRNO, &errno),
+                model::Reason::Exit(status) => line(key::EXIT, &status),
+                _ => {}
+            }
+        }
+        line(key::MILLISECONDS, &self.milliseconds);
+    }
 }
 
 /// Appends notes to a file.
@@ -292,7 +325,10 @@ impl<'a, P: FnMut(u64)> Writer<'a, P> {
         self.at += HEADER_SIZE as u64;
         let written = match &new.payload {
             NewPayload::Dump(dump, _) => self.payload(&new.name, dump.reader())?,
-            NewPayload::File(file) => self.payload(&new.name, file)?,
+            NewPayload::File(file) | NewPayload::Collected(file, _) => {
+                self.payload(&new.name, file)?
+            }
+            NewPayload::Nothing(_) => (0, 0),
         };
         self.pad()?;
         Ok(written)

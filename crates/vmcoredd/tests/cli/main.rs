@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The command, run as its users run it.
 
+mod after;
 mod attach;
 mod compressed;
 mod damage;
