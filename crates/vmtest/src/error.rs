@@ -55,9 +55,12 @@ pub enum Error {
     Series(String),
     /// A run or port name that cannot be a file name, is taken or is reserved.
     #[error(
-        "{0:?} cannot be used as a name: letters, digits, `-`, `_` and `.`, once, not `status` or `dmesg`"
+        "{0:?} cannot be used as a name: letters, digits, `-`, `_` and `.`, once, not `status`, `dmesg` or `pause`"
     )]
     Name(String),
+    /// A script waits for the host, which has nothing to do.
+    #[error("nothing is to be done at the pause {0:?}")]
+    Pause(String),
     /// ivshmem needs a backing file whose size is a power of two.
     #[error("{}: an ivshmem backing file must have a power of two as its size, not {size}", path.display())]
     IvshmemSize {

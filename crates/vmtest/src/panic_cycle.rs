@@ -24,6 +24,7 @@ pub struct Panic {
     crash_append: String,
     before_panic: String,
     first_files: Vec<(PathBuf, String)>,
+    first_programs: Vec<PathBuf>,
     kexec_call: KexecCall,
 }
 
@@ -54,6 +55,7 @@ impl PanicCycle {
             crash_append: String::new(),
             before_panic: String::new(),
             first_files: Vec::new(),
+            first_programs: Vec::new(),
             kexec_call: KexecCall::FileLoad,
         };
         Self::with_mode(kernel, name, mode)
@@ -91,6 +93,13 @@ impl PanicCycle {
         self
     }
 
+    /// Adds a program of the host for the lines before the panic, as [`Vm::program`] does
+    /// for the crash kernel.
+    pub fn first_program(mut self, path: impl AsRef<Path>) -> Self {
+        self.mode.first_programs.push(path.as_ref().to_path_buf());
+        self
+    }
+
     /// Sets the shell lines to run in the crash kernel.
     pub fn crash_script(self, lines: &str) -> Self {
         self.with_script(lines)
@@ -122,6 +131,9 @@ impl PanicCycle {
         initramfs.text("crash/call", self.mode.kexec_call.option());
         let before_panic = format!("{SCRIPT_START}\n{}\n", self.mode.before_panic);
         initramfs.text("before_panic", &before_panic);
+        for program in &self.mode.first_programs {
+            initramfs.program(program)?;
+        }
         for (host, guest) in &self.mode.first_files {
             initramfs.file(host, guest);
         }

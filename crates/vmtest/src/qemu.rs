@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::command;
+use crate::monitor::Monitor;
 use crate::{Error, Result};
 
 /// How often the console is looked at.
@@ -40,6 +41,10 @@ pub trait Watcher {
     fn died_before_init(&self) -> bool;
     /// Forgets all, as the machine is started again.
     fn start_again(&mut self);
+    /// Does what the guest waits for, where the machine has a [`Qemu::monitor`].
+    fn pause(&mut self, _name: &str, _monitor: &mut Monitor) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Counts what a kernel with its ordinary log says of its init and of its end.
@@ -88,6 +93,7 @@ pub struct Qemu {
     ports: Vec<(String, PathBuf)>,
     args: Vec<OsString>,
     clock_of_instructions: bool,
+    has_monitor: bool,
 }
 
 impl Qemu {
@@ -103,6 +109,7 @@ impl Qemu {
             ports: Vec::new(),
             args: Vec::new(),
             clock_of_instructions: false,
+            has_monitor: false,
         }
     }
 
@@ -137,6 +144,13 @@ impl Qemu {
         self
     }
 
+    /// Adds a monitor, and a port through which the guest has [`Watcher::pause`] called.
+    /// The machine must have another port.
+    pub fn monitor(mut self) -> Self {
+        self.has_monitor = true;
+        self
+    }
+
     /// Adds an argument as it is.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
@@ -144,26 +158,40 @@ impl Qemu {
     }
 
     /// Runs the machine to its end, or kills it at `limit`. The console goes to
-    /// `console`, each of its lines to `on_line`, QEMU's own words to `messages`.
+    /// `console`, each of its lines to `watcher`, QEMU's own words to `messages`.
     pub fn run(
         &self,
         console: &Path,
         messages: &Path,
         limit: Duration,
-        mut on_line: impl FnMut(&str),
+        watcher: &mut impl Watcher,
     ) -> Result<Ended> {
         let mut lines = ConsoleLines::create(console)?;
         let messages = File::create(messages).map_err(Error::file("create", messages))?;
         let mut command = self.command(console)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(messages);
+        let mut monitor = None;
+        if self.has_monitor {
+            let (ours, ends) = Monitor::new()?;
+            ends.add_to(&mut command);
+            monitor = Some(ours);
+        }
         let started = Instant::now();
         let child = command.spawn().map_err(|error| command::cannot_start(&command, &error))?;
+        // Which has QEMU's ends: what waits for them is to see when QEMU closes them.
+        drop(command);
         let mut process = Process(child);
         loop {
             // Asked before the console is read, so that nothing written last is missed.
             let ended = process.ended()?;
-            lines.new_lines(&mut on_line)?;
+            lines.new_lines(&mut |line| watcher.line(line))?;
+            if let Some(monitor) = &mut monitor
+                && let Some(name) = monitor.asked()?
+            {
+                watcher.pause(&name, monitor)?;
+                monitor.go_on()?;
+            }
             match ended {
                 Some(status) if status.success() => return Ok(Ended::ByGuest),
                 Some(status) => return Ok(Ended::Failed(status)),
@@ -183,7 +211,7 @@ impl Qemu {
         watcher: &mut impl Watcher,
     ) -> Result<Ended> {
         for attempt in 1..=MORE_STARTS {
-            let ended = self.run(console, messages, limit, |line| watcher.line(line))?;
+            let ended = self.run(console, messages, limit, watcher)?;
             if matches!(ended, Ended::Failed(_)) || !watcher.died_before_init() {
                 return Ok(ended);
             }
@@ -193,7 +221,7 @@ impl Qemu {
             fs::rename(console, &kept).map_err(Error::file("rename", console))?;
             watcher.start_again();
         }
-        self.run(console, messages, limit, |line| watcher.line(line))
+        self.run(console, messages, limit, watcher)
     }
 
     fn command(&self, console: &Path) -> Result<Command> {

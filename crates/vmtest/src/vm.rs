@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::initramfs::Initramfs;
+use crate::monitor::{self, Monitor};
 use crate::qemu::{Device, Ended, Qemu, Watcher};
 use crate::workspace;
 use crate::{Error, Failure, Kernel, Result};
@@ -26,8 +27,12 @@ const DMESG_PORT: &str = "dmesg";
 
 /// What every script starts with. A `!` before a command hides its failure to
 /// fail from `set -e`, so there is a function for that.
-pub(crate) const SCRIPT_START: &str =
-    "set -e -o pipefail\nfails() { if \"$@\"; then echo \"succeeds: $*\"; return 1; fi; }";
+pub(crate) const SCRIPT_START: &str = "set -e -o pipefail
+fails() { if \"$@\"; then echo \"succeeds: $*\"; return 1; fi; }
+pause() { { echo \"$1\" >&3; read -r _ <&3; } 3<>/ports/pause; }";
+
+/// What the host does at a pause.
+type Pause = Box<dyn FnMut(&mut Monitor) -> Result<()>>;
 
 const CONSOLE_LINES_IN_ERROR: usize = 4;
 
@@ -35,7 +40,8 @@ const CONSOLE_LINES_IN_ERROR: usize = 4;
 /// [`PanicCycle`](crate::PanicCycle) or [`Boot`](crate::Boot).
 ///
 /// The script is run by busybox's shell with `set -e -o pipefail`, and `fails
-/// COMMAND…` where a command must not succeed. Its output
+/// COMMAND…` where a command must not succeed; `pause NAME` waits until [`Vm::at_pause`]
+/// is done. Its output
 /// goes to the console; a line `@@ text` is a stage for [`Vm::on_stage`]. What
 /// it writes to `/ports/<name>` arrives in a file on the host. Applets of
 /// busybox hide programs of the same name unless these are called by their path.
@@ -58,6 +64,7 @@ pub struct Vm<Mode> {
     script: String,
     time_limit: Duration,
     on_stage: Box<dyn FnMut(&str)>,
+    pauses: BTreeMap<String, Pause>,
 }
 
 impl<Mode> Vm<Mode> {
@@ -78,6 +85,7 @@ impl<Mode> Vm<Mode> {
             script: String::new(),
             time_limit: Duration::from_secs(120),
             on_stage: Box::new(|_| {}),
+            pauses: BTreeMap::new(),
         }
     }
 
@@ -156,6 +164,16 @@ impl<Mode> Vm<Mode> {
         self
     }
 
+    /// Sets what the host does while a script waits in `pause <name>`, in either kernel.
+    pub fn at_pause(
+        mut self,
+        name: &str,
+        action: impl FnMut(&mut Monitor) -> Result<()> + 'static,
+    ) -> Self {
+        self.pauses.insert(name.to_owned(), Box::new(action));
+        self
+    }
+
     pub(crate) fn with_script(mut self, script: &str) -> Self {
         self.script = script.to_owned();
         self
@@ -163,7 +181,7 @@ impl<Mode> Vm<Mode> {
 
     /// The name of the run once it is fit for a directory's name, and its ports'.
     pub(crate) fn check_names(&self) -> Result<()> {
-        let mut taken = vec![STATUS_PORT, DMESG_PORT];
+        let mut taken = vec![STATUS_PORT, DMESG_PORT, monitor::PORT];
         check_name(&self.name, &[])?;
         for port in &self.ports {
             check_name(port, &taken)?;
@@ -195,7 +213,8 @@ impl<Mode> Vm<Mode> {
             // The shell's glob sorts them back into this order.
             initramfs.file(module, &format!("virtio/{position:02}.ko"));
         }
-        let ports: String = self.all_ports().map(|port| format!("{port}\n")).collect();
+        let pause = (!self.pauses.is_empty()).then_some(monitor::PORT);
+        let ports: String = self.all_ports().chain(pause).map(|port| format!("{port}\n")).collect();
         initramfs.text("vmtest/ports", &ports);
         initramfs.text("vmtest/role", role);
         initramfs.text("script", &format!("{SCRIPT_START}\n{script}\n"));
@@ -230,7 +249,11 @@ impl<Mode> Vm<Mode> {
             qemu = qemu.clock_of_instructions();
         }
 
-        let mut stages = Stages::new(self.on_stage);
+        if !self.pauses.is_empty() {
+            qemu = qemu.monitor();
+        }
+
+        let mut stages = Stages::new(self.on_stage, self.pauses);
         let console = files.directory.join("console.log");
         let messages = files.directory.join("qemu.log");
         let ended = qemu.run_watched(&console, &messages, self.time_limit, &mut stages)?;
@@ -373,6 +396,7 @@ impl Report {
 /// Finds the stages in the lines of the console.
 struct Stages {
     observer: Box<dyn FnMut(&str)>,
+    pauses: BTreeMap<String, Pause>,
     last: String,
     /// How many kernels have reached their init.
     inits: u32,
@@ -380,8 +404,8 @@ struct Stages {
 }
 
 impl Stages {
-    fn new(observer: Box<dyn FnMut(&str)>) -> Self {
-        let mut stages = Self { observer, last: String::new(), inits: 0, panics: 0 };
+    fn new(observer: Box<dyn FnMut(&str)>, pauses: BTreeMap<String, Pause>) -> Self {
+        let mut stages = Self { observer, pauses, last: String::new(), inits: 0, panics: 0 };
         stages.enter("booting");
         stages
     }
@@ -414,6 +438,14 @@ impl Watcher for Stages {
         self.panics = 0;
         self.enter("booting again, as the kernel died before its init");
     }
+
+    fn pause(&mut self, name: &str, monitor: &mut Monitor) -> Result<()> {
+        self.enter(name);
+        match self.pauses.get_mut(name) {
+            Some(action) => action(monitor),
+            None => Err(Error::Pause(name.to_owned())),
+        }
+    }
 }
 
 fn check_name(name: &str, taken: &[&str]) -> Result<()> {
@@ -442,7 +474,7 @@ mod tests {
     const PANIC: &str = "[    1.545654] Kernel panic - not syncing: Fatal exception in interrupt";
 
     fn died_before_init(lines: &[&str]) -> bool {
-        let mut stages = Stages::new(Box::new(|_| {}));
+        let mut stages = Stages::new(Box::new(|_| {}), BTreeMap::new());
         lines.iter().for_each(|line| stages.line(line));
         stages.died_before_init()
     }
