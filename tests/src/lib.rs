@@ -8,6 +8,8 @@ pub mod chelsio;
 pub mod crash_header;
 pub mod cudbg;
 mod in_tree;
+pub mod registers;
+pub mod soft;
 pub mod watched;
 
 use std::fs;
