@@ -15,6 +15,9 @@ mod kept;
 mod load;
 mod manifest;
 mod mapping;
+mod physical;
+mod plans;
+mod port;
 mod pread;
 mod produce;
 mod race;
@@ -25,6 +28,7 @@ mod sample;
 mod speed;
 mod ways;
 
+use std::num::ParseIntError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,6 +59,33 @@ enum Action {
         /// Where the random ranges start from
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Print memory of the dead kernel
+    Physical {
+        /// The vmcore
+        file: PathBuf,
+        /// Where it is in memory
+        #[arg(value_parser = number)]
+        address: u64,
+        /// How many bytes
+        #[arg(value_parser = number)]
+        length: u64,
+    },
+    /// Have the module read devices by the plans in a file, and print what it said
+    Plans {
+        /// The device
+        device: PathBuf,
+        /// The plans, one after the other
+        file: PathBuf,
+    },
+    /// Read 16 bits from an I/O port, or write them
+    Port {
+        /// The port
+        #[arg(value_parser = number)]
+        port: u64,
+        /// What is written
+        #[arg(value_parser = number)]
+        value: Option<u64>,
     },
     /// Measure a pread among the first dumps and one among the last
     Pread {
@@ -119,10 +150,21 @@ enum Action {
     },
 }
 
+/// A number, also one of hexadecimal digits after 0x.
+fn number(text: &str) -> Result<u64, ParseIntError> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    }
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().action {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
+        Action::Physical { file, address, length } => physical::physical(&file, address, length),
+        Action::Plans { device, file } => plans::plans(&device, &file),
+        Action::Port { port, value } => port::port(port as u16, value.map(|value| value as u16)),
         Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
         Action::Load { module, label, parameters } => load::load(&module, &label, &parameters),
         Action::Produce { device } => produce::produce(&device),
