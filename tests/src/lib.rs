@@ -193,6 +193,40 @@ impl Modules {
     }
 }
 
+/// The `.ko` of modules that came with the kernel, and of those that they depend on, in an
+/// order in which they can be loaded.
+///
+/// # Errors
+/// [`Error::Vm`], [`Error::File`].
+pub fn with_dependencies(kernel: &Kernel, names: &[&str]) -> Result<Vec<PathBuf>> {
+    fn add(kernel: &Kernel, name: &str, modules: &mut Vec<PathBuf>) -> Result<()> {
+        let module = kernel.module(name)?;
+        if modules.contains(&module) {
+            return Ok(());
+        }
+        let bytes = fs::read(&module).map_err(file_error(&module))?;
+        for dependency in depends(&bytes).split(',').filter(|name| !name.is_empty()) {
+            add(kernel, dependency, modules)?;
+        }
+        modules.push(module);
+        Ok(())
+    }
+    let mut modules = Vec::new();
+    for name in names {
+        add(kernel, name, &mut modules)?;
+    }
+    Ok(modules)
+}
+
+/// What a module says of the modules that it depends on, in its section `.modinfo`.
+fn depends(module: &[u8]) -> String {
+    let key = b"\0depends=";
+    let found = module.windows(key.len()).position(|window| window == key);
+    let value = found.map_or(&[][..], |at| &module[at + key.len()..]);
+    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+    String::from_utf8_lossy(&value[..end]).into_owned()
+}
+
 /// Makes the memory of an adapter: a file of `size` bytes, a power of two, with
 /// content that depends on `seed`, 4 KiB in 64 of it zeros.
 ///

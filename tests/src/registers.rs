@@ -31,6 +31,8 @@ pub const UNIT: u8 = 6;
 pub const COMPLETE: u8 = 0;
 /// Status of a segment: its device did not answer.
 pub const NOT_ANSWERED: u8 = 1;
+/// Status of a segment: to read it was not asked for.
+pub const LEFT_OUT: u8 = 2;
 
 /// A device in a dump.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -173,6 +175,15 @@ impl Device {
         panic!("MSR {index:#x} is not in {self:x?}");
     }
 
+    /// What there is in place of a recorded register.
+    ///
+    /// # Panics
+    /// When it was not read.
+    #[must_use]
+    pub fn now(&self, recorded: &Recorded) -> u64 {
+        self.register(BAR, recorded.bar, recorded.offset, recorded.width)
+    }
+
     fn byte(&self, space: u8, index: u8, offset: u64) -> u8 {
         let found = self.find(space, index, offset);
         found.unwrap_or_else(|| {
@@ -261,6 +272,59 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> 
         return Ok(());
     }
     Err(different(format!("{what}: expected {expected:x?}, found {found:x?}")))
+}
+
+/// A register that a script has looked at, past the device's driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The slot of its device.
+    pub slot: String,
+    /// The BAR that it is in.
+    pub bar: u8,
+    /// Where in it.
+    pub offset: u64,
+    /// Of the register, in bytes.
+    pub width: usize,
+    /// What it had.
+    pub value: u64,
+}
+
+/// A shell function `look SLOT BAR OFFSET/BITS …` that prints registers in memory, for
+/// [`recorded`]. It needs a kernel that has `iomem=relaxed` where a driver has the device.
+pub const LOOK: &str = "
+    look() {
+        slot=$1 bar=$2
+        base=$(sed -n \"$((bar + 1))s/ .*//p\" /sys/bus/pci/devices/$slot/resource)
+        shift 2
+        for register; do
+            value=$(devmem $(printf %#x $((base + ${register%/*}))) ${register#*/})
+            echo $slot $bar $((${register%/*})) ${register#*/} $value
+        done
+    }
+";
+
+/// What [`LOOK`] printed.
+///
+/// # Errors
+/// [`Error::Different`] when it is something else.
+pub fn recorded(printed: &str) -> Result<Vec<Recorded>> {
+    let line = |line: &str| {
+        let [slot, bar, offset, bits, value] = line.split(' ').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let bits: usize = bits.parse().ok()?;
+        Some(Recorded {
+            slot: slot.to_owned(),
+            bar: bar.parse().ok()?,
+            offset: offset.parse().ok()?,
+            width: bits / 8,
+            value: u64::from_str_radix(value.strip_prefix("0x")?, 16).ok()?,
+        })
+    };
+    let lines = printed.lines();
+    lines
+        .map(|text| line(text).ok_or_else(|| different(format!("{text:?} among registers"))))
+        .collect()
 }
 
 /// The configuration space of a function, as it is.

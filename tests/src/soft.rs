@@ -14,8 +14,13 @@ const WRITABLE: usize = CONFIG_SIZE;
 const BUS: usize = 2 * CONFIG_SIZE;
 const DEVFN: usize = BUS + 4;
 const DIES_AT: usize = BUS + 8;
-const DIES_AT_SIZE: usize = 64;
+const DIES_AT_SIZE: usize = 128;
+const BASE_AT: usize = DIES_AT + DIES_AT_SIZE;
+const WINDOW_AT: usize = BASE_AT + 4;
+const PAGE_BASES: usize = WINDOW_AT + 4;
 const BAR: usize = 64 << 10;
+const PAGES: usize = BAR + BAR_SIZE;
+const PAGE_SIZE: usize = 4 << 10;
 
 /// Where the capabilities are in the config space.
 pub const POWER_CAP: usize = 0x40;
@@ -99,7 +104,7 @@ impl Function {
         self
     }
 
-    /// Has it die when the kernel's log has this text, which is shorter than 64 bytes.
+    /// Has it die when the kernel's log has this text, which is shorter than 128 bytes.
     ///
     /// # Panics
     /// When it is longer.
@@ -107,6 +112,24 @@ impl Function {
     pub fn dies_at(mut self, text: &str) -> Self {
         assert!(text.len() < DIES_AT_SIZE);
         self.image[DIES_AT..DIES_AT + text.len()].copy_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Gives it a window of 4 KiB at `window_at` of its BAR, whose base is written to the
+    /// register at `base_at`; of two pages, what is seen at a base, from an offset on.
+    ///
+    /// # Panics
+    /// When that is not inside a page.
+    #[must_use]
+    pub fn window(mut self, base_at: u32, window_at: u32, pages: [(u32, usize, &[u8]); 2]) -> Self {
+        self.put(BASE_AT, 4, base_at.into());
+        self.put(WINDOW_AT, 4, window_at.into());
+        for (number, (base, offset, bytes)) in pages.into_iter().enumerate() {
+            assert!(offset + bytes.len() <= PAGE_SIZE);
+            self.put(PAGE_BASES + 4 * number, 4, base.into());
+            let start = PAGES + PAGE_SIZE * number + offset;
+            self.image[start..start + bytes.len()].copy_from_slice(bytes);
+        }
         self
     }
 
@@ -138,6 +161,12 @@ impl Function {
     #[must_use]
     pub fn place(at: usize) -> u64 {
         (BAR + at) as u64
+    }
+
+    /// Where in its memory the number of its bus is, 32 bits: on another bus it is not there.
+    #[must_use]
+    pub fn place_of_bus() -> u64 {
+        BUS as u64
     }
 
     /// A 64-bit BAR.

@@ -8,8 +8,9 @@
  * keeps what was last written to it. A BAR may also be elsewhere: the host writes its
  * address into the image.
  *
- * A function dies when the kernel's log has a certain text: all of its BAR becomes ones.
  * The log is the one thing that says, before it is done, what a collector is about to do.
+ * So with each of its lines, a function moves its window to where the base register says,
+ * if it has one; and it dies when the log has a certain text: all of its BAR becomes ones.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -23,6 +24,7 @@
 
 #define FUNCTION_SIZE	SZ_256K
 #define MAX_FUNCTIONS	16
+#define PAGES		2
 
 /* Beyond what firmware can number. */
 #define DOMAIN		0x10001
@@ -35,9 +37,15 @@ struct function {
 	u32 bus;
 	u32 devfn;
 	/* The text at which it dies, if there is one. */
-	char dies_at[64];
-	u8 unused[SZ_64K - 2 * PCI_CFG_SPACE_EXP_SIZE - 72];
+	char dies_at[128];
+	/* Where in the BAR the base of a window is, and the window; none if that is 0. */
+	u32 base_at;
+	u32 window_at;
+	/* What is seen in the window, and for which bases. */
+	u32 page_bases[PAGES];
+	u8 unused[SZ_64K - 2 * PCI_CFG_SPACE_EXP_SIZE - 144 - 4 * PAGES];
 	u8 bar[SZ_64K];
+	u8 pages[PAGES][SZ_4K];
 };
 
 static ulong base;
@@ -129,12 +137,32 @@ static struct resource window = {
 	.flags	= IORESOURCE_MEM | IORESOURCE_MEM_64,
 };
 
+static void move_window(struct function __iomem *function)
+{
+	u32 window = readl(&function->window_at), base;
+	u8 page[SZ_64];
+	uint i, at;
+
+	if (!window)
+		return;
+	base = readl(&function->bar[readl(&function->base_at)]);
+	for (i = 0; i < PAGES && readl(&function->page_bases[i]) != base; i++)
+		;
+	for (at = 0; at < SZ_4K; at += sizeof(page)) {
+		memset(page, 0xff, sizeof(page));
+		if (i < PAGES)
+			memcpy_fromio(page, &function->pages[i][at], sizeof(page));
+		memcpy_toio(&function->bar[window + at], page, sizeof(page));
+	}
+}
+
 static void watch_log(struct console *console, const char *text, unsigned int length)
 {
 	char dies_at[sizeof_field(struct function, dies_at)];
 	uint i;
 
 	for (i = 0; i < count; i++) {
+		move_window(functions[i]);
 		memcpy_fromio(dies_at, functions[i]->dies_at, sizeof(dies_at));
 		dies_at[sizeof(dies_at) - 1] = '\0';
 		if (dies_at[0] && strnstr(text, dies_at, length))
