@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the module finds in devices that no driver of ours knows: a machine with many of
+//! them, and errors in flight, dies of a machine check.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use system_tests::registers::{
+    self, Aer, BAR, CONFIG, Config, Device, End, LOOK, PORT, PRINT_CONFIGS, Recorded, UNIT,
+};
+use system_tests::{Modules, OnEachKernel, Result, fault, names, payload, with_dependencies};
+use vmtest::{Flavour, Kernel, Monitor, PanicCycle, Run, Series, Vm};
+
+/// What keeps the crash kernel from clearing what the devices and the processor report.
+const KEEPS: &str = "mce=off hest_disable pci=noaer";
+
+/// Root ports, and below the first three what errors are injected into.
+const ERRING: [&str; 7] = [
+    "pcie-root-port,id=port0,chassis=1,slot=1,addr=4.0,multifunction=on",
+    "pcie-root-port,id=port1,chassis=2,slot=2,addr=4.1",
+    "pcie-root-port,id=port2,chassis=3,slot=3,addr=4.2",
+    "virtio-rng-pci,id=malformed,bus=port0,aer=on,disable-legacy=on",
+    "virtio-rng-pci,id=timeout,bus=port1,aer=on,disable-legacy=on",
+    "virtio-rng-pci,id=corrected,bus=port2,aer=on,disable-legacy=on",
+    "edu,addr=3.0",
+];
+const MALFORMED: [&str; 2] = ["0000:00:04.0", "0000:01:00.0"];
+const TIMEOUT: [&str; 2] = ["0000:00:04.1", "0000:02:00.0"];
+/// QEMU does not report a corrected error to its root port.
+const CORRECTED: &str = "0000:03:00.0";
+
+/// The other devices, in the slots that follow. The two network adapters share a cable.
+const MANY: [&str; 11] = [
+    "pcie-root-port,id=port3,chassis=4,slot=4,addr=4.3",
+    "pcie-root-port,id=port4,chassis=5,slot=5,addr=4.4",
+    "pcie-root-port,id=port5,chassis=6,slot=6,addr=4.5",
+    "pcie-root-port,id=port6,chassis=7,slot=7,addr=4.6",
+    "pcie-root-port,id=port7,chassis=8,slot=8,addr=4.7",
+    "nvme,bus=port3,drive=disk0,serial=0",
+    "nvme,bus=port4,drive=disk1,serial=1",
+    "e1000e,bus=port5,netdev=plug0,romfile=",
+    "qemu-xhci,bus=port6",
+    "megasas-gen2,bus=port7",
+    "virtio-net-pci,addr=5.0,netdev=plug1,romfile=",
+];
+const NVME: &str = "0000:04:00.0";
+const FAILED_NVME: &str = "0000:05:00.0";
+const E1000E: &str = "0000:06:00.0";
+const XHCI: &str = "0000:07:00.0";
+const MEGASAS: &str = "0000:08:00.0";
+/// Of the machine itself: `ich9-ahci`, and the bridge that has the watchdog.
+const AHCI: &str = "0000:00:1f.2";
+const LPC: &str = "0000:00:1f.0";
+
+/// What else there is: memory that the devices have, and a trace of what the first of them
+/// was asked for.
+const MORE: [[&str; 2]; 9] = [
+    ["-blockdev", "driver=null-co,node-name=disk0,size=16777216,read-zeroes=on"],
+    ["-blockdev", "driver=null-co,node-name=disk1,size=16777216,read-zeroes=on"],
+    ["-blockdev", "driver=null-co,node-name=disk2,size=16777216,read-zeroes=on"],
+    ["-device", "ide-hd,bus=ide.0,drive=disk2"],
+    ["-device", "usb-kbd"],
+    ["-netdev", "hubport,id=plug0,hubid=0"],
+    ["-netdev", "hubport,id=plug1,hubid=0"],
+    ["-trace", "pci_nvme_admin_cmd"],
+    ["-trace", "pci_nvme_mmio_start_success"],
+];
+
+/// Has errors reported to the root ports as firmware does, and the kernel leave them
+/// alone, which would clear them before it panics.
+const REPORT_ERRORS: &str = "
+    aer=/sys/bus/pci_express/drivers/aer
+    for service in $aer/*:pcie002; do
+        echo ${service##*/} >$aer/unbind
+    done
+    for device in /sys/bus/pci/devices/*; do
+        [ $(wc -c <$device/config) = 4096 ] || continue
+        setpci -s ${device##*/} COMMAND.w=100:100 CAP_EXP+8.w=7:7
+        [ $(cat $device/class) != 0x060400 ] || setpci -s ${device##*/} BRIDGE_CONTROL.w=2:2
+    done
+";
+
+/// What is injected, in this order. The kernel panics of the last one: bank 9 says that
+/// the processor's context is corrupt, and has an address and a miscellaneous register.
+const INJECTED: [&str; 4] = [
+    "pcie_aer_inject_error malformed MALF_TLP 0x1 0x2 0x3 0x4",
+    "pcie_aer_inject_error timeout COMP_TIME 0x5 0x6 0x7 0x8",
+    "pcie_aer_inject_error -c corrected BAD_TLP",
+    "mce 0 9 0xbe00000000000135 0x5 0x12345000 0x8c",
+];
+const INJECT: &str = "pause inject\n sleep 100";
+
+/// PCI Express Base Specification, 7.8.4: bits of the error status registers.
+const MALFORMED_TLP: u32 = 1 << 18;
+const COMPLETION_TIMEOUT: u32 = 1 << 14;
+const BAD_TLP: u32 = 1 << 6;
+/// Of a root port's: an uncorrectable error was received, and it is not fatal.
+const ROOT_NONFATAL: u32 = 0x24;
+/// Of a root port's: an uncorrectable error was received, the first is fatal, one is.
+const ROOT_FATAL: u32 = 0x54;
+
+/// The machine check: the registers of bank 9, and that of the processor.
+const BANK: [(u64, u64); 4] =
+    [(0x425, 0xbe00_0000_0000_0135), (0x426, 0x1234_5000), (0x427, 0x8c), (0x17a, 5)];
+
+fn inject(monitor: &mut Monitor) -> vmtest::Result<()> {
+    for command in INJECTED {
+        let said = monitor.command(command)?;
+        assert!(said.is_empty() || said.starts_with("OK "), "{command}: {said}");
+    }
+    Ok(())
+}
+
+/// Adds devices in this order.
+fn with_devices(vm: PanicCycle, devices: &[&str]) -> PanicCycle {
+    devices.iter().fold(vm, |vm, device| vm.qemu_arg("-device").qemu_arg(*device))
+}
+
+/// A machine into which errors are injected at the pause `inject`.
+fn erring(kernel: &Kernel, name: &str) -> Result<PanicCycle> {
+    let modules = Modules::build(kernel)?;
+    let name = format!("{name}-{}", kernel.series());
+    let vm = PanicCycle::new(kernel, &name).crashkernel_mib(192);
+    Ok(with_devices(vm, &ERRING)
+        .append("iomem=relaxed")
+        .crash_append("iomem=relaxed")
+        .first_program("/usr/bin/setpci")
+        .first_file(vmtest::guest_program()?, "/bin/vmtest-guest")
+        .file(vmtest::guest_program()?, "/bin/vmtest-guest")
+        .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
+        .file(vmtest::static_program("vmcoredd")?, "/bin/vmcoredd")
+        .at_pause("inject", inject)
+        .port("configs")
+        .port("vmcoredd"))
+}
+
+/// Sets up what the drivers of the first kernel do not, and looks at what is to be there
+/// after the panic.
+fn before_panic() -> String {
+    format!(
+        "{LOOK}
+        bus=/sys/bus/pci/devices
+        # One controller is the driver's, the other one, which firmware has used, is enabled
+        # with queues of no size.
+        echo none >$bus/{FAILED_NVME}/driver_override
+        for module in /first/*; do
+            insmod $module
+        done
+        echo 1 >$bus/{FAILED_NVME}/enable
+        nvme=$(head -n 1 $bus/{FAILED_NVME}/resource | cut -d ' ' -f 1)
+        for register in 0x14/0 0x24/0 0x14/0x460001; do
+            devmem $(printf %#x $((nvme + ${{register%/*}}))) 32 ${{register#*/}}
+        done
+        echo 1 >$bus/{MEGASAS}/enable
+        network=$(ls $bus/{E1000E}/net)
+        ip link set $network up
+        # The watchdog runs out after four ticks of 0.6 s, and is halted, as the next time
+        # would follow.
+        vmtest-guest port 0x672 4
+        vmtest-guest port 0x660 1
+        vmtest-guest port 0x668 0
+        until [ \"$(cat /sys/class/net/$network/carrier)\" = 1 ]; do
+            usleep 10000
+        done
+        until [ $(($(vmtest-guest port 0x664) & 8)) = 8 ]; do
+            usleep 10000
+        done
+        vmtest-guest port 0x668 0x800
+        sleep 1
+        for port in 0x664 0x666 0x668 0x672; do
+            echo $port $(vmtest-guest port $port)
+        done >/ports/watchdog
+        {{
+            look {NVME} 0 0/64 8/32 0x14/32 0x1c/32 0x24/32 0x28/64 0x30/64
+            look {FAILED_NVME} 0 0/64 0x14/32 0x1c/32 0x24/32
+            look {AHCI} 5 0/32 4/32 0xc/32 0x10/32 0x100/32 0x104/32 0x108/32 0x114/32 \\
+                0x118/32 0x120/32 0x124/32 0x128/32 0x130/32
+            look {XHCI} 0 0/32 4/32 8/32 0xc/32 0x10/32 0x14/32 0x18/32 0x70/64 \\
+                0x78/32 0x440/32 0x1028/32 0x1030/64
+            look {E1000E} 0 0/32 8/32 0xd0/32 0x100/32 0x400/32 0x2800/32 0x2808/32 \\
+                0x3800/32 0x3808/32
+            look {MEGASAS} 1 0xb0/32 0xb4/32
+        }} >/ports/recorded
+        {REPORT_ERRORS}
+        {INJECT}"
+    )
+}
+
+/// How many frames to everyone the adapter receives once its kernel is dead.
+const BROADCASTS: u64 = 2;
+
+/// In the crash kernel the adapter still receives; its counters have what its driver has
+/// not seen.
+fn crash_script() -> String {
+    format!(
+        "{LOOK}
+        for module in /network/*; do
+            insmod $module
+        done
+        network=$(ls /sys/bus/pci/devices/0000:00:05.0/virtio*/net)
+        ip address add 192.0.2.1/24 dev $network
+        ip link set $network up
+        arping -q -c {BROADCASTS} -w {BROADCASTS} -I $network 192.0.2.2 || true
+        {{ {PRINT_CONFIGS} }} >/ports/configs
+        insmod /modules/vmcoredd.ko
+        {COLLECT}
+        {{ {PRINT_CONFIGS} }} >/ports/configs-after
+        # Broadcast frames received: the register is cleared when it is read.
+        {{
+            look {E1000E} 0 0x4078/32 0x4078/32
+            look {NVME} 0 0x24/32 0x28/64
+        }} >/ports/after
+        vmtest-guest physical /proc/vmcore $(devmem $(printf %#x $((\
+            $(head -n 1 /sys/bus/pci/devices/{NVME}/resource | cut -d ' ' -f 1) + 0x28))) 64) 2048 \
+            >/ports/queue
+        "
+    )
+}
+
+/// The first kernel has the IOMMU refuse what `edu` reads, whose address nobody has
+/// mapped, with the fault's interrupt masked, so that its handler does not clear it.
+const FORBIDDEN_DMA: &str = "
+    unit=0xfed90000
+    devmem $(printf %#x $((unit + 0x38))) 32 0x80000000
+    edu=/sys/bus/pci/devices/0000:00:03.0
+    echo 1 >$edu/enable
+    setpci -s 00:03.0 COMMAND.w=6:6
+    bar=$(head -n 1 $edu/resource | cut -d ' ' -f 1)
+    for register in 0x80/0x7654000 0x88/0x40000 0x90/0x10 0x98/1; do
+        devmem $(printf %#x $((bar + ${register%/*}))) 64 ${register#*/}
+    done
+    until [ $(($(devmem $(printf %#x $((unit + 0x34))) 32) & 2)) = 2 ]; do
+        usleep 10000
+    done
+    for register in 0x34/32 0x220/64 0x228/64; do
+        echo $register $(devmem $(printf %#x $((unit + ${register%/*}))) ${register#*/})
+    done >/ports/unit
+";
+
+const COLLECT: &str = "
+        vmcoredd collect
+        cat /proc/vmcoredd >/ports/vmcoredd
+";
+
+fn panic(series: Series) -> Result<Run> {
+    let kernel = Kernel::fetch_flavour(series, Flavour::Full)?;
+    let mut vm = with_devices(erring(&kernel, "devices")?, &MANY).memory_mib(768);
+    for [option, value] in MORE {
+        vm = vm.qemu_arg(option).qemu_arg(value);
+    }
+    let drivers = with_dependencies(&kernel, &["nvme", "ahci", "sd_mod", "xhci_pci", "e1000e"])?;
+    for (position, module) in drivers.iter().enumerate() {
+        vm = vm.first_file(module, &format!("/first/{position:02}.ko"));
+    }
+    for (position, module) in with_dependencies(&kernel, &["virtio_net"])?.iter().enumerate() {
+        vm = vm.file(module, &format!("/network/{position:02}.ko"));
+    }
+    let ports = ["recorded", "watchdog", "configs-after", "after", "queue"];
+    let run = ports
+        .into_iter()
+        .fold(vm, Vm::port)
+        .crash_append(KEEPS)
+        .before_panic(&before_panic())
+        .crash_script(&crash_script())
+        .run()?;
+    Ok(run)
+}
+
+static RUN: OnEachKernel<Run> = OnEachKernel::new(panic);
+
+/// The registers are of a dump; the file has all of them.
+fn dump(run: &Run, name: &str) -> Vec<Device> {
+    registers::read(&payload(run.port("vmcoredd"), name).unwrap()).unwrap()
+}
+
+/// The one device of a dump, which was read to its end.
+fn whole(run: &Run, name: &str) -> Device {
+    let device = registers::one(&payload(run.port("vmcoredd"), name).unwrap()).unwrap();
+    assert_eq!(device.end, Some(End { status: 0, reason: 0 }), "{device:x?}");
+    device
+}
+
+/// The error status that a function has in the dump of all configuration spaces.
+fn dumped_aer(run: &Run, slot: &str) -> Aer {
+    let functions = dump(run, "pci-config");
+    let function = functions.iter().find(|function| function.slot == slot).expect(slot);
+    registers::aer(&function.bytes(CONFIG, 0, 0, 4096)).unwrap()
+}
+
+/// QEMU puts the words of a packet's header into its log with their bytes reversed.
+fn logged(header: [u32; 4]) -> [u32; 4] {
+    header.map(u32::swap_bytes)
+}
+
+fn errors_in_flight_are_there(series: Series) {
+    let run = RUN.get(series);
+    let [port, function] = MALFORMED.map(|slot| dumped_aer(run, slot));
+    assert_eq!((function.uncorrectable, function.correctable), (MALFORMED_TLP, 0));
+    assert_eq!(function.header, logged([1, 2, 3, 4]));
+    assert_eq!((port.root, port.source >> 16), (ROOT_FATAL, 0x0100), "{port:x?}");
+    let [port, function] = TIMEOUT.map(|slot| dumped_aer(run, slot));
+    assert_eq!((function.uncorrectable, function.correctable), (COMPLETION_TIMEOUT, 0));
+    assert_eq!(function.header, logged([5, 6, 7, 8]));
+    assert_eq!((port.root, port.source >> 16), (ROOT_NONFATAL, 0x0200), "{port:x?}");
+    let function = dumped_aer(run, CORRECTED);
+    assert_eq!((function.uncorrectable, function.correctable), (0, BAD_TLP));
+}
+
+fn the_machine_check_is_there(series: Series) {
+    let processor = whole(RUN.get(series), "mca_cpu0");
+    assert_eq!((processor.kind, processor.address), (2, 0));
+    for (register, value) in BANK {
+        assert_eq!(processor.msr(register), value, "{register:#x}");
+    }
+}
+
+/// Every function has its configuration space in one dump, as the kernel reads it, and it
+/// is the same after all has been read.
+fn configuration_spaces_are_as_they_are(series: Series) {
+    let run = RUN.get(series);
+    let read = |port: &str| registers::configs(&fs::read(run.port(port)).unwrap()).unwrap();
+    let (before, after) = (read("configs"), read("configs-after"));
+    assert!(before.len() > 20 && before == after);
+    let dumped: Vec<Config> = dump(run, "pci-config")
+        .iter()
+        .zip(&before)
+        .map(|(function, config)| {
+            assert_eq!(function.end, Some(End { status: 0, reason: 0 }), "{function:x?}");
+            let bytes = function.bytes(CONFIG, 0, 0, config.bytes.len());
+            assert!(!function.has(CONFIG, 0, bytes.len() as u64), "{}", function.slot);
+            Config { slot: function.slot.clone(), bytes }
+        })
+        .collect();
+    for (dumped, config) in dumped.iter().zip(&before) {
+        assert_eq!(dumped, config);
+    }
+    assert_eq!(dumped.len(), before.len());
+}
+
+/// All that a script has looked at before the panic, by the slot of its device. Not
+/// USBCMD of xHCI: a quirk of the crash kernel stops the controller before any module runs.
+fn devices_are_as_the_dead_kernel_left_them(series: Series) {
+    let run = RUN.get(series);
+    let recorded = fs::read_to_string(run.port("recorded")).unwrap();
+    let recorded = registers::recorded(&recorded).unwrap();
+    for slot in [NVME, FAILED_NVME, AHCI, XHCI, E1000E, MEGASAS] {
+        let device = whole(run, &format!("regs_{slot}"));
+        assert_eq!((device.power, device.flags, device.driver.as_str()), (0, 0, ""), "{slot}");
+        let of_it: Vec<&Recorded> =
+            recorded.iter().filter(|register| register.slot == slot).collect();
+        assert!(of_it.len() > 1, "{slot}");
+        for register in of_it {
+            assert_eq!(device.now(register), register.value, "{register:x?}");
+        }
+    }
+}
+
+fn nvme_was_running_and_the_other_one_had_failed(series: Series) {
+    let run = RUN.get(series);
+    let [running, failed] = [NVME, FAILED_NVME].map(|slot| whole(run, &format!("regs_{slot}")));
+    assert_eq!((running.profile.as_str(), running.class), ("nvme", 0x01_0802));
+    let status = |device: &Device| device.register(BAR, 0, 0x1c, 4);
+    assert_eq!((status(&running), status(&failed)), (1, 2), "ready; fatal status");
+    assert_eq!(running.register(BAR, 0, 0x14, 4) & 1, 1, "enabled");
+    // What the vmcore has where the dump says that the queue of commands is.
+    let after = fs::read_to_string(run.port("after")).unwrap();
+    let after = registers::recorded(&after).unwrap();
+    let queue = after.iter().find(|register| register.slot == NVME && register.offset == 0x28);
+    assert_eq!(running.register(BAR, 0, 0x28, 8), queue.unwrap().value);
+    let entries: Vec<(u8, u16)> = fs::read_to_string(run.port("queue"))
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let byte = |at: usize| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).unwrap();
+            (byte(0), u16::from_le_bytes([byte(2), byte(3)]))
+        })
+        .collect();
+    let commands = commands(run);
+    assert!(commands.len() > 10 && commands.len() < entries.len(), "{commands:x?}");
+    assert_eq!(entries[..commands.len()], commands);
+}
+
+/// The operation code and the number of each command that the driver has sent, by what the
+/// controller says itself; firmware came before it.
+fn commands(run: &Run) -> Vec<(u8, u16)> {
+    let trace = fs::read_to_string(run.console_path().with_file_name("qemu.log")).unwrap();
+    let (_, of_the_driver) = trace.rsplit_once("pci_nvme_mmio_start_success").unwrap();
+    let lines = of_the_driver.lines().filter_map(|line| line.strip_prefix("pci_nvme_admin_cmd "));
+    lines
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let ["cid", number, "sqid", "0", "opc", code, ..] = words[..] else {
+                panic!("{line}");
+            };
+            let code = u8::from_str_radix(code.trim_start_matches("0x"), 16).unwrap();
+            (code, number.parse().unwrap())
+        })
+        .collect()
+}
+
+/// A second reader sees what came in since the driver had looked, and clears it; ICR, the
+/// statistics and SWSM are not in the dump.
+fn counters_of_e1000e_are_left_alone(series: Series) {
+    let run = RUN.get(series);
+    let adapter = whole(run, &format!("regs_{E1000E}"));
+    for offset in [0xc0, 0x4000, 0x4078, 0x40d0, 0x5b50] {
+        assert!(!adapter.has(BAR, 0, offset), "{offset:#x}");
+    }
+    let after = fs::read_to_string(run.port("after")).unwrap();
+    let after = registers::recorded(&after).unwrap();
+    let counts: Vec<u64> =
+        after.iter().filter(|register| register.slot == E1000E).map(|r| r.value).collect();
+    assert_eq!(counts, [BROADCASTS, 0]);
+}
+
+fn the_watchdog_has_run_out(series: Series) {
+    let run = RUN.get(series);
+    let bridge = whole(run, &format!("regs_{LPC}"));
+    let text = fs::read_to_string(run.port("watchdog")).unwrap();
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let recorded: Vec<(u64, u64)> = text
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(port, value)| (number(port), number(value)))
+        .collect();
+    assert_eq!(recorded[0], (0x664, 8), "it has run out once");
+    for (port, value) in recorded {
+        assert_eq!(bridge.register(PORT, 0, port, 2), value, "{port:#x}");
+    }
+}
+
+/// The kernel has a driver for virtio built in, which came first.
+fn what_a_driver_has_is_marked(series: Series) {
+    let run = RUN.get(series);
+    let slot = MALFORMED[1];
+    let device = whole(run, &format!("regs_{slot}"));
+    assert_eq!((device.profile.as_str(), device.driver.as_str()), ("virtio", "virtio-pci"));
+    assert_eq!(device.flags & 1, 1);
+    assert!(device.segments.iter().all(|segment| segment.flags & 2 == 2), "{device:x?}");
+    let in_memory = device.segments.iter().any(|segment| segment.space == BAR);
+    assert!(in_memory, "its common configuration: {device:x?}");
+}
+
+fn all_is_well(series: Series) {
+    let run = RUN.get(series);
+    assert_eq!(fault(run.dmesg()), None);
+    let found: BTreeSet<String> = names(run.port("vmcoredd")).unwrap().into_iter().collect();
+    let slots = [NVME, FAILED_NVME, AHCI, XHCI, E1000E, MEGASAS, LPC, MALFORMED[1], TIMEOUT[1]];
+    let expected = slots.map(|slot| format!("regs_{slot}"));
+    for name in expected.iter().map(String::as_str).chain(["pci-config", "mca_cpu0"]) {
+        assert!(found.contains(name), "{name}: {found:?}");
+    }
+}
+
+system_tests::on_each_kernel! {
+    errors_in_flight_are_there
+    the_machine_check_is_there
+    configuration_spaces_are_as_they_are
+    devices_are_as_the_dead_kernel_left_them
+    nvme_was_running_and_the_other_one_had_failed
+    counters_of_e1000e_are_left_alone
+    the_watchdog_has_run_out
+    what_a_driver_has_is_marked
+    all_is_well
+}
+
+/// Without the arguments, and with an IOMMU, which keeps its faults.
+fn panic_without() -> Result<Run> {
+    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let run = erring(&kernel, "devices-plain")?
+        .qemu_arg("-device")
+        .qemu_arg("intel-iommu")
+        .append("intel_iommu=on")
+        .first_file(kernel.module("msr")?, "/msr.ko")
+        .file(kernel.module("msr")?, "/msr.ko")
+        .before_panic(&format!("{FORBIDDEN_DMA}\n{REPORT_ERRORS}\n{INJECT}"))
+        .crash_script(&format!(
+            "{{ {PRINT_CONFIGS} }} >/ports/configs
+            insmod /modules/vmcoredd.ko
+            {COLLECT}"
+        ))
+        .port("unit")
+        .run()?;
+    Ok(run)
+}
+
+static WITHOUT: OnEachKernel<Run> = OnEachKernel::new(|_| panic_without());
+
+fn without() -> &'static Run {
+    WITHOUT.get(Series::V6_12)
+}
+
+/// The crash kernel clears them before any module runs. What it does not clear shows that
+/// they were there.
+#[test]
+fn without_its_arguments_the_crash_kernel_clears_errors() {
+    let run = without();
+    for (slot, header) in [(MALFORMED[1], [1, 2, 3, 4]), (TIMEOUT[1], [5, 6, 7, 8])] {
+        let function = dumped_aer(run, slot);
+        assert_eq!((function.uncorrectable, function.correctable), (0, 0), "{slot}");
+        assert_eq!(function.header, logged(header), "{slot}");
+    }
+    for slot in [MALFORMED[0], TIMEOUT[0]] {
+        assert_eq!(dumped_aer(run, slot).root, 0, "{slot}");
+    }
+    assert_eq!(dumped_aer(run, CORRECTED).correctable, 0);
+    let processor = whole(run, "mca_cpu0");
+    assert_eq!(processor.msr(0x17a), 5);
+    assert_eq!(processor.msr(0x425), 0);
+}
+
+/// The kernel says what the fault was, and clears the bit that says that there is one. The
+/// record has the source, the address and the reason: it may not be read.
+#[test]
+fn a_forbidden_access_to_memory_is_there() {
+    let run = without();
+    let before = fs::read_to_string(run.port("unit")).unwrap();
+    assert!(before.contains("0x228/64 0xC0FFFF0600000018"), "{before}");
+    let unit = whole(run, "vt-d_fed90000");
+    assert_eq!((unit.kind, unit.address, unit.profile.as_str()), (3, 0xfed9_0000, "vt-d"));
+    assert_eq!(unit.register(UNIT, 0, 0x220, 8), 0x765_4000);
+    let source = 3 << 3;
+    assert_eq!(unit.register(UNIT, 0, 0x228, 8), 0x40ff_ff06_0000_0000 | source);
+    let line = "DMAR: [DMA Read NO_PASID] Request device [00:03.0] fault addr 0x7654000";
+    assert!(run.dmesg().contains(line), "{}", run.dmesg());
+}
