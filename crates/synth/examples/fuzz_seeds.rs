@@ -50,6 +50,8 @@ fn all() -> io::Result<()> {
     manifests()?;
     notes()?;
     names()?;
+    plans()?;
+    registers()?;
     store()
 }
 
@@ -462,4 +464,148 @@ fn store() -> io::Result<()> {
         .affords(true)
         .dump(1, 1, 60000, 2)
         .save("no-memory")
+}
+
+/// An instruction of a plan.
+fn instruction([op, a, b, c]: [u8; 4], n: u32, imm: u64) -> [u8; 16] {
+    let mut bytes = [op, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes[4..8].copy_from_slice(&n.to_le_bytes());
+    bytes[8..].copy_from_slice(&imm.to_le_bytes());
+    bytes
+}
+
+/// A plan that never reads 0x1000 up to 0x2000 of base address register 0, and after it
+/// what its device answers.
+fn plan(name: &str, instructions: &[[u8; 16]]) -> io::Result<()> {
+    let size = 96 + 28 + 24 + 16 * (instructions.len() + 1);
+    let mut bytes = b"VMCDPLAN\x01\0\x60\0".to_vec();
+    bytes.extend((size as u32).to_le_bytes());
+    bytes.extend(name.as_bytes());
+    bytes.resize(48, 0);
+    bytes.extend([1, 0, 0, 0, 0, 0, 16, 0, 1, 0, 1, 0]);
+    bytes.extend((instructions.len() as u32 + 1).to_le_bytes());
+    bytes.resize(96, 0xd1);
+    // Any PCI function of vendor 0x8086; the range; the instructions.
+    bytes.extend([1, 0, 1, 0, 0x86, 0x80]);
+    bytes.resize(96 + 28, 0);
+    bytes.extend([2, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([0x1000u64, 0x2000].map(u64::to_le_bytes).concat());
+    bytes.extend(instructions.concat());
+    bytes.extend([0; 16]);
+    assert_eq!(bytes.len(), size);
+    // Windows and what clears by a read are asked for; it decodes, is in D0, has time and
+    // room; a list of capabilities, and values.
+    bytes.extend([6, 0x93, 0, 255, 255, 255, 0xd3, 0x10]);
+    bytes.extend((0..64u8).map(|at| if at % 4 == 1 { 0x40 + at } else { at }));
+    bytes.extend((0..=255).chain(0..=255));
+    save("plan", name, &bytes)
+}
+
+fn plans() -> io::Result<()> {
+    const CONFIG: u32 = 0x104;
+    const BAR: u32 = 0x204;
+    const BIG: u32 = 1 << 24;
+    const TOUCHES: u32 = 2 << 24;
+    const CLEARS: u32 = 4 << 24;
+    const RETRY: u32 = 8 << 24;
+    let set = |to, value| instruction([1, to, 0, 0], 0, value);
+    let read = |place, at| instruction([10, 1, 255, 31], place, at);
+    let length = |length| set(31, length);
+    plan("config", &[length(256), read(CONFIG, 0)])?;
+    plan(
+        "blocks",
+        &[
+            set(9, 0xffff_ffff),
+            instruction([8, 0, 255, 9], BAR, 8),
+            length(0x400),
+            read(BAR, 0),
+            read(BAR | BIG | RETRY, 0x2000),
+            length(8),
+            read(0x202, 0x402),
+            read(0x10204, 0x10),
+            read(BAR | CLEARS, 0x404),
+        ],
+    )?;
+    plan(
+        "computed",
+        &[
+            instruction([3, 1, 255, 0], BAR, 0),
+            instruction([2, 2, 1, 255], 5, 0xff),
+            instruction([2, 3, 2, 1], 16, 0),
+            instruction([4, 4, 0, 0], 0, 10),
+            instruction([5, 5, 255, 0], 0, 0x11),
+            instruction([5, 6, 5, 0], 0, 0x11),
+            instruction([5, 7, 255, 0], 1, 1),
+            instruction([6, 5, 0, 0], 1, 0),
+            instruction([10, 2, 2, 3], BAR, 0x100),
+            instruction([10, 3, 2, 4], BAR, 0x3ff0),
+        ],
+    )?;
+    plan(
+        "loops",
+        &[
+            set(1, 4),
+            length(4),
+            instruction([7, 2, 0, 1], 8, 6),
+            instruction([7, 3, 0, 1], 8, 4),
+            instruction([2, 4, 2, 255], 2, 0x100),
+            instruction([2, 5, 3, 255], 2, 0x10),
+            instruction([2, 5, 5, 4], 0, 0),
+            instruction([10, 7, 5, 31], BAR, 0x20),
+            instruction([6, 2, 0, 0], 0, 0),
+        ],
+    )?;
+    plan(
+        "windows",
+        &[
+            set(1, 3),
+            length(4),
+            instruction([7, 2, 0, 1], 8, 6),
+            instruction([12, 0, 255, 0], BAR | TOUCHES, 3 << 48 | 0x70),
+            instruction([11, 2, 255, 0], BAR | TOUCHES, 0x60),
+            instruction([12, 31, 255, 1], BAR | TOUCHES, 9 << 48 | 0x74),
+            instruction([9, 0, 2, 0], 0x0009_0704, 0x100),
+            read(BAR | TOUCHES, 0x64),
+            instruction([11, 1, 255, 0], BAR | TOUCHES, 0x70),
+        ],
+    )?;
+    plan(
+        "spaces",
+        &[
+            length(16),
+            read(0x301, 0xcf9),
+            read(0x408, 0x400),
+            read(0x508, 0xfed0_0000),
+            read(0x608, 0x20),
+        ],
+    )
+}
+
+fn registers() -> io::Result<()> {
+    let record = |kind: u8, body: &[u8]| {
+        let mut bytes = vec![kind, 0, 0, 0];
+        bytes.extend((body.len() as u32).to_le_bytes());
+        bytes.extend(body);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes
+    };
+    let mut device = vec![1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 2, 0, 0x86, 0x80, 0xd3, 0x10];
+    device.resize(136, 0);
+    device[72..78].copy_from_slice(b"e1000e");
+    let mut segment = vec![2, 0, 4, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0];
+    segment.extend([1, 2, 3, 4, 5, 6, 7, 8]);
+    let mut dead = segment[..24].to_vec();
+    dead[4] = 1;
+    let records = [
+        record(1, &device),
+        record(2, &segment),
+        record(2, &dead),
+        record(9, b"unknown"),
+        record(3, &[1, 5, 0, 0, 2, 0, 0, 0]),
+    ]
+    .concat();
+    save("registers", "records", &records)?;
+    save("registers", "cut", &records[..200])?;
+    let header = b"VMCDREGS\x01\0\x18\0\0\0\0\0longer..";
+    save("registers", "dump", &[&header[..], &records, &records].concat())
 }
