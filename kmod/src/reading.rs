@@ -63,7 +63,7 @@ impl Reading {
                 return Reason::NoRoom;
             }
             let end = match left_out {
-                true => run::leave_alone(&mut hardware, &device, Reason::Excluded),
+                true => run::leave_alone(&mut hardware, &plan, &device, Reason::Excluded),
                 false => run::collect(&mut hardware, &plan, &device, self.request.options),
             };
             reason = end.map_or(Reason::NoRoom, |end| end.reason);

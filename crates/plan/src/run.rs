@@ -22,8 +22,8 @@ const STEPS_MAX: u32 = 1 << 22;
 const RETRIES: u32 = 3;
 
 /// Reads a device by a plan: puts its record, its segments and its end into the dump, after
-/// what stands there already. `device` is what is known of it; what its configuration
-/// space and the plan say is filled in here.
+/// what stands there already. `device` is what is known of it; its power state, whether it
+/// decodes memory and what the plan says of its profile are filled in here.
 ///
 /// # Errors
 /// [`NoRoom`] when not even the end had room.
@@ -33,12 +33,7 @@ pub fn collect<H: Host>(
     device: &Device,
     options: Options,
 ) -> Result<End, NoRoom> {
-    let mut device = Device {
-        profile: plan.about().name,
-        profile_version: plan.about().version,
-        digest: plan.about().digest,
-        ..*device
-    };
+    let mut device = with_profile(device, plan);
     let state = State::find(host, &mut device);
     host.put(&device.record())?;
     let mut run = Run {
@@ -81,15 +76,26 @@ pub fn collect<H: Host>(
     Ok(end)
 }
 
-/// The dump of a device that is not read at all.
+/// The dump of a device that is not read at all; `plan` is that by which it would be.
 ///
 /// # Errors
 /// [`NoRoom`].
-pub fn leave_alone<H: Host>(host: &mut H, device: &Device, reason: Reason) -> Result<End, NoRoom> {
-    host.put(&device.record())?;
+pub fn leave_alone<H: Host>(
+    host: &mut H,
+    plan: &Plan<'_>,
+    device: &Device,
+    reason: Reason,
+) -> Result<End, NoRoom> {
+    host.put(&with_profile(device, plan).record())?;
     let end = End { outcome: Outcome::LeftAlone, reason, segments: 0 };
     host.put(&end.record())?;
     Ok(end)
+}
+
+/// `device` with what `plan` says of its profile.
+fn with_profile(device: &Device, plan: &Plan<'_>) -> Device {
+    let about = plan.about();
+    Device { profile: about.name, profile_version: about.version, digest: about.digest, ..*device }
 }
 
 /// What of a device can be read.
