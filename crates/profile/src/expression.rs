@@ -51,6 +51,12 @@ impl Function {
         (Self::Config16, "config16", 1),
         (Self::Config32, "config32", 1),
     ];
+
+    /// Its name in expressions.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(each, ..)| *each == self).map_or("", |(_, name, _)| name)
+    }
 }
 
 /// A register of the profile, or a field of one, by their numbers in their lists.

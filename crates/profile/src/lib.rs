@@ -16,6 +16,7 @@ mod read;
 mod segments;
 mod syntax;
 mod values;
+mod words;
 
 use fault::Faults;
 
@@ -27,6 +28,8 @@ pub use fault::{Fault, Position};
 pub use library::{BUILT_IN, Compiled, Library};
 pub use model::*;
 pub use segments::Segment;
+pub use syntax::SIZE_MAX;
+pub use words::{class_word, match_words, space_word};
 
 /// The profile in `text`, and its plan.
 ///

@@ -33,6 +33,11 @@ const FACTS: [(&str, Fact); 20] = [
     ("cpu.model", Fact::CpuModel),
 ];
 
+/// The name of a fact in expressions.
+pub(crate) fn fact_name(fact: Fact) -> &'static str {
+    FACTS.iter().find(|(_, each)| *each == fact).map_or("", |(name, _)| name)
+}
+
 impl Profile {
     /// The register that is named.
     #[must_use]

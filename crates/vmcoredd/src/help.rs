@@ -63,6 +63,14 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 14] = [
         ],
     ),
     (
+        "decode",
+        &[
+            "vmcoredd decode /var/crash/vmcore",
+            "vmcoredd decode /var/crash/vmcore regs_0000:01:00.0 --abnormal",
+            "vmcoredd decode --json /var/crash/vmcore | jq -r '.findings[].text'",
+        ],
+    ),
+    (
         "diff",
         &[
             "vmcoredd diff monday/vmcore tuesday/vmcore",

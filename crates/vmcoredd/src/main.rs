@@ -8,6 +8,7 @@ mod attach;
 mod capture;
 mod collect;
 mod collectors;
+mod decode;
 mod devices;
 mod diff;
 mod doctor;
@@ -65,6 +66,7 @@ enum Command {
     Verify(verify::Arguments),
     Extract(extract::Arguments),
     Show(show::Arguments),
+    Decode(decode::Arguments),
     Diff(diff::Arguments),
     Attach(attach::Arguments),
     Add(add::Arguments),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd profile`.
 
+mod show;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ::profile::{Fault, Profile};
+use ::profile::{BUILT_IN, Compiled};
 use kdumpfile::EscapedPath;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, complain};
 use crate::output;
-use crate::own_profiles;
+use crate::own_profiles::{self, Directory};
 
 /// Check, compile and show profiles of devices
 ///
@@ -42,6 +44,18 @@ enum Command {
         #[arg(short, long, value_name = "PLAN")]
         output: Option<PathBuf>,
     },
+    /// Show what a profile reads, in which order, and what it never reads
+    Show {
+        /// The profile: its name, or a file
+        profile: PathBuf,
+        #[command(flatten)]
+        profiles: Directory,
+    },
+    /// List the profiles that there are
+    List {
+        #[command(flatten)]
+        profiles: Directory,
+    },
 }
 
 /// Does what is asked for.
@@ -57,14 +71,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         Command::Compile { file: Some(file), output, .. } => compile(file, output.as_deref()),
         Command::Compile { output, .. } => compile_all(output.as_deref()),
+        Command::Show { profile, profiles } => show(profile, profiles),
+        Command::List { profiles } => list(profiles),
     }
 }
 
-type Compiled = Result<(Profile, Vec<u8>), Vec<Fault>>;
-
 /// The profile in `file`.
 fn read(file: &Path) -> Result<Compiled, Failure> {
-    Ok(profile::compile_file(&own_profiles::name(file), &own_profiles::read_file(file)?))
+    Ok(::profile::compile_file(&own_profiles::name(file), &own_profiles::read_file(file)?))
 }
 
 /// Reports what is wrong with it.
@@ -86,7 +100,7 @@ fn compile(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
 
 fn compile_all(output: Option<&Path>) -> Result<Exit, Failure> {
     let mut plans = Vec::new();
-    for (name, text) in ::profile::BUILT_IN {
+    for (name, text) in BUILT_IN {
         let found = ::profile::compile_file(name, text.as_bytes());
         match &found {
             Ok((_, plan)) => plans.extend_from_slice(plan),
@@ -100,4 +114,47 @@ fn write(output: &Path, bytes: &[u8]) -> Result<Exit, Failure> {
     let failed = |error| Failure::output(output, error);
     output::write(output, &[], |to, _| to.write_all(bytes).map_err(failed))?;
     Ok(Exit::Done)
+}
+
+fn show(profile: &Path, profiles: &Directory) -> Result<Exit, Failure> {
+    let is_file = profile.extension().is_some() || profile.components().count() > 1;
+    if is_file {
+        let found = read(profile)?;
+        return match &found {
+            Ok((found, _)) => show::print(found),
+            Err(_) => Ok(report(profile, &found)),
+        };
+    }
+    let name = profile.to_string_lossy();
+    let mut library = profiles.library()?;
+    match library.named(&name).as_deref() {
+        Some(Ok((found, _))) => show::print(found),
+        Some(found @ Err(_)) => Ok(report(&PathBuf::from(format!("{name}.kdl")), found)),
+        None => {
+            let all: Vec<_> = library.names().collect();
+            let name = EscapedPath(profile);
+            let all = all.join(", ");
+            complain(format_args!("{name}: expected a profile, there are: {all}"));
+            Ok(Exit::Negative)
+        }
+    }
+}
+
+fn list(profiles: &Directory) -> Result<Exit, Failure> {
+    let mut status = Exit::Done;
+    let mut rows = Vec::new();
+    let operator = profiles.files()?;
+    let files = operator.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice(), "operator"));
+    let built_in = BUILT_IN
+        .iter()
+        .map(|(name, text)| (PathBuf::from(format!("{name}.kdl")), text.as_bytes(), "built in"));
+    for (path, bytes, from) in files.chain(built_in) {
+        let found = ::profile::compile_file(&own_profiles::name(&path), bytes);
+        match &found {
+            Ok((found, plan)) => rows.push(show::row(found, plan.len(), from)),
+            Err(_) => status = status.max(report(&path, &found)),
+        }
+    }
+    show::print_list(&rows)?;
+    Ok(status)
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd decode`.
+
+mod json;
+mod print;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use ::plan::dump::{Damage, MAGIC};
+use ::profile::Library;
+use kdumpfile::{DeviceDump, Escaped, EscapedPath};
+
+use crate::failure::{Exit, Failure, complain};
+use crate::payload::{check_whole, read_full};
+use crate::own_profiles::Directory;
+use crate::read::{self, Contents};
+
+/// How long a register dump is at most, in bytes: many times what a plan may read.
+const SIZE_MAX: u64 = 64 << 20;
+
+/// Show what registers of devices say
+///
+/// Reads the register dumps that the module made by profiles of devices: one line for the
+/// device, what is abnormal, the worst first, what was not read and why, and every register
+/// with its fields. Without NAME, all register dumps of FILE are decoded. FILE may be a
+/// register dump by itself, too, as `extract` writes it.
+///
+/// A device whose profile is not known is shown as numbers. Of one that was read by another
+/// version of its profile, that is said.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// The dump; - is standard input
+    file: PathBuf,
+    /// Which register dumps: their names or indices
+    names: Vec<OsString>,
+    /// Print a JSON object for each device, on a line of its own
+    #[arg(long)]
+    json: bool,
+    /// Show nothing but what is abnormal
+    #[arg(long)]
+    abnormal: bool,
+    #[command(flatten)]
+    profiles: Directory,
+}
+
+/// Decodes what was asked for.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut to = crate::stdout::UntilClosed::new(anstream::stdout().lock());
+    let mut decoder =
+        Decoder { arguments, library: arguments.profiles.library()?, has_printed: false };
+    if let Some(bytes) = plain(&arguments.file)? {
+        let name = EscapedPath(&arguments.file).to_string();
+        return decoder.dump(&mut to, &name, &bytes);
+    }
+    let dump = read::open(&arguments.file)?;
+    let contents = Contents::read(&dump);
+    let mut status = Exit::Done;
+    let chosen = match arguments.names.as_slice() {
+        [] => with_registers(&contents)?,
+        names => names
+            .iter()
+            .map(|name| contents.find(&dump, Some(name)))
+            .collect::<Result<Vec<_>, _>>()?,
+    };
+    if chosen.is_empty() {
+        let path = EscapedPath(dump.path());
+        complain(format_args!("{path}: expected register dumps, found none"));
+        status = Exit::Negative;
+    }
+    for device_dump in &chosen {
+        let bytes = payload(device_dump)?;
+        status =
+            status.max(decoder.dump(&mut to, &Escaped(device_dump.name()).to_string(), &bytes)?);
+        to.flush()?;
+        if let Err(failure) = check_whole(&dump, device_dump) {
+            status = status.max(failure.report());
+        }
+    }
+    Ok(status.max(contents.complain(dump.path())))
+}
+
+/// The file, if it is a register dump by itself.
+fn plain(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    // That it cannot be read is found when it is opened as a vmcore.
+    let Ok(mut file) = File::open(path) else { return Ok(None) };
+    let mut magic = [0; MAGIC.len()];
+    if file.read_exact(&mut magic).is_err() || magic != MAGIC {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read =
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.take(SIZE_MAX).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::Blob { path: path.to_owned(), error })?;
+    Ok(Some(bytes))
+}
+
+/// The register dumps of a file.
+fn with_registers<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure> {
+    let mut found = Vec::new();
+    for device_dump in &contents.device_dumps {
+        let mut magic = [0; MAGIC.len()];
+        let length = read_full(&mut device_dump.part(0, magic.len() as u64), &mut magic)?;
+        if length == magic.len() && magic == MAGIC {
+            found.push(*device_dump);
+        }
+    }
+    Ok(found)
+}
+
+/// The register dump, up to a length that none has.
+fn payload(device_dump: &DeviceDump<'_>) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut from = device_dump.part(0, SIZE_MAX);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = read_full(&mut from, &mut buffer)?;
+        bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if length < buffer.len() {
+            return Ok(bytes);
+        }
+    }
+}
+
+struct Decoder<'a> {
+    arguments: &'a Arguments,
+    library: Library,
+    has_printed: bool,
+}
+
+impl Decoder<'_> {
+    /// Decodes one dump.
+    fn dump(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
+        let path = EscapedPath(&self.arguments.file).to_string();
+        let damaged = |damage| {
+            complain(format_args!("{path}: {name}: {}", words(damage)));
+            Ok(Exit::Negative)
+        };
+        let devices = match ::profile::decode(bytes, &mut self.library) {
+            Ok(devices) => devices,
+            Err(damage) => return damaged(damage),
+        };
+        for device in devices {
+            let device = match device {
+                Ok(device) => device,
+                Err(damage) => {
+                    to.flush()?;
+                    return damaged(damage);
+                }
+            };
+            if self.arguments.json {
+                json::print(to, &self.arguments.file, name, &device)?;
+                continue;
+            }
+            if self.arguments.abnormal && device.findings.is_empty() {
+                continue;
+            }
+            if std::mem::replace(&mut self.has_printed, true) {
+                writeln!(to)?;
+            }
+            print::print(to, name, &device, self.arguments.abnormal)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What is wrong with a dump, in words.
+fn words(damage: Damage) -> String {
+    match damage {
+        Damage::Magic => "offset 0: expected VMCDREGS, found something else".to_owned(),
+        Damage::Version(found) => format!("offset 0x8: expected version 1, found {found}"),
+        Damage::Cut(at, end) => {
+            format!("offset {at:#x}: expected a whole record, found the end at {end:#x}")
+        }
+    }
+}
