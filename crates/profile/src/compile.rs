@@ -668,9 +668,10 @@ impl<'p> Compiler<'p, '_, '_> {
             Operand::Constant(length) => length,
             Operand::Variable(_) => LENGTH_MAX,
         };
-        self.most = self.most.saturating_add(longest.saturating_mul(bytes).saturating_mul(times));
-        if matches!(length, Operand::Constant(_)) && self.most > READS_MAX.into() {
-            let what = format!("expected {READS_MAX} bytes at most, found {}", self.most);
+        let all = longest.saturating_mul(bytes).saturating_mul(times);
+        self.most = self.most.saturating_add(all);
+        if matches!(length, Operand::Constant(_)) && all > READS_MAX.into() {
+            let what = format!("expected {READS_MAX} bytes at most, found {all}");
             self.wrong(what);
             return;
         }

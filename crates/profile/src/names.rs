@@ -196,7 +196,10 @@ impl Names {
                     let block = profile.blocks.get(value.block)?;
                     Some(format!("{}.{}", block.name, profile.name_of(*value)))
                 };
-                let all: Vec<_> = values.iter().filter_map(name).collect();
+                let mut all: Vec<_> = values.iter().filter_map(name).collect();
+                if found.iter().any(|each| !matches!(each, Expression::Value(_))) {
+                    all.push("another name of the let or the fact".to_owned());
+                }
                 Err(format!("ambiguous name, expected one of {}, found {whole}", all.join(", ")))
             }
         }
@@ -267,6 +270,10 @@ fn is_one(
 
 /// Whether one character more, less or another makes one of the other, in any case.
 fn is_near(first: &str, second: &str) -> bool {
+    // Of two characters, another one makes anything.
+    if first.len() < 3 || second.len() < 3 {
+        return first.eq_ignore_ascii_case(second);
+    }
     let (first, second) = (first.as_bytes(), second.as_bytes());
     let same = first.iter().zip(second).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
     let rest = |of: &[u8], skip: usize| of.get(same + skip..).map(<[u8]>::to_ascii_lowercase);

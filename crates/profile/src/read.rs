@@ -29,6 +29,9 @@ const LETS_MAX: usize = 16;
 /// How many ranges are never read at most, and how many devices a profile is for.
 const MATCHES_MAX: usize = 4096;
 
+/// How much of what is no KDL is shown, in characters.
+const FOUND_SHOWN: usize = 20;
+
 /// The profile in `text`; without faults, if none were found.
 pub(crate) fn profile(text: &str, faults: &mut Faults<'_>) -> Profile {
     let mut reader = Reader { text, faults, layouts: BTreeMap::new(), insteads: Vec::new() };
@@ -42,10 +45,12 @@ pub(crate) fn profile(text: &str, faults: &mut Faults<'_>) -> Profile {
         Err(error) => {
             for diagnostic in &error.diagnostics {
                 let at = diagnostic.span.offset();
-                let message = diagnostic.message.as_deref().unwrap_or("it is not KDL");
-                let help = diagnostic.help.as_deref();
-                let help = help.map(|help| format!(": {help}")).unwrap_or_default();
-                reader.faults.add(&(at..at), format_args!("{message}{help}"));
+                let message = diagnostic.message.as_deref().unwrap_or("Expected KDL");
+                let message = message.trim_end_matches('.').to_lowercase();
+                let found = text.get(at..).and_then(|rest| rest.lines().next());
+                let found: String = found.unwrap_or_default().chars().take(FOUND_SHOWN).collect();
+                let found = if found.is_empty() { "the end of the line" } else { &found };
+                reader.add(&(at..at), format_args!("no KDL 2: {message}, found {found}"));
             }
             if error.diagnostics.is_empty() {
                 reader.faults.add(&(0..0), "expected KDL, found something else");

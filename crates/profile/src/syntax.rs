@@ -31,7 +31,8 @@ pub(crate) fn refused(text: &str) -> Option<(Range<usize>, String)> {
             b'{' => {
                 depth += 1;
                 if depth > DEPTH_MAX {
-                    let what = format!("braces nest too deeply, expected {DEPTH_MAX} at most");
+                    let what =
+                        format!("braces nest too deeply, expected {DEPTH_MAX} at most, found more");
                     return Some((at..at + 1, what));
                 }
                 1
