@@ -14,8 +14,8 @@ use ::profile::Library;
 use kdumpfile::{DeviceDump, Escaped, EscapedPath};
 
 use crate::failure::{Exit, Failure, complain};
-use crate::payload::{check_whole, read_full};
 use crate::own_profiles::Directory;
+use crate::payload::{check_whole, read_full};
 use crate::read::{self, Contents};
 
 /// How long a register dump is at most, in bytes: many times what a plan may read.
