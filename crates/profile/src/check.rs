@@ -213,13 +213,14 @@ fn place(block: &Block, faults: &mut Faults<'_>) {
 fn order(profile: &Profile, faults: &mut Faults<'_>) {
     let mut has_circle = false;
     let blocks = profile.blocks.iter().enumerate().map(|(number, block)| {
-        (Node::Block(number), &block.location.at, &block.span, &block.name, "where it is")
+        let what = "where it is, or whether it is there";
+        (Node::Block(number), found_by(block), &block.span, &block.name, what)
     });
     let lets = profile.lets.iter().enumerate().map(|(number, each)| {
-        (Node::Let(number), &each.value, &each.span, &each.name, "its value")
+        (Node::Let(number), vec![&each.value], &each.span, &each.name, "its value")
     });
-    for (node, expression, span, name, what) in blocks.chain(lets) {
-        let all = reached(profile, expression);
+    for (node, expressions, span, name, what) in blocks.chain(lets) {
+        let all = reached(profile, expressions);
         let blocks = all.iter().filter(|node| matches!(node, Node::Block(_))).count();
         if blocks > CHAIN_MAX {
             let what = format!(
@@ -239,8 +240,7 @@ fn order(profile: &Profile, faults: &mut Faults<'_>) {
     let mut known = BTreeSet::new();
     for item in &profile.items {
         let Some((span, expressions)) = of_item(profile, item) else { continue };
-        let mut needed = BTreeSet::new();
-        expressions.iter().for_each(|each| needed.extend(reached(profile, each)));
+        let needed = reached(profile, expressions);
         for late in needed {
             if let Node::Let(number) = late
                 && !known.contains(&number)
@@ -295,10 +295,17 @@ enum Node {
     Let(usize),
 }
 
-/// All that `expression` needs, and that needs, and so on.
-fn reached(profile: &Profile, expression: &Expression) -> BTreeSet<Node> {
+/// What has to be known to read a register of a block: where it is, and of a block that is
+/// read, whether it is there.
+fn found_by(block: &Block) -> Vec<&Expression> {
+    let condition = block.condition.as_ref().filter(|_| !block.is_view);
+    std::iter::once(&block.location.at).chain(condition).collect()
+}
+
+/// All that `expressions` need, and that needs, and so on.
+fn reached<'p>(profile: &'p Profile, expressions: Vec<&'p Expression>) -> BTreeSet<Node> {
     let mut reached = BTreeSet::new();
-    let mut left = vec![expression];
+    let mut left = expressions;
     while let Some(next) = left.pop() {
         next.visit(&mut |each| {
             let node = match each {
@@ -307,10 +314,14 @@ fn reached(profile: &Profile, expression: &Expression) -> BTreeSet<Node> {
                 _ => return,
             };
             if reached.insert(node) {
-                left.extend(match node {
-                    Node::Block(number) => profile.blocks.get(number).map(|b| &b.location.at),
-                    Node::Let(number) => profile.lets.get(number).map(|each| &each.value),
-                });
+                match node {
+                    Node::Block(number) => {
+                        left.extend(profile.blocks.get(number).into_iter().flat_map(found_by));
+                    }
+                    Node::Let(number) => {
+                        left.extend(profile.lets.get(number).map(|each| &each.value));
+                    }
+                }
             }
         });
     }

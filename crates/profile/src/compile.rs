@@ -393,11 +393,21 @@ impl<'p> Compiler<'p, '_, '_> {
         let Some(block) = self.profile.blocks.get(reference.block) else { return to };
         let Some(named) = block.registers.get(reference.register) else { return to };
         let register = read_for(block, named);
-        let base = self.base(reference.block, block);
-        let skip = base.guard.map(|guard| {
+        let is_inside = self.element.is_some_and(|element| element.block == reference.block);
+        // A block that is not there has zeros, and is not asked.
+        let condition = block.condition.as_ref().filter(|_| !block.is_view && !is_inside);
+        let mut skips = Vec::new();
+        if let Some(condition) = condition {
+            let condition = self.value(condition);
+            let condition = self.in_variable(condition);
             self.code.push(Instruction::Set { to, value: 0 });
-            self.skip(guard)
-        });
+            skips.push(self.skip(condition));
+        }
+        let base = self.base(reference.block, block);
+        if let Some(guard) = base.guard {
+            self.code.push(Instruction::Set { to, value: 0 });
+            skips.push(self.skip(guard));
+        }
         let shift = self.load_words(to, block, register, base.address);
         let field = reference.field.and_then(|field| named.fields.get(field));
         let (low, high) = field.map_or((0, named.bits.saturating_sub(1)), |f| (f.low, f.high));
@@ -413,7 +423,7 @@ impl<'p> Compiler<'p, '_, '_> {
         if let Some(add) = field.map(|field| field.add).filter(|add| *add != 0) {
             self.alu(Alu::Add, value, Operand::Constant(add as u64), to);
         }
-        if let Some(skip) = skip {
+        for skip in skips {
             self.here(skip);
         }
         to

@@ -123,6 +123,8 @@ pub struct FieldValue {
     pub unit: Option<String>,
     /// What it means.
     pub meaning: Option<String>,
+    /// How many bytes are in memory where `value` points to.
+    pub points_to: Option<u64>,
 }
 
 /// A number that was computed of bits.
@@ -462,7 +464,8 @@ impl Device<'_> {
         let known = value.as_ref().ok().copied();
         let meaning = known.and_then(|value| meaning(&register.meanings, value));
         let points_to = register.points_to.as_ref();
-        let fields = known.map(|value| fields(register, value)).unwrap_or_default();
+        let fields =
+            known.map(|value| fields(values, register, value, element)).unwrap_or_default();
         Value {
             name: register.name.clone(),
             index: register.array.map(|_| number),
@@ -520,7 +523,12 @@ fn meaning(meanings: &[(u64, String)], value: u64) -> Option<String> {
     found.map(|(_, meaning)| meaning.clone())
 }
 
-fn fields(register: &Register, value: u64) -> Vec<FieldValue> {
+fn fields(
+    values: &Values<'_>,
+    register: &Register,
+    value: u64,
+    element: Option<Element>,
+) -> Vec<FieldValue> {
     let field = |field: &crate::model::Field| {
         let raw = field.of(value);
         FieldValue {
@@ -532,6 +540,7 @@ fn fields(register: &Register, value: u64) -> Vec<FieldValue> {
             value: number(raw, field.add, field.scale),
             unit: field.unit.clone(),
             meaning: meaning(&field.meanings, raw),
+            points_to: field.points_to.as_ref().and_then(|length| values.value(length, element)),
         }
     };
     register.fields.iter().map(field).collect()
@@ -568,7 +577,14 @@ fn named(
 
 /// A value as the headline has it.
 fn shown(values: &Values<'_>, expression: &Expression) -> String {
-    let Some(value) = values.value(expression, None) else { return "?".to_owned() };
+    let Some(value) = values.value(expression, None) else {
+        // Of several blocks that exclude each other, only one is there.
+        let is_elsewhere = |reference: &Reference| values.has_none(reference.block);
+        return match expression {
+            Expression::Value(reference) if is_elsewhere(reference) => String::new(),
+            _ => "?".to_owned(),
+        };
+    };
     let Expression::Value(reference) = expression else { return format!("{value:#x}") };
     let Some(register) = values.profile.register(*reference) else { return String::new() };
     let field = reference.field.and_then(|field| register.fields.get(field));

@@ -251,6 +251,8 @@ pub struct Field {
     pub add: i64,
     /// By what that is multiplied.
     pub scale: f64,
+    /// How many bytes are in memory where its value points to.
+    pub points_to: Option<Expression>,
     /// What it counts in.
     pub unit: Option<String>,
     /// What its values mean.

@@ -100,7 +100,9 @@ pub(crate) fn resolve(profile: &mut Profile, faults: &mut Faults<'_>) {
         }
         for register in &mut block.registers {
             let own = [&mut register.condition, &mut register.points_to];
-            own.into_iter().flatten().for_each(|each| look(each, Some(number)));
+            let fields = register.fields.iter_mut().map(|field| &mut field.points_to);
+            let own = own.into_iter().chain(fields).flatten();
+            own.for_each(|each| look(each, Some(number)));
             if let Reading::Unless(condition) = &mut register.reading {
                 look(condition, Some(number));
             }

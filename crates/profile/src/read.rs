@@ -858,17 +858,6 @@ impl<'k> Reader<'_, '_> {
                 None
             }
         };
-        let phys = self.flag(&entries, "phys");
-        let length = self.expression(&entries, "len");
-        let points_to = match (phys, length) {
-            (true, Some(length)) => Some(length),
-            (false, None) => None,
-            _ => {
-                let what = "a pointer: expected phys=#true and len=, found one without the other";
-                self.add(&node_span(node), what);
-                None
-            }
-        };
         let reading = self.reading(&entries, block, number);
         let mut register = Register {
             name,
@@ -881,7 +870,7 @@ impl<'k> Reader<'_, '_> {
             condition: self.expression(&entries, "if"),
             volatile: self.flag(&entries, "volatile"),
             counter: self.flag(&entries, "counter"),
-            points_to,
+            points_to: self.points_to(&entries),
             reading,
             retry_zero: self.retry(&entries),
             unit: self.text(&entries, "unit"),
@@ -900,6 +889,18 @@ impl<'k> Reader<'_, '_> {
             }
         }
         Some(register)
+    }
+
+    fn points_to(&mut self, entries: &Entries<'k>) -> Option<Expression> {
+        match (self.flag(entries, "phys"), self.expression(entries, "len")) {
+            (true, Some(length)) => Some(length),
+            (false, None) => None,
+            _ => {
+                let what = "a pointer: expected phys=#true and len=, found one without the other";
+                self.add(&node_span(entries.node), what);
+                None
+            }
+        }
     }
 
     fn reading(&mut self, entries: &Entries<'k>, block: &str, number: usize) -> Reading {
@@ -939,7 +940,7 @@ impl<'k> Reader<'_, '_> {
     }
 
     fn field(&mut self, node: &'k KdlNode) -> Option<Field> {
-        let entries = self.entries(node, &["add", "scale", "unit", "title"]);
+        let entries = self.entries(node, &["add", "scale", "unit", "title", "phys", "len"]);
         let name = node.name().value().to_owned();
         if !crate::expression::is_name(&name) {
             let what = format!("expected a field's name of letters, digits and _, found {name}");
@@ -964,6 +965,7 @@ impl<'k> Reader<'_, '_> {
             high: high as u32,
             add: self.add_of(&entries),
             scale: self.scale_of(&entries),
+            points_to: self.points_to(&entries),
             unit: self.text(&entries, "unit"),
             meanings: Vec::new(),
         };

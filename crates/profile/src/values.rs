@@ -210,11 +210,34 @@ impl<'v> Values<'v> {
         })
     }
 
+    /// Whether a block may not be there, and nothing of it was read.
+    pub(crate) fn has_none(&self, number: usize) -> bool {
+        let Some(block) = self.profile.blocks.get(number) else { return true };
+        let length = self.value(&block.length, None).unwrap_or(1).max(1);
+        let base = self.base(number);
+        match self.presence(number) {
+            Presence::There => false,
+            Presence::Absent => true,
+            Presence::Unknown => {
+                base.is_none_or(|base| !self.map.has_any(key(block), base, length))
+            }
+        }
+    }
+
     fn reference(&self, reference: Reference, element: Option<Element>, real: bool) -> Option<u64> {
         let block = self.profile.blocks.get(reference.block)?;
         let register = block.registers.get(reference.register)?;
         if real && !self.is_there(reference, register, element) {
             return None;
+        }
+        // As when it was collected, where a block that is not there is not asked.
+        let is_outside = element.is_none_or(|element| element.block != reference.block);
+        if !real
+            && !block.is_view
+            && is_outside
+            && self.presence(reference.block) == Presence::Absent
+        {
+            return Some(0);
         }
         let base = match element.filter(|element| element.block == reference.block) {
             Some(element) => element.address,

@@ -149,7 +149,7 @@ fn everything() -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
     /// Whatever a dump has in it, it is decoded, or is said to be damaged.
     #[test]
     fn nonsense(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40)) {

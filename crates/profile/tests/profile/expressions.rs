@@ -106,7 +106,7 @@ fn check(expression: &str, value: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn computed_alike(computed in expression()) {
         check(&computed.text, computed.value);

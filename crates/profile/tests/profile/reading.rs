@@ -240,6 +240,25 @@ fn capabilities_and_what_is_after_them() {
     assert_eq!(decoded.headline.as_deref(), Some("0x40 0x50 0x0 0 0x00040000"));
 }
 
+/// What only a block that is not there has is not asked for, and is 0.
+#[test]
+fn a_register_of_a_block_that_is_not_there() {
+    let text = of(
+        "config\nblock probe bar=0 at=0x100 len=4 if=\"vendor == 1\"\nlet big \"PROBE\"\n\
+         block small bar=0 at=0 len=4 if=\"!big\"\nblock large bar=0 at=0 len=8 if=big",
+        "block probe { reg PROBE at=0 }\nblock small { reg A at=0 }\nblock large { reg B at=0 }\n\
+         headline \"{PROBE}{A}{B}\"",
+    );
+    let mut device = Emulated::new().bar(0, 3).forbid(0x100..0x104);
+    let decoded = device.both(&text, PURE);
+    assert_eq!(decoded.headline.as_deref(), Some("0x00000003"));
+    assert_eq!((decoded.blocks.len(), decoded.unread.len()), (1, 0));
+    // Whether it is there does not depend on itself.
+    let circle = text.replace("vendor == 1", "PROBE");
+    let faults = compile(&circle).expect_err("a circle");
+    assert!(faults[0].what.contains("circle"), "{faults:?}");
+}
+
 /// Big-endian numbers of each size, in a condition and in what is decoded.
 #[test]
 fn big_endian() {
@@ -310,8 +329,8 @@ fn a_device_that_is_dead_or_dies() {
     let end = device.collect(&text, PURE);
     assert_eq!((end.outcome, end.reason), (Outcome::LeftAlone, Reason::NoAnswer));
     let mut device = made();
-    // Asked before, two registers, asked after: it dies in the second block.
-    device.dies_after = Some(4);
+    // Asked at first, before and after two registers, and before the next one: it dies then.
+    device.dies_after = Some(6);
     let end = device.collect(&text, PURE);
     assert_eq!((end.outcome, end.reason), (Outcome::Partial, Reason::Stopped));
     let decoded = device.decoded(&text);
