@@ -590,7 +590,11 @@ fn shown(values: &Values<'_>, expression: &Expression) -> String {
     let field = reference.field.and_then(|field| register.fields.get(field));
     let Some(field) = field else {
         let digits = register.bits as usize / 4 + 2;
-        return meaning(&register.meanings, value).unwrap_or(format!("{value:#0digits$x}"));
+        let number = || match &register.unit {
+            Some(unit) => format!("{value} {unit}"),
+            None => format!("{value:#0digits$x}"),
+        };
+        return meaning(&register.meanings, value).unwrap_or_else(number);
     };
     let raw = value.wrapping_sub(field.add as u64);
     let unit = field.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! Makes the dumps of crashed kernels for tests: ELF vmcores, kdump-compressed dumps,
-//! flattened streams and split sets of them.
+//! flattened streams and split sets of them, and the register dumps in them.
 //!
 //! Written from the ELF specification, `fs/proc/vmcore.c` and makedumpfile's headers,
 //! and on purpose without a line of the code that reads dumps: a wrong idea in a reader
@@ -24,6 +24,7 @@ mod encode;
 mod image;
 mod kdump;
 mod note;
+mod registers;
 mod vmcore;
 
 pub use content::Content;
@@ -31,6 +32,7 @@ pub use encode::{Class, Endian};
 pub use image::Image;
 pub use kdump::{Compression, Kdump, Width};
 pub use note::{DumpStyle, NoteSpec};
+pub use registers::{RegisterDevice, RegisterSpace, Registers};
 pub use vmcore::{Load, Vmcore};
 
 /// The page size of the machines whose vmcores are made, in bytes.

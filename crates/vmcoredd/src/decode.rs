@@ -36,6 +36,7 @@ pub struct Arguments {
     /// The dump; - is standard input
     file: PathBuf,
     /// Which register dumps: their names or indices
+    #[arg(value_name = "NAME")]
     names: Vec<OsString>,
     /// Print a JSON object for each device, on a line of its own
     #[arg(long)]

@@ -52,16 +52,26 @@ fn shown(name: &'static str, command: &Command) -> Command {
         .about(command.get_about().cloned().unwrap_or_default())
         .long_about(command.get_long_about().cloned().unwrap_or_default())
         .args(command.get_arguments().filter(|each| !each.is_hide_set()).cloned())
+        .subcommands(nested(command).cloned())
+}
+
+/// The subcommands of a subcommand.
+fn nested(command: &Command) -> impl Iterator<Item = &Command> {
+    let is_root = command.get_name() == NAME;
+    command.get_subcommands().filter(move |each| !is_root && each.get_name() != "help")
 }
 
 fn man_pages(command: &Command, directory: &Path) -> io::Result<()> {
     let mut command = public(command).disable_help_subcommand(true);
     command.build();
     for each in [&command].into_iter().chain(command.get_subcommands()) {
-        let name = each.get_display_name().unwrap_or_else(|| each.get_name());
-        let mut to = File::create(directory.join(format!("{name}.1")))?;
-        man_page(each, &mut to)?;
-        to.flush()?;
+        let examples = help::examples(each.get_name());
+        for page in std::iter::once(each).chain(nested(each)) {
+            let name = page.get_display_name().unwrap_or_else(|| page.get_name());
+            let mut to = File::create(directory.join(format!("{name}.1")))?;
+            man_page(page, examples, &mut to)?;
+            to.flush()?;
+        }
     }
     Ok(())
 }
@@ -69,7 +79,7 @@ fn man_pages(command: &Command, directory: &Path) -> io::Result<()> {
 /// The sections that clap knows, in the order of man-pages(7), and those that it does not:
 /// its synopsis has options without their values, and it has one section for all that
 /// comes after the options.
-fn man_page(command: &Command, to: &mut impl Write) -> io::Result<()> {
+fn man_page(command: &Command, of_examples: &[&str], to: &mut impl Write) -> io::Result<()> {
     let man = Man::new(command.clone())
         // Without a date, the source would be taken for one.
         .date(" ")
@@ -84,7 +94,7 @@ fn man_page(command: &Command, to: &mut impl Write) -> io::Result<()> {
         man.render_subcommands_section(to)?;
     }
     exit_status().to_writer(to)?;
-    examples(help::examples(command.get_name())).to_writer(to)
+    examples(of_examples).to_writer(to)
 }
 
 /// The usage as clap has it, in the way of man pages: `<FILE>` becomes FILE, in italics.

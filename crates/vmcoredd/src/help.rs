@@ -24,7 +24,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-pub const OF_SUBCOMMANDS: [(&str, &[&str]); 14] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 15] = [
     (
         "list",
         &[

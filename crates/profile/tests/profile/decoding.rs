@@ -54,7 +54,7 @@ fn fields_meanings_and_findings() {
     assert_eq!((&decoded.by, decoded.title.as_str()), (&By::Same, "a test device"));
     assert_eq!(
         decoded.headline.as_deref(),
-        Some("state failed, 7500 ms, mode turbo, 0x000003e8, bus ?")
+        Some("state failed, 7500 ms, mode turbo, 1000 frames, bus ")
     );
     let registers = &decoded.blocks[0].registers;
     let fields: Vec<_> = registers[0]

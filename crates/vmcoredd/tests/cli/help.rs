@@ -12,8 +12,8 @@ fn help_of_everything() {
     let folder = Folder::new();
     assert_snapshot!("help", folder.run(["--help"]).shown());
     for command in [
-        "list", "info", "verify", "extract", "show", "diff", "attach", "add", "run", "collect",
-        "doctor",
+        "list", "info", "verify", "extract", "show", "decode", "diff", "attach", "add", "run",
+        "collect", "profile", "doctor",
     ] {
         assert_snapshot!(format!("help_{command}"), folder.run([command, "--help"]).shown());
     }
@@ -36,7 +36,7 @@ fn man_pages() {
         assert_snapshot!(format!("man_{name}"), page.replace(version, "vmcoredd VERSION"));
     }
     let pages = folder.files().into_iter().filter(|name| name.ends_with(".1")).count();
-    assert_eq!(pages, 15, "one for the command, and one for each subcommand");
+    assert_eq!(pages, 20, "one for the command, and one for each subcommand");
 }
 
 /// Where there is man, each page is one that it understands, with these sections.

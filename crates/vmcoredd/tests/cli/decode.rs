@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd decode`.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use synth::{Class, Endian, RegisterDevice, RegisterSpace, Registers, Vmcore};
+
+use crate::run::{Folder, Outcome};
+
+/// A profile of everything that is shown.
+const NIC: &str = r#"profile nic version=2 title="a network adapter"
+source "by hand"
+match { pci vendor=0x8086 device=0x10d3 }
+collect {
+    config
+    block ctrl bar=0 at=0 len=0x10
+    block queue bar=0 at=0x100 len=8 count="STATUS.QUEUES" stride=0x10
+    block log bar=0 at=0x200 len=8 if="STATUS.FAILED"
+    block stats bar=0 at=0x300 len=4 class=clears
+    never bar=0 at=0x400 why="doorbells"
+}
+block ctrl {
+    reg STATUS at=0 title="device status" { FAILED 0; SPEED 4 5 { is 1 "1 Gbit/s"; is 2 "10 Gbit/s" }; QUEUES 8 11 add=1; TEMP 16 23 add=-40 unit=C title="heat" }
+    reg ICR at=4 effect=clear
+    reg FRAMES at=8 counter=#true unit=frames
+    reg MODE at=0xc { is 1 slow }
+}
+block queue {
+    reg HEAD at=0
+    reg TAIL at=4
+    abnormal warn "the queue hangs" when="HEAD != TAIL" advice="Look at the ring."
+}
+block log { reg CODE at=0; reg WHERE at=4 }
+block stats { reg LOST at=0 effect=clear }
+abnormal fatal "the firmware has failed" when="STATUS.FAILED" advice="Update it."
+abnormal info "frames were lost" when="LOST"
+headline "{STATUS.SPEED}, {FRAMES}, {CODE}"
+"#;
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// What was read of it.
+fn nic(digest: [u8; 32]) -> Registers {
+    Registers::new()
+        .device(&RegisterDevice::pci("nic", 2, digest))
+        .read(RegisterSpace::Config, 0, 0, &words(&[0x10d3_8086, 0x0010_0007]))
+        .read(RegisterSpace::Bar, 0, 0, &words(&[0x0064_0221]))
+        .read(RegisterSpace::Bar, 0, 8, &words(&[1234, 1]))
+        .read(RegisterSpace::Bar, 0, 0x100, &words(&[5, 5]))
+        .read(RegisterSpace::Bar, 0, 0x110, &words(&[5, 6]))
+        .unread(RegisterSpace::Bar, 0, 0x120, 8, 1)
+        .unread(RegisterSpace::Bar, 0, 0x300, 4, 2)
+        .end(1, 5)
+}
+
+/// A folder with the profile, and this vmcore.
+fn folder(made: &Vmcore) -> Folder {
+    let folder = Folder::new().with("vmcore", &made.image());
+    fs::create_dir(folder.path("profiles.d")).expect("made");
+    fs::write(folder.path("profiles.d/nic.kdl"), NIC).expect("written");
+    folder
+}
+
+fn decode(folder: &Folder, arguments: &[&str]) -> Outcome {
+    folder.run([&["decode", "--profiles", "profiles.d"], arguments].concat())
+}
+
+fn vmcore() -> Vmcore {
+    Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("nic0", b"another dump".to_vec())
+        .dump("regs_0000:01:03.0", nic(digest(NIC)).bytes().to_vec())
+}
+
+#[test]
+fn all_of_it() {
+    let folder = folder(&vmcore());
+    assert_snapshot!("all", decode(&folder, &["vmcore"]).shown());
+    assert_snapshot!("abnormal", decode(&folder, &["vmcore", "--abnormal"]).shown());
+    let named = decode(&folder, &["vmcore", "regs_0000:01:03.0"]);
+    assert_eq!(named.stdout, decode(&folder, &["vmcore"]).stdout);
+}
+
+#[test]
+fn json() {
+    let folder = folder(&vmcore());
+    let outcome = decode(&folder, &["vmcore", "--json"]);
+    let device: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
+    assert_snapshot!(serde_json::to_string_pretty(&device).expect("JSON"));
+}
+
+/// What `extract` writes is decoded, too.
+#[test]
+fn a_register_dump_by_itself() {
+    let folder = folder(&vmcore());
+    let extracted = folder.run(["extract", "vmcore", "regs_0000:01:03.0", "-o", "regs"]);
+    assert_eq!(extracted.status, Some(0));
+    let alone = decode(&folder, &["regs"]);
+    let of_vmcore = decode(&folder, &["vmcore"]);
+    let without_name =
+        |outcome: &Outcome| outcome.stdout().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(without_name(&alone), without_name(&of_vmcore));
+    assert!(alone.stdout().starts_with("regs: a network adapter"));
+}
+
+#[test]
+fn unknown_profiles_and_other_versions() {
+    let unknown = Registers::new()
+        .device(&RegisterDevice {
+            driver: "e1000e",
+            flags: 1,
+            ..RegisterDevice::pci("xyz", 7, [1; 32])
+        })
+        .read(RegisterSpace::Bar, 2, 0x10, &words(&[1, 2, 3, 4, 5]))
+        .unread(RegisterSpace::Window, 0, 0x40, 0x20, 2)
+        .end(0, 0);
+    let cpu = RegisterDevice { kind: 2, address: 3, ..RegisterDevice::pci("mca9", 1, [0; 32]) };
+    let cpu = Registers::new().device(&cpu).read(
+        RegisterSpace::Msr,
+        0,
+        0x401,
+        &[0x35, 1, 0, 0, 0, 0, 0, 0xbe],
+    );
+    let made = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:01:03.0", unknown.bytes().to_vec())
+        .dump("mca9_0", cpu.bytes().to_vec())
+        .dump("regs_0000:01:04.0", nic([7; 32]).bytes().to_vec());
+    let folder = folder(&made);
+    assert_snapshot!("unknown", decode(&folder, &["vmcore", "0"]).shown());
+    assert_snapshot!("cut_off", decode(&folder, &["vmcore", "1"]).shown());
+    let other = decode(&folder, &["vmcore", "2"]);
+    assert!(
+        other
+            .stdout()
+            .contains("  read by another file of profile nic, version 2; decoded by version 2\n")
+    );
+    assert!(other.stdout().contains("fatal the firmware has failed"));
+    let json = decode(&folder, &["vmcore", "0", "--json"]);
+    let device: Value = serde_json::from_str(json.stdout()).expect("JSON");
+    assert_eq!(device["segments"][0]["bytes"], "0100000002000000030000000400000005000000");
+    assert_eq!((&device["decoded_by"], &device["profile_version"]), (&Value::Null, &7.into()));
+}
+
+#[test]
+fn errors() {
+    let dump = nic(digest(NIC));
+    let whole = dump.bytes();
+    let made = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("cut", whole[..whole.len() - 20].to_vec())
+        .dump("version", [&whole[..8], &[2], &whole[9..]].concat())
+        .dump("text", b"hello".to_vec());
+    let folder = folder(&made);
+    fs::write(folder.path("bad.kdl"), "profile").expect("written");
+    let run = |arguments: &[&str]| {
+        let outcome = decode(&folder, arguments);
+        format!("--- {}\n{}{}", arguments.join(" "), outcome.status.unwrap_or(-1), outcome.stderr)
+    };
+    let plain = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());
+    plain.image().write(&folder.path("plain")).expect("written");
+    let all = [
+        run(&["vmcore", "cut", "--abnormal"]),
+        run(&["vmcore", "version"]),
+        run(&["vmcore", "text"]),
+        run(&["vmcore", "missing"]),
+        run(&["plain"]),
+        run(&["nothing"]),
+    ];
+    assert_snapshot!(all.join("\n"));
+}
