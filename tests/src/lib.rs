@@ -194,7 +194,7 @@ impl Modules {
 }
 
 /// The `.ko` of modules that came with the kernel, and of those that they depend on, in an
-/// order in which they can be loaded.
+/// order in which they can be loaded; without those that every machine loads for its ports.
 ///
 /// # Errors
 /// [`Error::Vm`], [`Error::File`].
@@ -215,6 +215,8 @@ pub fn with_dependencies(kernel: &Kernel, names: &[&str]) -> Result<Vec<PathBuf>
     for name in names {
         add(kernel, name, &mut modules)?;
     }
+    let loaded = kernel.virtio_serial_modules()?;
+    modules.retain(|module| !loaded.contains(module));
     Ok(modules)
 }
 
