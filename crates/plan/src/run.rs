@@ -192,8 +192,9 @@ struct Run<'a, 'p, H> {
     depth: usize,
     alive: Option<(Place, u64, u64)>,
     label: Option<(Place, u64)>,
-    /// Whether the device did not do what the next block needs: what would be read now is
-    /// something else. Until then nothing is written, as what is waited for may be a lock.
+    /// Whether the device did not do what the next block, or register of a window, needs:
+    /// what would be read now is something else. Until then nothing is written, as what is
+    /// waited for may be a lock.
     stuck: bool,
     /// How many bytes may still be read.
     left: u64,
@@ -273,7 +274,9 @@ impl<H: Host> Run<'_, '_, H> {
             }
             Instruction::Load { to, place, address } => {
                 let at = self.at(address);
-                let value = if self.may_touch(place) { self.load(place, at)? } else { None };
+                let stuck = place.class != Class::Pure && core::mem::take(&mut self.stuck);
+                let may = self.may_touch(place) && !stuck;
+                let value = if may { self.load(place, at)? } else { None };
                 self.set(to, value.unwrap_or(0));
             }
             Instruction::Fact { to, fact } => {
