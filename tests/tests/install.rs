@@ -13,9 +13,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kdumpfile::{Dump, Status};
-use system_tests::{Result, make_adapter, output, root};
-use vmtest::qemu::{Device, Ended, KernelLog, Qemu};
-use vmtest::{Flavour, Kernel, Series};
+use system_tests::registers::{self, Aer};
+use system_tests::{Result, make_adapter, names, output, payload, root};
+use vmtest::qemu::{Device, Ended, KernelLog, Qemu, Watcher};
+use vmtest::{Flavour, Kernel, Monitor, Series};
 
 const ADAPTER_SIZE: usize = 1 << 20;
 /// How long a machine may take to boot, panic and save, twice over.
@@ -86,6 +87,35 @@ fn debs() -> &'static Path {
     })
 }
 
+/// What is injected where a machine asks for it, and the TLP that it is said to be of.
+const ERROR: &str = "pcie_aer_inject_error endpoint MALF_TLP 0x1 0x2 0x3 0x4";
+/// The bit for it in the status of uncorrectable errors (PCI Express Base 4.0, 7.8.4.2).
+const MALFORMED_TLP: u32 = 1 << 18;
+
+/// Follows a machine, and injects an error.
+#[derive(Default)]
+struct Watch(KernelLog);
+
+impl Watcher for Watch {
+    fn line(&mut self, line: &str) {
+        self.0.line(line);
+    }
+
+    fn died_before_init(&self) -> bool {
+        self.0.died_before_init()
+    }
+
+    fn start_again(&mut self) {
+        self.0.start_again();
+    }
+
+    fn pause(&mut self, name: &str, monitor: &mut Monitor) -> vmtest::Result<()> {
+        assert_eq!(name, "aer");
+        println!("{}", monitor.command(ERROR)?.trim());
+        Ok(())
+    }
+}
+
 /// A machine that boots one of the kernels on its disk, again and again.
 struct Machine {
     debian: Debian,
@@ -135,12 +165,18 @@ impl Machine {
             .memory_mib(1024)
             .smp(2)
             .device(Device::Ivshmem(self.directory.join("adapter.bin")))
+            .monitor()
+            .port("aux", &file("aux"))
+            .arg("-device")
+            .arg("pcie-root-port,id=port,chassis=1")
+            .arg("-device")
+            .arg("virtio-rng-pci,id=endpoint,bus=port,aer=on,disable-legacy=on")
             .arg("-serial")
             .arg(format!("file:{}", file("said").display()))
             .arg("-drive")
             .arg(format!("file={},if=virtio,format=raw,cache=unsafe", drive.display()));
         let started = Instant::now();
-        let mut log = KernelLog::default();
+        let mut log = Watch::default();
         let ended = qemu.run_watched(&file("console"), &file("qemu"), LIMIT, &mut log).unwrap();
         println!("{}, {stage}: {} s", self.directory.display(), started.elapsed().as_secs());
         let text = |name: &str| {
@@ -205,6 +241,30 @@ impl Stage {
         check_dumps(&Dump::open(&whole).unwrap(), adapter);
     }
 
+    /// The error that was injected is in the configuration space of the function that had
+    /// it, and of the port above it.
+    fn check_error(&self) {
+        let spaces = payload(&self.vmcore(), "pci-config").unwrap();
+        let functions = registers::read(&spaces).unwrap();
+        let errors: Vec<Aer> = functions
+            .iter()
+            .filter_map(|function| registers::aer(&function.bytes(registers::CONFIG, 0, 0, 4096)))
+            .filter(|aer| aer.uncorrectable == MALFORMED_TLP)
+            .collect();
+        assert_eq!(errors.len(), 1, "{errors:x?}");
+        // QEMU puts the words of a header into its log with their bytes reversed.
+        assert_eq!(errors[0].header, [1, 2, 3, 4].map(u32::swap_bytes));
+    }
+
+    /// What the boot after the one that crashed has added.
+    fn check_next_boot(&self) {
+        let compressed = file_in(self.saved.as_ref().unwrap(), "vmcoredd-after.");
+        let names = names(&compressed).unwrap();
+        assert!(names.contains(&"dmesg-next-boot".to_owned()), "{names:?}");
+        let log = payload(&compressed, "dmesg-next-boot").unwrap();
+        assert!(String::from_utf8_lossy(&log).contains("stage=oops"));
+    }
+
     /// The vmcore is a plain one.
     fn check_plain(&self) {
         let dump = Dump::open(self.vmcore()).unwrap();
@@ -218,16 +278,20 @@ fn check_dumps(dump: &Dump, adapter: &[u8]) {
     let dumps: Vec<_> = dump.device_dumps().map(|each| each.unwrap()).collect();
     let names: Vec<_> =
         dumps.iter().map(|each| String::from_utf8_lossy(each.name()).into_owned()).collect();
-    assert!(names[0].starts_with("ivshmem_0000:00:"), "{names:?}");
-    assert_eq!(names[1..], ["hangs", "interrupts", "leaves", "lspci", "dmesg-crash-kernel"]);
-    let payloads: Vec<Vec<u8>> = dumps
-        .iter()
-        .map(|each| {
-            let mut payload = Vec::new();
-            each.copy_to(&mut payload).unwrap();
-            payload
-        })
-        .collect();
+    // First devices are read, without any driver, and nothing was configured for that.
+    assert_eq!(names[..2], ["pci-config", "mca_cpu0"], "{names:?}");
+    let driver = names.iter().position(|name| name.starts_with("ivshmem_0000:00:")).unwrap();
+    let (devices, others) = names.split_at(driver);
+    // The disk over which the vmcore is saved, and the error's source, among them.
+    let read = devices.iter().filter(|name| name.starts_with("regs_0000:")).count();
+    assert!(devices.len() == 2 + read && read >= 4, "{names:?}");
+    assert_eq!(others[1..], ["hangs", "interrupts", "leaves", "lspci", "dmesg-crash-kernel"]);
+    let payloads = dumps[driver..].iter().map(|each| {
+        let mut payload = Vec::new();
+        each.copy_to(&mut payload).unwrap();
+        payload
+    });
+    let payloads: Vec<Vec<u8>> = payloads.collect();
     assert!(payloads[0] == adapter);
     assert_eq!(payloads[1], b"before it hangs\n");
     let text = |payload: &[u8]| String::from_utf8_lossy(payload).into_owned();
@@ -290,12 +354,14 @@ fn saves_its_dumps(debian: Debian, series: Series) {
     let hangs = "\"problem\":\"its command did not end in time\"";
     assert!(stage.said.contains(hangs), "{}", stage.said);
     stage.check_dumps(&adapter);
+    stage.check_error();
     if series == Series::V6_1 {
         check_crash(&machine, &stage.vmcore());
     }
 
     let oops = machine.boot("oops");
     oops.check_dumps(&adapter);
+    stage.check_next_boot();
     let log = fs::read(file_in(oops.saved.as_ref().unwrap(), "dmesg.")).unwrap();
     let log = String::from_utf8_lossy(&log);
     assert!(log.contains("oops_init+") && log.contains("Oops: "));
