@@ -15,7 +15,7 @@ use kdumpfile::{DeviceDump, Escaped, EscapedPath};
 
 use crate::failure::{Exit, Failure, complain};
 use crate::own_profiles::Directory;
-use crate::payload::{check_whole, read_full};
+use crate::payload::{check_whole, read_all, read_full};
 use crate::read::{self, Contents};
 
 /// How long a register dump is at most, in bytes: many times what a plan may read.
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         status = Exit::Negative;
     }
     for device_dump in &chosen {
-        let bytes = payload(device_dump)?;
+        let bytes = read_all(device_dump, SIZE_MAX)?;
         status =
             status.max(decoder.dump(&mut to, &Escaped(device_dump.name()).to_string(), &bytes)?);
         to.flush()?;
@@ -110,20 +110,6 @@ fn with_registers<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Fa
         }
     }
     Ok(found)
-}
-
-/// The register dump, up to a length that none has.
-fn payload(device_dump: &DeviceDump<'_>) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let mut from = device_dump.part(0, SIZE_MAX);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let length = read_full(&mut from, &mut buffer)?;
-        bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
-        if length < buffer.len() {
-            return Ok(bytes);
-        }
-    }
 }
 
 struct Decoder<'a> {

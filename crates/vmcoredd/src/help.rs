@@ -24,7 +24,7 @@ pub const EXAMPLES: &[&str] = &[
 ];
 
 /// Examples of each subcommand.
-pub const OF_SUBCOMMANDS: [(&str, &[&str]); 15] = [
+pub const OF_SUBCOMMANDS: [(&str, &[&str]); 16] = [
     (
         "list",
         &[
@@ -106,6 +106,13 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 15] = [
         &[
             "vmcoredd profile check my-device.kdl",
             "vmcoredd profile compile my-device.kdl -o my-device.plan",
+        ],
+    ),
+    (
+        "explain",
+        &[
+            "vmcoredd explain /var/crash/*/vmcoredd.*.zst",
+            "vmcoredd explain --json /var/crash/vmcore | jq -r '.findings[0].text'",
         ],
     ),
     ("after", &["vmcoredd after --again"]),

@@ -12,6 +12,7 @@ mod decode;
 mod devices;
 mod diff;
 mod doctor;
+mod explain;
 mod extract;
 mod failure;
 mod generate;
@@ -67,6 +68,7 @@ enum Command {
     Extract(extract::Arguments),
     Show(show::Arguments),
     Decode(decode::Arguments),
+    Explain(explain::Arguments),
     Diff(diff::Arguments),
     Attach(attach::Arguments),
     Add(add::Arguments),
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Extract(arguments) => extract::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Attach(arguments) => attach::run(&arguments),

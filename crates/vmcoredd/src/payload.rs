@@ -23,6 +23,20 @@ pub fn read_full(from: &mut impl Read, to: &mut [u8]) -> Result<usize, Failure> 
     Ok(filled)
 }
 
+/// The payload of `device_dump`, as far as it is there, `most` bytes of it at most.
+pub fn read_all(device_dump: &DeviceDump<'_>, most: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut from = device_dump.part(0, most);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = read_full(&mut from, &mut buffer)?;
+        bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if length < buffer.len() {
+            return Ok(bytes);
+        }
+    }
+}
+
 /// Fails where `device_dump` is damaged.
 pub fn check_whole(dump: &Dump, device_dump: &DeviceDump<'_>) -> Result<(), Failure> {
     if device_dump.is_whole() {

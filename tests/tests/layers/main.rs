@@ -23,7 +23,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
     ("decode", &["plan", "profile", "vmcore"]),
-    ("vmcoredd", &["kdumpfile", "plan", "profile", "vmcore", "vmcoredd-producer"]),
+    ("vmcoredd", &["decode", "kdumpfile", "plan", "profile", "vmcore", "vmcoredd-producer"]),
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),

@@ -9,6 +9,7 @@ mod decode;
 mod diff;
 mod doctor;
 mod errors;
+mod explain;
 mod extract;
 mod formats;
 mod help;

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd explain`.
+
+mod json;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use decode::model::{Decoded, Severity};
+use decode::verdict::{Entry, Verdict};
+use kdumpfile::{Dump, Escaped, EscapedPath};
+use profile::Library;
+
+use crate::failure::{Exit, Failure};
+use crate::own_profiles::Directory;
+use crate::payload::read_all;
+use crate::read::{self, Contents};
+
+/// How much of one dump is decoded, in bytes.
+const SIZE_MAX: u64 = 64 << 20;
+
+/// Say what the device dumps of a file mean: what is abnormal, the worst first
+///
+/// Each finding has the device, what is wrong, the registers that say so, what else in the
+/// file supports it, where the rule is from, and what to do. Then comes what was not read,
+/// and why. Findings that are only good to know are counted, and shown with --all.
+///
+/// The exit status is 1 where something fatal was found.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Arguments {
+    /// The dumps; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Show what is only good to know, too
+    #[arg(short, long)]
+    all: bool,
+    /// Print a JSON object for each file, on a line of its own
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    profiles: Directory,
+}
+
+/// Explains every file.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut library = arguments.profiles.library()?;
+    let mut stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
+    let mut is_first = true;
+    read::each_file(&arguments.files, |_, dump| {
+        let Ok(dump) = dump else { return Ok(Exit::Done) };
+        let contents = Contents::read(dump);
+        let (decoded, unknown) = decoded(&contents, &mut library)?;
+        let verdict = Verdict::new(decoded.iter().map(|(name, decoded)| (name.as_str(), decoded)));
+        if arguments.json {
+            json::print(&mut stdout, dump.path(), &verdict, &unknown)?;
+        } else {
+            if !is_first {
+                writeln!(stdout)?;
+            }
+            is_first = false;
+            print(&mut stdout, arguments, dump, &contents, &verdict, &unknown)?;
+        }
+        stdout.flush()?;
+        let status = match verdict.worst() {
+            Some(Severity::Fatal) => Exit::Negative,
+            _ => Exit::Done,
+        };
+        Ok(status.max(contents.complain(dump.path())))
+    })
+}
+
+/// What each dump says, with its name, and the names of those that nothing decodes.
+type AllDecoded = (Vec<(String, Decoded)>, Vec<String>);
+
+fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded, Failure> {
+    let mut all = Vec::new();
+    let mut unknown = Vec::new();
+    for device_dump in &contents.device_dumps {
+        let name = Escaped(device_dump.name()).to_string();
+        let bytes = read_all(device_dump, SIZE_MAX)?;
+        let decoded = decode::decode(&name, &bytes, library);
+        if decoded.is_empty() {
+            unknown.push(name);
+            continue;
+        }
+        for mut each in decoded {
+            // Only what is said of it is held: the values of all dumps may be many.
+            each.nodes = Vec::new();
+            all.push((name.clone(), each));
+        }
+    }
+    Ok((all, unknown))
+}
+
+fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Fatal => AnsiColor::Red.on_default().bold(),
+        Severity::Error => AnsiColor::Red.on_default(),
+        Severity::Warning => AnsiColor::Yellow.on_default(),
+        Severity::Info => AnsiColor::Cyan.on_default(),
+    }
+}
+
+fn print(
+    to: &mut impl Write,
+    arguments: &Arguments,
+    dump: &Dump,
+    contents: &Contents<'_>,
+    verdict: &Verdict,
+    unknown: &[String],
+) -> Result<(), Failure> {
+    let count = |severity, one: &str, many: &str| match verdict.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let counts = [
+        count(Severity::Fatal, "fatal", "fatal"),
+        count(Severity::Error, "error", "errors"),
+        count(Severity::Warning, "warning", "warnings"),
+        count(Severity::Info, "good to know", "good to know"),
+    ];
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    let counts = if counts.is_empty() { "nothing abnormal".to_owned() } else { counts.join(", ") };
+    let dumps = contents.device_dumps.len();
+    writeln!(to, "{}: {counts} in {dumps} device dumps", EscapedPath(dump.path()))?;
+    for entry in &verdict.entries {
+        if arguments.all || entry.finding.severity > Severity::Info {
+            self::entry(to, entry)?;
+        }
+    }
+    if !verdict.unread.is_empty() {
+        writeln!(to, "\nnot read:")?;
+        for unread in &verdict.unread {
+            let device = unread.slot.as_ref().unwrap_or(&unread.dump);
+            writeln!(to, "  {device}: {}: {}", unread.missing.what, unread.missing.why)?;
+        }
+    }
+    if !unknown.is_empty() {
+        writeln!(to, "\nnot decoded: {}", unknown.join(", "))?;
+    }
+    Ok(())
+}
+
+/// One finding.
+fn entry(to: &mut impl Write, entry: &Entry) -> Result<(), Failure> {
+    let Entry { dump, title, slot, finding, support } = entry;
+    let style = style(finding.severity);
+    let word = finding.severity.word();
+    let slot = slot.as_ref().map(|slot| format!(" {slot}")).unwrap_or_default();
+    writeln!(to, "\n{style}{word}{style:#}  {title}{slot} ({dump}): {}", finding.text)?;
+    if !finding.values.is_empty() {
+        let values = finding.values.iter().map(|(path, value)| format!("{path} = {value:#x}"));
+        writeln!(to, "    {}", values.collect::<Vec<_>>().join(", "))?;
+    }
+    if let Some(other) = &finding.points_to {
+        writeln!(to, "    points to {other}")?;
+    }
+    for words in support {
+        writeln!(to, "    also: {words}")?;
+    }
+    if let Some(advice) = &finding.advice {
+        writeln!(to, "    {advice}")?;
+    }
+    writeln!(to, "    ({})", finding.source)?;
+    Ok(())
+}

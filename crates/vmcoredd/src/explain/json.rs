@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What `vmcoredd explain --json` prints: see docs/json.md.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use decode::verdict::Verdict;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::json;
+
+#[derive(Serialize)]
+struct Object<'a> {
+    version: u32,
+    file: String,
+    worst: Option<&'static str>,
+    findings: Vec<Finding<'a>>,
+    unread: Vec<Unread<'a>>,
+    unknown: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    severity: &'static str,
+    dump: &'a str,
+    title: &'a str,
+    slot: Option<&'a str>,
+    text: &'a str,
+    advice: Option<&'a str>,
+    source: &'a str,
+    values: BTreeMap<&'a str, u64>,
+    points_to: Option<&'a str>,
+    support: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Unread<'a> {
+    dump: &'a str,
+    slot: Option<&'a str>,
+    what: &'a str,
+    why: &'a str,
+}
+
+/// Prints the object of one file.
+pub fn print(
+    to: &mut impl Write,
+    path: &Path,
+    verdict: &Verdict,
+    unknown: &[String],
+) -> Result<(), Failure> {
+    let findings = verdict.entries.iter().map(|entry| Finding {
+        severity: entry.finding.severity.word(),
+        dump: &entry.dump,
+        title: &entry.title,
+        slot: entry.slot.as_deref(),
+        text: &entry.finding.text,
+        advice: entry.finding.advice.as_deref(),
+        source: &entry.finding.source,
+        values: entry.finding.values.iter().map(|(path, value)| (path.as_str(), *value)).collect(),
+        points_to: entry.finding.points_to.as_deref(),
+        support: &entry.support,
+    });
+    let unread = verdict.unread.iter().map(|unread| Unread {
+        dump: &unread.dump,
+        slot: unread.slot.as_deref(),
+        what: &unread.missing.what,
+        why: &unread.missing.why,
+    });
+    let object = Object {
+        version: json::VERSION,
+        file: path.to_string_lossy().into_owned(),
+        worst: verdict.worst().map(|severity| severity.word()),
+        findings: findings.collect(),
+        unread: unread.collect(),
+        unknown,
+    };
+    json::line(to, &object)
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! `vmcoredd explain`.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use synth::{Class, Endian, RegisterDevice, RegisterSpace, Registers, Vmcore};
+
+use crate::run::Folder;
+
+/// A profile of this project by which the dumps here are said to have been read.
+fn digest(profile: &str) -> [u8; 32] {
+    let path = format!("{}/../../profiles/{profile}.kdl", env!("CARGO_MANIFEST_DIR"));
+    Sha256::digest(std::fs::read(path).expect("a profile")).into()
+}
+
+fn device(profile: &str, bus: u8) -> RegisterDevice<'_> {
+    RegisterDevice {
+        bus_devfn_revision: [bus, 0, 0],
+        ..RegisterDevice::pci(profile, 1, digest(profile))
+    }
+}
+
+/// The registers of an NVMe controller, with this CSTS.
+fn nvme(bus: u8, csts: u32) -> Registers {
+    // CAP, VS, CC, CSTS, AQA; the others are 0.
+    let mut words = [0_u32; 27];
+    let known = [(0, 0x0f00_07ff), (1, 0x30), (2, 0x0001_0400), (5, 0x0046_0001), (7, csts)];
+    for (at, word) in known.into_iter().chain([(9, 0x001f_001f)]) {
+        words[at] = word;
+    }
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut config = vec![0; 256];
+    config[..8].copy_from_slice(&[0x36, 0x1b, 0x10, 0, 6, 1, 0, 0]);
+    config[9..12].copy_from_slice(&[2, 8, 1]);
+    Registers::new()
+        .device(&device("nvme", bus))
+        .read(RegisterSpace::Config, 0, 0, &config)
+        .read(RegisterSpace::Bar, 0, 0, &bytes)
+        .end(0, 0)
+}
+
+/// A healthy drive, one that has stopped, one that does not answer, one that sleeps, and a
+/// dump that nothing decodes.
+fn folder() -> Folder {
+    let dead = Registers::new().device(&device("nvme", 3)).end(1, 1);
+    let asleep = RegisterDevice { power: 3, ..device("nvme", 4) };
+    let asleep = Registers::new().device(&asleep).end(2, 2);
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:01:00.0", nvme(1, 1).bytes().to_vec())
+        .dump("regs_0000:02:00.0", nvme(2, 3).bytes().to_vec())
+        .dump("regs_0000:03:00.0", dead.bytes().to_vec())
+        .dump("regs_0000:04:00.0", asleep.bytes().to_vec())
+        .dump("chassis", b"intrusion".to_vec());
+    Folder::new().with("vmcore", &vmcore.image())
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let folder = folder();
+    let outcome = folder.run(["explain", "vmcore"]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), ""));
+    assert_snapshot!("worst", outcome.stdout());
+    // Findings that are only good to know are said to be there.
+    let all = folder.run(["explain", "vmcore", "--all"]);
+    assert!(all.stdout().len() >= outcome.stdout().len());
+}
+
+#[test]
+fn as_json() {
+    let outcome = folder().run(["explain", "--json", "vmcore"]);
+    assert_eq!(outcome.status, Some(1));
+    let object: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
+    assert_snapshot!("json", serde_json::to_string_pretty(&object).expect("JSON"));
+}
+
+#[test]
+fn what_is_well_has_nothing_abnormal() {
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:01:00.0", nvme(1, 1).bytes().to_vec());
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["explain", "vmcore"]);
+    assert_eq!(outcome.status, Some(0));
+    assert_eq!(outcome.stdout(), "vmcore: nothing abnormal in 1 device dumps\n");
+}
+
+/// A dump that is cut or lies: what can be named is named, one line says the rest.
+#[test]
+fn what_is_cut_is_said() {
+    let whole = nvme(2, 3);
+    for length in [20, 100, 160, 500, whole.bytes().len() - 4] {
+        let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+            .dump("regs_0000:02:00.0", whole.bytes()[..length].to_vec());
+        let folder = Folder::new().with("vmcore", &vmcore.image());
+        let outcome = folder.run(["explain", "vmcore"]);
+        assert!(outcome.stdout().contains("not read:"), "{length}: {}", outcome.stdout());
+    }
+}
