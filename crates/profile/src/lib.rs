@@ -10,10 +10,13 @@ mod decode;
 mod expression;
 mod fault;
 mod library;
+mod lists;
 mod model;
 mod names;
 mod read;
 mod segments;
+mod skeleton;
+mod svd;
 mod syntax;
 mod values;
 mod words;
@@ -26,8 +29,10 @@ pub use decode::{
 pub use expression::{Expression, Function, Reference, Unary};
 pub use fault::{Fault, Position};
 pub use library::{BUILT_IN, Compiled, Library};
+pub use lists::from_csv;
 pub use model::*;
 pub use segments::Segment;
+pub use svd::from_svd;
 pub use syntax::SIZE_MAX;
 pub use words::{class_word, match_words, space_word};
 

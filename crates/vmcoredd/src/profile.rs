@@ -51,6 +51,16 @@ enum Command {
         #[command(flatten)]
         profiles: Directory,
     },
+    /// Print a profile to be completed, of registers that an SVD file has
+    FromSvd {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a profile to be completed, of registers that a list with commas has
+    FromCsv {
+        /// The file: columns name, offset, width, title; or address and count, as mstdump's
+        file: PathBuf,
+    },
     /// List the profiles that there are
     List {
         #[command(flatten)]
@@ -72,6 +82,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Compile { file: Some(file), output, .. } => compile(file, output.as_deref()),
         Command::Compile { output, .. } => compile_all(output.as_deref()),
         Command::Show { profile, profiles } => show(profile, profiles),
+        Command::FromSvd { file } => convert(file, ::profile::from_svd),
+        Command::FromCsv { file } => convert(file, ::profile::from_csv),
         Command::List { profiles } => list(profiles),
     }
 }
@@ -157,4 +169,26 @@ fn list(profiles: &Directory) -> Result<Exit, Failure> {
     }
     show::print_list(&rows)?;
     Ok(status)
+}
+
+/// Prints the profile that `from` makes of the file.
+fn convert(
+    file: &Path,
+    from: impl Fn(&str, &str, &str) -> Result<String, String>,
+) -> Result<Exit, Failure> {
+    let failed = |error| Failure::Blob { path: file.to_owned(), error };
+    let text = std::fs::read_to_string(file).map_err(failed)?;
+    let source = file.file_name().unwrap_or_default().to_string_lossy();
+    match from(&own_profiles::name(file), &source, &text) {
+        Ok(profile) => {
+            let mut to = crate::stdout::lock();
+            to.write_all(profile.as_bytes())?;
+            to.flush()?;
+            Ok(Exit::Done)
+        }
+        Err(why) => {
+            complain(format_args!("{}: {why}", EscapedPath(file)));
+            Ok(Exit::Negative)
+        }
+    }
 }

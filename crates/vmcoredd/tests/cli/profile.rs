@@ -95,6 +95,20 @@ fn show_and_list() {
     assert_eq!(words[..4], ["good", "1", "clears", "operator"]);
 }
 
+#[test]
+fn converters() {
+    let folder = Folder::new();
+    fs::write(folder.path("nic.csv"), "name,offset\nA,0\nB,4\n").expect("written");
+    let outcome = folder.run(["profile", "from-csv", "nic.csv"]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    let whole = outcome.stdout().replace("// Which devices: ", "");
+    fs::write(folder.path("nic.kdl"), whole).expect("written");
+    assert_eq!(folder.run(["profile", "check", "nic.kdl"]).status, Some(0));
+    let wrong = folder.run(["profile", "from-svd", "nic.csv"]);
+    assert_eq!(wrong.status, Some(1));
+    assert!(wrong.stderr.starts_with("vmcoredd: nic.csv: no SVD: "), "{}", wrong.stderr);
+}
+
 /// The module carries the plans of the profiles that are built in.
 #[test]
 fn the_module_has_these_plans() {
