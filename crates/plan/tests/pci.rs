@@ -28,6 +28,7 @@ impl Host for Config {
         let width = usize::from(place.width.bytes());
         assert_eq!(address as usize % width, 0, "it is a multiple of the width");
         self.1 += 1;
+        assert!(self.1 < 10_000, "it reads without an end");
         let bytes = self.0.get(address as usize..).and_then(|bytes| bytes.get(..width));
         let bytes = bytes.ok_or(Missed::Absent)?;
         Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))

@@ -136,6 +136,7 @@ fn each_error_is_found() {
     for (at, byte) in [(16, 0), (16, b'A'), (16, b'_'), (17, b' '), (18, b'/'), (18, b'{')] {
         assert_eq!(changed(|bytes| bytes[at] = byte), Error::Name, "{at} {byte}");
     }
+    assert_eq!(changed(|bytes| bytes[16..48].fill(0)), Error::Name);
     // After its zero, and up to the end.
     assert_eq!(changed(|bytes| bytes[47] = b'a'), Error::Name);
     assert_eq!(changed(|bytes| bytes[16..48].copy_from_slice(&[b'a'; 32])), Error::Name);
@@ -349,8 +350,9 @@ fn a_header_is_not_larger_than_a_plan_can_be() {
 fn plans_follow_each_other_up_to_one_that_is_none() {
     let one = plan(&[end()]);
     let two = plan(&[set(), end()]);
-    let lengths =
-        |bytes: &[u8]| all(bytes).map(|plan| plan.map(|plan| plan.length())).collect::<Vec<_>>();
+    let lengths = |bytes: &[u8]| {
+        all(bytes).take(9).map(|plan| plan.map(|plan| plan.length())).collect::<Vec<_>>()
+    };
     assert_eq!(lengths(b""), []);
     assert_eq!(lengths(&[&one[..], &two].concat()), [Ok(1), Ok(2)]);
     assert_eq!(lengths(&[&one[..], &[0], &two].concat()), [Ok(1), Err(Error::Magic)]);

@@ -425,6 +425,17 @@ fn what_is_never_read_of_a_window_is_not() {
 }
 
 #[test]
+fn a_label_does_not_hide_what_is_never_read() {
+    let label = As { place: Place::new(Space::Window, 3, Width::W32), address: at(0) };
+    let mut device = Emulated::new().with(0x24, Register::Doorbell);
+    let plan = [&[label][..], &read(BAR, 0x20, 16)].concat();
+    let plan = assemble(&[never(Space::Bar, 0x24, 0x28)], &plan);
+    let made = run_as(&mut device, &plan, &function(), Options::default());
+    assert_eq!(made.segments[0].0.status, Status::Never);
+    assert_eq!(device.read_at(), []);
+}
+
+#[test]
 fn an_address_is_a_multiple_of_the_width() {
     for instruction in [
         Load { to: 2, place: BAR, address: at(2) },
@@ -598,6 +609,31 @@ fn a_window_that_cannot_be_moved_is_not_read() {
         assert_eq!(all.len(), 3);
         assert!(all.iter().all(|each| each.2 == Status::NoAnswer));
     }
+}
+
+#[test]
+fn a_register_is_not_loaded_through_a_window_that_cannot_be_moved() {
+    let touches = flagged(BAR, TOUCHES);
+    let plan = [
+        &[
+            set(1, 4),
+            Write { value: 1, place: touches, address: at(0x400) },
+            // A register that is in no window is loaded.
+            Load { to: 2, place: BAR, address: at(0x10) },
+            Load { to: 1, place: touches, address: at(0x2010) },
+            Skip { unless: 1, count: 1 },
+            Read { block: 1, place: BAR, address: at(0x100), length: 1 },
+        ][..],
+        &read(BAR, 0x200, 4),
+        &read(touches, 0x2010, 4),
+    ]
+    .concat();
+    let mut device = Emulated::new().with(0x400, Register::Absent);
+    let made = run_all(&mut device, &plan);
+    assert_eq!(device.read_at(), [0x10, 0x200, 0x2010]);
+    // What follows is not for that.
+    assert_eq!(made.end.outcome, Outcome::Complete);
+    assert_eq!(made.segments[0].0.status, Status::Complete);
 }
 
 #[test]
@@ -904,6 +940,49 @@ fn what_was_read_before_a_device_died_is_kept_and_the_rest_is_marked() {
             }
         }
     }
+}
+
+#[test]
+fn no_ones_of_a_dead_device_are_kept() {
+    for answers in 1..150 {
+        // Blocks that are one segment, and fill it up at another place than they are
+        // checked at.
+        let mut device = Emulated::new();
+        device.answers = answers;
+        let made = run(&mut device, &[read(BAR, 0x100, 300), read(BAR, 0x100 + 300, 300)].concat());
+        let mut next = 0x100;
+        for (segment, bytes) in &made.segments {
+            assert_eq!(segment.offset, next);
+            assert_eq!(*bytes, patterns(next..next + bytes.len() as u64), "{answers}");
+            next += segment.wanted;
+        }
+        assert_eq!(made.segments.last().unwrap().0.status, Status::NoAnswer);
+        // A device that is dead, and a block that is longer than its registers.
+        let mut device = Emulated::new();
+        device.answers = answers;
+        device.bars[0].as_mut().unwrap().size = 4 * (answers as u64 + 3);
+        let made = run(&mut device, &read(BAR, 0, 0x400));
+        let (lost, kept) = made.segments.split_last().unwrap();
+        let kept: Vec<u8> = kept.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+        assert_eq!(kept, patterns(0..kept.len() as u64), "{answers}");
+        assert_eq!((lost.0.status, lost.0.offset), (Status::NoAnswer, kept.len() as u64));
+        assert_eq!(lost.0.offset + lost.0.wanted, 0x400);
+    }
+}
+
+#[test]
+fn what_caused_a_fault_is_not_marked_again() {
+    let mut device = Emulated::new().with(0x108, Register::Fault);
+    device.answers = 5;
+    let made = run(&mut device, &read(BAR, 0x100, 32));
+    assert_eq!(
+        made.short(),
+        [
+            (0x100, patterns(0x100..0x108), Status::Complete, 8),
+            (0x108, vec![], Status::Fault, 4),
+            (0x10c, vec![], Status::NoAnswer, 20),
+        ]
+    );
 }
 
 #[test]
