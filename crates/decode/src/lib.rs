@@ -8,6 +8,7 @@
 //! values. [`verdict`] is what all dumps of a file say together.
 #![forbid(unsafe_code)]
 
+pub mod compare;
 pub mod model;
 pub mod registers;
 pub mod verdict;

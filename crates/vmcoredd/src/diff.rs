@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd diff`.
 
+mod fields;
+
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,8 +13,10 @@ use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
 use crate::failure::{Exit, Failure};
 use crate::names::file_and_name;
+use crate::own_profiles::Directory;
 use crate::payload::read_full;
 use crate::read::{self, Contents};
+use crate::stdout::UntilClosed;
 
 /// How much is compared at a time, in bytes.
 const BUFFER: usize = 1 << 16;
@@ -30,7 +34,8 @@ const LINES_SHOWN: u64 = 4;
 /// Compares one device dump of each file, or all that both have, by their names. Of each
 /// that differs, the ranges that do are shown side by side, and how many bytes that is.
 /// A healthy dump of a running system, from /proc/vmcoredd, can be compared with that of
-/// a crash. The exit status is 1 when something differs, or is in one file alone.
+/// a crash. With --fields, what is decoded is compared value by value: only what differs is
+/// shown, by its name. The exit status is 1 when something differs, or is in one file alone.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -46,6 +51,12 @@ pub struct Arguments {
     /// Say only which differ
     #[arg(short, long, conflicts_with = "all")]
     brief: bool,
+    /// Compare registers and fields, as they are decoded, and not bytes; what differs each
+    /// time it is read is shown with --all alone
+    #[arg(short, long)]
+    fields: bool,
+    #[command(flatten)]
+    profiles: Directory,
 }
 
 /// Compares what is asked for.
@@ -56,17 +67,24 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (a_contents, b_contents) = (Contents::read(&a), Contents::read(&b));
     let mut stdout = crate::stdout::lock();
     let how = How { all: arguments.all, brief: arguments.brief };
+    let mut library = arguments.fields.then(|| arguments.profiles.library()).transpose()?;
+    let mut compare = |pair: Pair<'_>, to: &mut UntilClosed<io::StdoutLock<'_>>| match &mut library
+    {
+        Some(library) => fields::compare(pair, &name_of(&pair.0, &pair.1), how, library, to)
+            .and_then(|same| same.map_or_else(|| compare(pair, how, to), Ok)),
+        None => compare(pair, how, to),
+    };
 
     let mut same = true;
     if a_name.is_some() || b_name.is_some() {
         let a_wanted = a_name.or(b_name);
         let b_wanted = b_name.or(a_name);
         let pair = (a_contents.find(&a, a_wanted)?, b_contents.find(&b, b_wanted)?);
-        same = compare(pair, how, &mut stdout)?;
+        same = compare(pair, &mut stdout)?;
     } else {
         let (pairs, alone) = pairs(&a, &a_contents, &b, &b_contents);
         for pair in pairs {
-            same &= compare(pair, how, &mut stdout)?;
+            same &= compare(pair, &mut stdout)?;
         }
         for (dump, device_dump) in alone {
             same = false;
