@@ -11,7 +11,10 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use synth::{Class, Compression, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
+use synth::{
+    Class, Compression, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, RegisterDevice,
+    RegisterSpace, Registers, Vmcore, Width,
+};
 
 const ENCODINGS: [(&str, Class, Endian); 4] = [
     ("elf64-little", Class::Elf64, Endian::Little),
@@ -51,8 +54,63 @@ fn all() -> io::Result<()> {
     notes()?;
     names()?;
     plans()?;
+    profiles()?;
+    register_dumps()?;
     registers()?;
     store()
+}
+
+/// The profiles of this project, each with the name that the target wants, and lists.
+fn profiles() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let everything = root.join("fuzz/fuzz_targets/everything.kdl");
+    let shipped = fs::read_dir(root.join("profiles"))?.collect::<io::Result<Vec<_>>>()?;
+    let paths = shipped.iter().map(|entry| entry.path()).chain([everything]);
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "kdl")) {
+        let text = fs::read_to_string(&path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = text.replacen(&format!("profile {name} "), "profile x ", 1).replacen(
+            &format!("profile \"{name}\" "),
+            "profile x ",
+            1,
+        );
+        save("profile", &name, text.as_bytes())?;
+    }
+    save("profile", "list", b"name,offset,width,title\nCTRL,0,32,control\nB,0x8,16,\n")?;
+    save("profile", "ranges", b"# address,count\n0x1000,16,0\n0x2000,4,0x10\n")
+}
+
+/// Register dumps by the profile of the target `decode`.
+fn register_dumps() -> io::Result<()> {
+    let device = RegisterDevice::pci("everything", 1, [0; 32]);
+    let mut config = vec![0; 4096];
+    config[..8].copy_from_slice(&[0x86, 0x80, 0xd3, 0x10, 7, 0, 16, 0]);
+    config[0x34] = 0x40;
+    config[0x40..0x48].copy_from_slice(&[1, 0x50, 3, 0, 0, 0, 0, 0]);
+    config[0x50..0x54].copy_from_slice(&[9, 0x60, 16, 4]);
+    config[0x60..0x64].copy_from_slice(&[9, 0, 16, 1]);
+    config[0x100..0x108].copy_from_slice(&[1, 0, 1, 0, 0, 0, 4, 0]);
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let regs = words(&[0x80, 8, 3, 0, 0b1011, 0, 1, 2, 3, 4, 7, 9, 0, 5]);
+    let whole = Registers::new()
+        .device(&device)
+        .read(RegisterSpace::Config, 0, 0, &config)
+        .read(RegisterSpace::Bar, 0, 0, &regs)
+        .read(RegisterSpace::Bar, 0, 0x80, &words(&[1, 2]))
+        .read(RegisterSpace::Bar, 0, 0x100, &words(&[1, 2, 3, 4, 5, 5]))
+        .read(RegisterSpace::Bar, 0, 0x200, &words(&[1, 2]))
+        .read(RegisterSpace::Bar, 1, 0, &words(&[1, 2, 3, 4]))
+        .read(RegisterSpace::Window, 0, 0x2000, &words(&[9, 8]))
+        .unread(RegisterSpace::Port, 0, 0x400, 8, 5)
+        .end(0, 0);
+    save("decode", "whole", whole.bytes())?;
+    let cut = whole.device(&device).unread(RegisterSpace::Bar, 0, 0, 0x40, 1);
+    save("decode", "two-and-cut", cut.bytes())?;
+    let cpu = RegisterDevice { kind: 2, address: 1, ..RegisterDevice::pci("unknown", 1, [1; 32]) };
+    let cpu =
+        Registers::new().device(&cpu).read(RegisterSpace::Msr, 0, 0x400, &[1; 32]).record(9, b"?");
+    save("decode", "unknown", cpu.bytes())
 }
 
 /// A small vmcore, as each program compresses it.
