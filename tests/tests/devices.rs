@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use system_tests::registers::{
     self, Aer, BAR, CONFIG, Config, Device, End, LOOK, PORT, PRINT_CONFIGS, Recorded, UNIT,
 };
-use system_tests::{Modules, OnEachKernel, Result, fault, names, payload, with_dependencies};
+use system_tests::{
+    Modules, OnEachKernel, Result, fault, names, output, payload, with_dependencies,
+};
 use vmtest::{Flavour, Kernel, Monitor, PanicCycle, Run, Series, Vm};
 
 /// What keeps the crash kernel from clearing what the devices and the processor report.
@@ -48,6 +51,8 @@ const FAILED_NVME: &str = "0000:05:00.0";
 const E1000E: &str = "0000:06:00.0";
 const XHCI: &str = "0000:07:00.0";
 const MEGASAS: &str = "0000:08:00.0";
+/// What the guest's files come out through.
+const PORTS: &str = "0000:00:01.0";
 /// Of the machine itself: `ich9-ahci`, and the bridge that has the watchdog.
 const AHCI: &str = "0000:00:1f.2";
 const LPC: &str = "0000:00:1f.0";
@@ -437,8 +442,33 @@ fn what_a_driver_has_is_marked(series: Series) {
     assert_eq!((device.profile.as_str(), device.driver.as_str()), ("virtio", "virtio-pci"));
     assert_eq!(device.flags & 1, 1);
     assert!(device.segments.iter().all(|segment| segment.flags & 2 == 2), "{device:x?}");
-    let in_memory = device.segments.iter().any(|segment| segment.space == BAR);
-    assert!(in_memory, "its common configuration: {device:x?}");
+    let ports = whole(run, &format!("regs_{PORTS}"));
+    assert_eq!((ports.profile.as_str(), ports.driver.as_str()), ("virtio", "virtio-pci"));
+    assert_eq!(ports.register(BAR, 4, 0x14, 1), 0xf, "all of its status bits but those for faults");
+}
+
+/// What `vmcoredd decode` finds abnormal, by the dump in which it is.
+fn findings(run: &Run, dump: &str) -> String {
+    let command = vmtest::static_program("vmcoredd").unwrap();
+    let mut decode = Command::new(command);
+    output(decode.arg("decode").arg(run.port("vmcoredd")).arg(dump).arg("--abnormal")).unwrap()
+}
+
+fn what_is_abnormal_is_reported(series: Series) {
+    let run = RUN.get(series);
+    let failed = findings(run, &format!("regs_{FAILED_NVME}"));
+    assert!(failed.contains("  fatal controller fatal status: "), "{failed}");
+    let running = findings(run, &format!("regs_{NVME}"));
+    assert!(!running.contains("  fatal "), "{running}");
+    let functions = findings(run, "pci-config");
+    let malformed = functions.split("pci-config: ").find(|part| part.contains(MALFORMED[1]));
+    assert!(malformed.is_some_and(|part| part.contains("  error malformed TLP")), "{functions}");
+    let timeout = functions.split("pci-config: ").find(|part| part.contains(TIMEOUT[1]));
+    assert!(timeout.is_some_and(|part| part.contains("  error completion timeout")), "{functions}");
+    let processor = findings(run, "mca_cpu0");
+    assert!(processor.contains("  fatal bank[9]: uncorrected error"), "{processor}");
+    let bridge = findings(run, &format!("regs_{LPC}"));
+    assert!(bridge.contains("  error the watchdog expired"), "{bridge}");
 }
 
 fn all_is_well(series: Series) {
@@ -461,6 +491,7 @@ system_tests::on_each_kernel! {
     counters_of_e1000e_are_left_alone
     the_watchdog_has_run_out
     what_a_driver_has_is_marked
+    what_is_abnormal_is_reported
     all_is_well
 }
 
@@ -523,4 +554,6 @@ fn a_forbidden_access_to_memory_is_there() {
     assert_eq!(unit.register(UNIT, 0, 0x228, 8), 0x40ff_ff06_0000_0000 | source);
     let line = "DMAR: [DMA Read NO_PASID] Request device [00:03.0] fault addr 0x7654000";
     assert!(run.dmesg().contains(line), "{}", run.dmesg());
+    let found = findings(run, "vt-d_fed90000");
+    assert!(found.contains("fault[0]: a device did DMA, or sent an interrupt, that was refused"));
 }
