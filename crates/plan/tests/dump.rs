@@ -85,7 +85,8 @@ fn end() -> End {
 }
 
 fn all(bytes: &[u8]) -> Vec<Result<(usize, Record<'_>), Damage>> {
-    Records::new(bytes).expect("it is a dump").collect()
+    // One that does not end is one of too many.
+    Records::new(bytes).expect("it is a dump").take(100).collect()
 }
 
 #[test]
