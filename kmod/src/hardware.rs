@@ -146,6 +146,7 @@ fn link_is_down(function: &PciDevice) -> bool {
 /// A part of a device's registers that is mapped.
 struct Mapped {
     physical: u64,
+    length: u64,
     registers: Registers,
 }
 
@@ -196,7 +197,9 @@ impl<'a> Hardware<'a> {
         let length = size.checked_sub(offset)?.min(window);
         let physical = start.checked_add(offset).filter(|_| end <= size)?;
         let is_it = |mapped: &Option<Mapped>| {
-            mapped.as_ref().is_some_and(|mapped| mapped.physical == physical)
+            mapped
+                .as_ref()
+                .is_some_and(|mapped| (mapped.physical, mapped.length) == (physical, length))
         };
         let [first, second] = &mut self.mapped;
         if !is_it(first) {
@@ -206,7 +209,7 @@ impl<'a> Hardware<'a> {
             // Gives up the older one before it takes more.
             *first = None;
             let registers = Registers::map(physical, usize::try_from(length).ok()?)?;
-            *first = Some(Mapped { physical, registers });
+            *first = Some(Mapped { physical, length, registers });
         }
         let within = usize::try_from(address.checked_sub(offset)?).ok()?;
         first.as_ref().map(|mapped| (&mapped.registers, within))
