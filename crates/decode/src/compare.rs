@@ -33,8 +33,14 @@ pub struct Difference {
 /// fields differ is not in it, but the fields are.
 #[must_use]
 pub fn differences(a: &[Decoded], b: &[Decoded]) -> Vec<Difference> {
-    let mut others = keyed(b);
     let mut differences = Vec::new();
+    // One device is compared with one, whatever their slots are.
+    if let ([a], [b]) = (a, b) {
+        let of = a.slot.as_ref().unwrap_or(&a.title);
+        nodes(of, "", &a.nodes, &b.nodes, &mut differences);
+        return differences;
+    }
+    let mut others = keyed(b);
     for (key, decoded) in keyed(a) {
         let other = others.remove(&key).map_or(&[][..], |other| &other.nodes);
         nodes(&key.0, "", &decoded.nodes, other, &mut differences);

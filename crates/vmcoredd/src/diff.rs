@@ -11,6 +11,8 @@ use std::path::Path;
 
 use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
+use fields::How;
+
 use crate::failure::{Exit, Failure};
 use crate::names::file_and_name;
 use crate::own_profiles::Directory;
@@ -70,8 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut library = arguments.fields.then(|| arguments.profiles.library()).transpose()?;
     let mut compare = |pair: Pair<'_>, to: &mut UntilClosed<io::StdoutLock<'_>>| match &mut library
     {
-        Some(library) => fields::compare(pair, &name_of(&pair.0, &pair.1), how, library, to)
-            .and_then(|same| same.map_or_else(|| compare(pair, how, to), Ok)),
+        Some(library) => {
+            fields::compare(&pair.0, &pair.1, &name_of(&pair.0, &pair.1), how, library, to)
+                .and_then(|same| same.map_or_else(|| compare(pair, how, to), Ok))
+        }
         None => compare(pair, how, to),
     };
 
@@ -95,12 +99,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     stdout.flush()?;
     let status = a_contents.complain(a.path()).max(b_contents.complain(b.path()));
     Ok(if same { status } else { status.max(Exit::Negative) })
-}
-
-#[derive(Debug, Clone, Copy)]
-struct How {
-    all: bool,
-    brief: bool,
 }
 
 type Pair<'a> = (DeviceDump<'a>, DeviceDump<'a>);

@@ -5,10 +5,9 @@ use std::io::Write;
 
 use decode::compare::{Difference, Side, differences};
 use decode::model::{Behaviour, Value};
-use kdumpfile::Escaped;
+use kdumpfile::{DeviceDump, Escaped};
 use profile::Library;
 
-use super::{How, Pair};
 use crate::failure::Failure;
 use crate::payload::read_all;
 
@@ -17,20 +16,30 @@ const SIZE_MAX: u64 = 64 << 20;
 /// How many values are shown unless all are asked for.
 const SHOWN: usize = 200;
 
+/// How much is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// All of it.
+    pub all: bool,
+    /// Only whether they differ.
+    pub brief: bool,
+}
+
 /// Shows in which values a pair differs; returns whether it does not, or nothing where
 /// they cannot be decoded.
 pub fn compare(
-    (a, b): Pair<'_>,
+    a: &DeviceDump<'_>,
+    b: &DeviceDump<'_>,
     name: &str,
     how: How,
     library: &mut Library,
     to: &mut impl Write,
 ) -> Result<Option<bool>, Failure> {
-    let mut decoded = |dump: &kdumpfile::DeviceDump<'_>| {
+    let mut decoded = |dump: &DeviceDump<'_>| {
         let bytes = read_all(dump, SIZE_MAX)?;
         Ok::<_, Failure>(decode::decode(&Escaped(dump.name()).to_string(), &bytes, library))
     };
-    let (a, b) = (decoded(&a)?, decoded(&b)?);
+    let (a, b) = (decoded(a)?, decoded(b)?);
     if a.is_empty() || b.is_empty() {
         return Ok(None);
     }

@@ -96,3 +96,20 @@ fn what_is_cut_is_said() {
         assert!(outcome.stdout().contains("not read:"), "{length}: {}", outcome.stdout());
     }
 }
+
+/// Of a drive that was well and has stopped, the field says so that differs.
+#[test]
+fn fields_are_compared() {
+    let folder = folder();
+    let pair = ["vmcore:regs_0000:01:00.0", "vmcore:regs_0000:02:00.0"];
+    let outcome = folder.run([&["diff", "--fields"], &pair[..]].concat());
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), ""));
+    assert!(outcome.stdout().contains("ctrl.CSTS.CFS: 0 -> 1\n"), "{}", outcome.stdout());
+    let same = ["diff", "--fields", "vmcore:regs_0000:01:00.0", "vmcore:regs_0000:01:00.0"];
+    let outcome = folder.run(same);
+    assert_eq!(outcome.status, Some(0));
+    assert_eq!(outcome.stdout(), "regs_0000:01:00.0: no value differs\n");
+    // What nothing decodes is compared byte by byte.
+    let outcome = folder.run(["diff", "--fields", "vmcore:chassis", "vmcore:chassis"]);
+    assert_eq!(outcome.stdout(), "chassis: equal, 9 bytes\n");
+}
