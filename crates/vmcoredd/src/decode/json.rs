@@ -107,6 +107,7 @@ struct FieldEntry<'d> {
     value: NumberEntry,
     meaning: Option<&'d str>,
     unit: Option<&'d str>,
+    points_to: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -254,6 +255,7 @@ fn field(field: &FieldValue) -> FieldEntry<'_> {
         },
         meaning: field.meaning.as_deref(),
         unit: field.unit.as_deref(),
+        points_to: field.points_to,
     }
 }
 

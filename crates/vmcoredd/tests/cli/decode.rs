@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use synth::{Class, Endian, RegisterDevice, RegisterSpace, Registers, Vmcore};
 
+use crate::json::{check_keys, files};
 use crate::run::{Folder, Outcome};
 
 /// A profile of everything that is shown.
@@ -95,6 +96,41 @@ fn json() {
     let outcome = decode(&folder, &["vmcore", "--json"]);
     let device: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
     assert_snapshot!(serde_json::to_string_pretty(&device).expect("JSON"));
+    check_keys("decode", "doctor", &files(&outcome));
+}
+
+/// The example of docs/profiles.md: its profile, and what it prints of such a device.
+#[test]
+fn the_example_of_the_documentation() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/profiles.md");
+    let page = fs::read_to_string(page).expect("there");
+    let block = |language: &str| {
+        let (_, rest) = page.split_once(&format!("```{language}\n")).expect("an example");
+        rest.split_once("```").expect("its end").0.to_owned()
+    };
+    let (profile, expected) = (block("kdl"), block("text"));
+    let folder = Folder::new();
+    fs::create_dir(folder.path("profiles.d")).expect("made");
+    fs::write(folder.path("profiles.d/edu.kdl"), &profile).expect("written");
+    let check = folder.run(["profile", "check", "profiles.d/edu.kdl"]);
+    assert_eq!((check.status, check.stderr.as_str()), (Some(0), ""));
+    let device = RegisterDevice {
+        bus_devfn_revision: [0, 4 << 3, 0x10],
+        ids: [0x1234, 0x11e8, 0x1af4, 0x1100],
+        class: 0x00_ff00,
+        ..RegisterDevice::pci("edu", 1, digest(&profile))
+    };
+    let ctrl = [0x0100_00ed, 0, 720, 0, 0, 0, 0, 0, 0x80, 0];
+    let dma = [0x0123_4000, 0, 0x4_0000, 0, 64, 0, 1, 0];
+    let dump = Registers::new()
+        .device(&device)
+        .read(RegisterSpace::Config, 0, 0, &words(&[0x11e8_1234, 0x0010_0007]))
+        .read(RegisterSpace::Bar, 0, 0, &words(&ctrl))
+        .read(RegisterSpace::Bar, 0, 0x80, &words(&dma))
+        .end(0, 0);
+    fs::write(folder.path("regs_0000:00:04.0"), dump.bytes()).expect("written");
+    let decoded = decode(&folder, &["regs_0000:00:04.0"]);
+    assert_eq!(decoded.stdout(), expected);
 }
 
 /// What `extract` writes is decoded, too.

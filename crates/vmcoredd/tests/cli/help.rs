@@ -36,7 +36,7 @@ fn man_pages() {
         assert_snapshot!(format!("man_{name}"), page.replace(version, "vmcoredd VERSION"));
     }
     let pages = folder.files().into_iter().filter(|name| name.ends_with(".1")).count();
-    assert_eq!(pages, 22, "one for the command, and one for each subcommand");
+    assert_eq!(pages, 23, "one for the command, and one for each subcommand");
 }
 
 /// Where there is man, each page is one that it understands, with these sections.

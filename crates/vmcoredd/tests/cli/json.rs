@@ -13,7 +13,7 @@ const TOLD: &str = "VERSION=1\nUNRECORDED=2\n\
     NAME=lost\nSTATUS=failed\nREASON=its command ended with status\nEXIT=3\nMILLISECONDS=7\n";
 
 /// What is printed, a line for each file.
-fn files(outcome: &Outcome) -> Vec<Value> {
+pub fn files(outcome: &Outcome) -> Vec<Value> {
     outcome.stdout().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
@@ -54,7 +54,7 @@ fn damaged_foreign_and_missing_files() {
 }
 
 /// The keys that docs/json.md has for `command` are those that are printed.
-fn check_keys(command: &str, next: &str, printed: &[Value]) {
+pub fn check_keys(command: &str, next: &str, printed: &[Value]) {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
     let page = std::fs::read_to_string(page).expect("there");
     let heading = |command| format!("# What `vmcoredd {command} --json`");
@@ -95,7 +95,7 @@ fn the_documentation_has_every_key() {
     let outcome = folder.run(["list", "--json", "vmcore", "foreign"]);
     check_keys("list", "info", &files(&outcome));
     let outcome = folder.run(["info", "--json", "vmcore", "foreign"]);
-    check_keys("info", "doctor", &files(&outcome));
+    check_keys("info", "explain", &files(&outcome));
 }
 
 #[test]
