@@ -4,6 +4,7 @@
 use plan::dump::Damage;
 use profile::{By, Library, Number, compile, decode};
 use proptest::prelude::*;
+use synth::{RegisterDevice, RegisterSpace, Registers};
 
 use crate::emulated::{Emulated, PURE, of, value};
 
@@ -135,6 +136,37 @@ fn several_devices_and_what_is_cut() {
             }
         }
     }
+}
+
+/// Segments may overlap, and registers may be in several.
+#[test]
+fn segments_that_overlap_or_continue() {
+    let text = "profile x version=1\nsource x\nmatch { cpu }\ncollect {
+        block a space=memory at=0x100 len=0x14
+        block m space=msr at=0x400 len=3
+    }
+    block a { reg A at=0; reg B at=4; reg C at=8; reg D at=0xc bits=64 }
+    block m { reg M at=0; reg N at=1; reg O at=2 }";
+    let words =
+        |words: &[u32]| words.iter().flat_map(|each| each.to_le_bytes()).collect::<Vec<_>>();
+    let dump = Registers::new()
+        .device(&RegisterDevice { kind: 2, ..RegisterDevice::pci("x", 1, [0; 32]) })
+        .read(RegisterSpace::Memory, 0, 0x104, &words(&[9, 3, 4]))
+        .read(RegisterSpace::Memory, 0, 0x100, &words(&[1, 2]))
+        .read(RegisterSpace::Memory, 0, 0x110, &words(&[5]))
+        .read(RegisterSpace::Msr, 0, 0x401, &words(&[0, 9, 3, 7]))
+        .read(RegisterSpace::Msr, 0, 0x400, &words(&[1, 7, 2, 7]))
+        .end(0, 0);
+    let mut library = Library::empty();
+    library.add("x".to_owned(), text.as_bytes().to_vec().into());
+    let mut devices = decode(dump.bytes(), &mut library).expect("a dump");
+    let device = devices.next().expect("one").expect("whole");
+    assert_eq!(
+        ["A", "B", "C", "D"].map(|name| value(&device, name)),
+        [Ok(1), Ok(2), Ok(3), Ok(0x5_0000_0004)]
+    );
+    let high = |low: u64| Ok(7 << 32 | low);
+    assert_eq!(["M", "N", "O"].map(|name| value(&device, name)), [high(1), high(2), high(3)]);
 }
 
 /// A device without a name, with registers of every kind.
