@@ -6,7 +6,7 @@ use std::fs;
 
 use kdumpfile::Status;
 use system_tests::registers::{
-    self, BAR, CONFIG, Device, End, LEFT_OUT, NOT_ANSWERED, Segment, WINDOW,
+    self, BAR, CONFIG, Device, End, LEFT_OUT, NOT_ANSWERED, Segment, UNIT, WINDOW,
 };
 use system_tests::soft::{self, Function};
 use system_tests::{Modules, OnEachKernel, Result, names, payload, write};
@@ -104,6 +104,11 @@ fn functions() -> [Function; 9] {
     ]
 }
 
+/// The IOMMU that the machine has as well, AMD's, and registers that stay as its driver has
+/// set them up: tables and logs, what it can do, and how it is configured.
+const IOMMU: u64 = 0xfed8_0000;
+const IOMMU_REGISTERS: &str = "0x0 0x8 0x10 0x18 0x30";
+
 /// 64 functions, in eight slots.
 fn with_many_functions(vm: PanicCycle) -> PanicCycle {
     (0..64).fold(vm, |vm, number| {
@@ -149,6 +154,9 @@ fn panic(series: Series) -> Result<Run> {
         cat /proc/vmcoredd >/ports/nothing
         vmtest-guest run --label lspci -- /usr/bin/lspci -xxxx >/dev/null
         vmtest-guest run --label lspci -- /usr/bin/lspci -xxxx >/ports/lspci
+        for register in {IOMMU_REGISTERS}; do
+            echo $register $(devmem $(printf %#x $(({IOMMU:#x} + register))) 64)
+        done >/ports/iommu
         vmcoredd collect --leave-out {HEALTHY_SLOT} || echo \"collect: $?\"
         devmem {window_base:#x} 32 >/ports/window
         vmcoredd collect --touches --leave-out {FAULTING_SLOT} || echo \"collect: $?\"
@@ -163,6 +171,9 @@ fn panic(series: Series) -> Result<Run> {
         .memory_mib(1024)
         .crashkernel_mib(192)
         .append(RESERVED)
+        .crash_append("iomem=relaxed")
+        .qemu_arg("-device")
+        .qemu_arg("amd-iommu")
         .qemu_arg("-device")
         .qemu_arg(format!("loader,file={},addr={BASE:#x},force-raw=on", memory.display()))
         .edu()
@@ -174,7 +185,7 @@ fn panic(series: Series) -> Result<Run> {
         .file(random, "/random.plan")
         .program("/usr/bin/lspci")
         .crash_script(&script);
-    let ports = ["nothing", "lspci", "window", "plans", "vmcoredd"];
+    let ports = ["iommu", "nothing", "lspci", "window", "plans", "vmcoredd"];
     Ok(ports.into_iter().fold(with_many_functions(vm), Vm::port).run()?)
 }
 
@@ -261,6 +272,23 @@ fn bnxt_is_read_through_its_window() {
     let bases = fs::read_to_string(run().port("window")).unwrap();
     let bases: Vec<&str> = bases.lines().collect();
     assert!(bases.len() == 2 && bases[0] == "0x00000000" && bases[1] != bases[0], "{bases:?}");
+}
+
+#[test]
+fn the_iommu_of_amd_is_read() {
+    let unit = device("amd-iommu_fed80000");
+    assert_eq!((unit.kind, unit.address, unit.end), (4, IOMMU, WHOLE));
+    let text = fs::read_to_string(run().port("iommu")).unwrap();
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let registers: Vec<(u64, u64)> = text
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(offset, value)| (number(offset), number(value)))
+        .collect();
+    assert!(registers.len() == 5 && registers.iter().any(|(_, value)| *value != 0), "{text}");
+    for (offset, value) in registers {
+        assert_eq!(unit.register(UNIT, 0, offset, 8), value, "{offset:#x}");
+    }
 }
 
 #[test]
