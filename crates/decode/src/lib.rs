@@ -9,15 +9,21 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod cper;
+mod fields;
+pub mod log;
+pub mod mca;
 pub mod model;
+pub mod nvme;
 pub mod registers;
+pub mod sel;
 pub mod verdict;
 
 use model::{Decoded, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
-pub const DECODERS: &[&dyn Decoder] = &[];
+pub const DECODERS: &[&dyn Decoder] = &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &log::Log];
 
 /// What the dump `name` with these `bytes` says, by a decoder of its format or by the
 /// profiles of `library`; nothing where none of them knows it.

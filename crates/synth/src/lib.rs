@@ -24,6 +24,7 @@ mod encode;
 mod image;
 mod kdump;
 mod note;
+pub mod records;
 mod registers;
 mod vmcore;
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Bytes that nobody meant.
+
+use decode::DECODERS;
+use decode::model::{Decoder, FINDINGS_MAX, NODES_MAX, Node};
+use proptest::prelude::*;
+use synth::records;
+
+/// Dumps of every format, each under the name that it is recognised by.
+fn dumps() -> Vec<(&'static str, Vec<u8>)> {
+    let sections = records::sections();
+    vec![
+        ("erst", records::cper(1, "5bad89ff-b7e6-42c9-814a-cf2485d6e98a", &sections)),
+        ("bert", records::status_block(1, &sections, true)),
+        ("ghes", records::status_block(0, &sections, false)),
+        ("mca_cpu0", records::machine_checks(0, 1, &[(0x17a, 5), (0x41d, !0), (0x41e, 1)])),
+        ("mca_cpu1", records::machine_checks(1, 2, &[(0xc000_2001, !0), (0xc000_2008, !0)])),
+        ("nvme-smart", records::nvme_smart()),
+        ("nvme-error", records::nvme_errors()),
+        ("nvme-fw", records::nvme_firmware()),
+        ("nvme-persistent", records::nvme_persistent()),
+        ("nvme-telemetry", records::nvme_telemetry()),
+        ("nvme-ocp", records::nvme_ocp()),
+        ("ipmi-sel", records::ipmi_sel()),
+        ("dmesg", b"nvme 0000:01:00.0: CSTS=0x3\nmce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n".to_vec()),
+    ]
+}
+
+fn count(nodes: &[Node]) -> usize {
+    nodes.iter().map(|node| 1 + count(&node.children)).sum()
+}
+
+/// Decodes `bytes` with every decoder, recognised or not.
+fn all(name: &str, bytes: &[u8]) {
+    decode(name, bytes, DECODERS.iter().copied());
+}
+
+/// Decodes `bytes` with those decoders that recognise them.
+fn recognised(name: &str, bytes: &[u8]) {
+    decode(name, bytes, DECODERS.iter().copied().filter(|it| it.recognises(name, bytes)));
+}
+
+/// Decodes `bytes`, and looks at what must hold.
+fn decode(name: &str, bytes: &[u8], decoders: impl Iterator<Item = &'static dyn Decoder>) {
+    for decoder in decoders {
+        decoder.recognises(name, bytes);
+        let decoded = decoder.decode(name, bytes);
+        let nodes: usize = decoded.iter().map(|decoded| count(&decoded.nodes)).sum();
+        assert!(nodes <= NODES_MAX, "{}: {nodes}", decoder.name());
+        for decoded in &decoded {
+            assert!(decoded.findings.len() <= FINDINGS_MAX);
+            assert!(decoded.findings.is_sorted_by(|one, two| one.severity >= two.severity));
+            places(&decoded.nodes, bytes.len() as u64);
+        }
+    }
+}
+
+/// What is said to be in the dump is in it.
+fn places(nodes: &[Node], length: u64) {
+    for node in nodes {
+        if let (Some(place), Some(value)) = (&node.place, &node.value)
+            && !matches!(value, decode::model::Value::Unknown(_))
+        {
+            assert!(place.start <= place.end && place.end <= length, "{}: {place:?}", node.name);
+        }
+        places(&node.children, length);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn changed_dumps(
+        dump in 0..13_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        length in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let (name, mut bytes) = dumps().swap_remove(dump);
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(length) = length {
+            bytes.truncate(length.index(bytes.len()));
+        }
+        all(name, &bytes);
+    }
+
+    #[test]
+    fn any_bytes(
+        dump in 0..13_usize,
+        bytes in prop::collection::vec(any::<u8>(), 0..4096),
+    ) {
+        all(dumps()[dump].0, &bytes);
+    }
+}
+
+/// Large dumps give a bounded number of values.
+#[test]
+fn large_dumps() {
+    for (name, bytes) in dumps() {
+        let times = (1 << 20) / bytes.len();
+        recognised(name, &bytes.repeat(times));
+    }
+    all("nvme-persistent", &vec![0xff; 1 << 16]);
+    all("bert", &vec![1; 1 << 16]);
+}
+
+/// A million changed dumps through the decoders: run by hand with `--ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn million_of_changed_dumps() {
+    let dumps = dumps();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        // xorshift64*
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d) as usize
+    };
+    const EDGES: [u8; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
+    for round in 0..1_000_000 {
+        let (name, bytes) = &dumps[round % dumps.len()];
+        let mut bytes = bytes.clone();
+        for _ in 0..1 + next() % 6 {
+            let at = next() % bytes.len();
+            bytes[at] = if next() % 2 == 0 { next() as u8 } else { EDGES[next() % 6] };
+        }
+        if next() % 4 == 0 {
+            bytes.truncate(next() % bytes.len());
+        }
+        recognised(name, &bytes);
+    }
+}
