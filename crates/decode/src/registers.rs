@@ -116,8 +116,36 @@ fn of_device(device: &Device<'_>, room: &mut usize) -> Decoded {
     if let Some(dead) = does_not_answer(device) {
         decoded.findings.push(dead);
     }
+    point_to_sources(&mut decoded, device.about.domain);
     decoded.sort();
     decoded
+}
+
+/// The block of the root port's error registers in the profile of configuration space, and
+/// the register that has who sent the first error message of each kind (PCI Express Base
+/// 4.0, section 7.8.4.10: Error Source Identification).
+const ROOT_ERRORS: [&str; 2] = ["aer-root", "ERROR_SOURCE"];
+
+/// What a root port says of error messages points to who sent them.
+fn point_to_sources(decoded: &mut Decoded, domain: u32) {
+    let [block, register] = ROOT_ERRORS;
+    let root_errors = decoded.nodes.iter().find(|node| node.name == block);
+    let Some(source) = root_errors.and_then(|node| node.find(&[register])?.unsigned()) else {
+        return;
+    };
+    let slot = |id: u64| {
+        let (bus, device, function) = (id >> 8 & 0xff, id >> 3 & 0x1f, id & 7);
+        format!("{domain:04x}:{bus:02x}:{device:02x}.{function}")
+    };
+    for finding in &mut decoded.findings {
+        let says = |field: &str| finding.values.iter().any(|(path, _)| path.ends_with(field));
+        let id = match () {
+            () if says("ROOT_STATUS.FATAL") || says("ROOT_STATUS.NONFATAL") => source >> 16,
+            () if says("ROOT_STATUS.CORRECTABLE") => source & 0xffff,
+            () => continue,
+        };
+        finding.points_to = Some(slot(id));
+    }
 }
 
 /// That a device does not answer is the first thing to know of it, whatever its profile.

@@ -113,3 +113,48 @@ fn fields_are_compared() {
     let outcome = folder.run(["diff", "--fields", "vmcore:chassis", "vmcore:chassis"]);
     assert_eq!(outcome.stdout(), "chassis: equal, 9 bytes\n");
 }
+
+/// The configuration space of a PCI Express function of this kind, with these registers.
+fn space(header: u8, kind: u8, registers: &[(usize, u32)]) -> Vec<u8> {
+    let mut space = vec![0; 4096];
+    space[..8].copy_from_slice(&[0x36, 0x1b, 0x0c, 0, 6, 1, 0x10, 0]);
+    (space[0x0e], space[0x34]) = (header, 0x40);
+    // The PCI Express capability, and Advanced Error Reporting.
+    space[0x40..0x44].copy_from_slice(&[0x10, 0, 2 | kind << 4, 0]);
+    space[0x100..0x104].copy_from_slice(&[1, 0, 2, 0]);
+    for (at, value) in registers {
+        space[*at..*at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    space
+}
+
+/// The root port says who sent it a message: that one comes first.
+#[test]
+fn a_root_port_points_to_the_source() {
+    // ROOT_STATUS: an uncorrectable, the first one fatal; the source is 01:00.0.
+    let port = space(1, 4, &[(0x130, 0x54), (0x134, 0x0100_0000)]);
+    // A malformed TLP, which is fatal.
+    let function = space(0, 0, &[(0x104, 1 << 18), (0x10c, 1 << 18)]);
+    let mut dump = Registers::new();
+    for (bus, space) in [(0, &port), (1, &function)] {
+        dump = dump
+            .device(&device("pcie-config", bus))
+            .read(RegisterSpace::Config, 0, 0, space)
+            .end(0, 0);
+    }
+    let vmcore =
+        Vmcore::new(Class::Elf64, Endian::Little).dump("pci-config", dump.bytes().to_vec());
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["explain", "--json", "vmcore"]);
+    assert_eq!(outcome.status, Some(1));
+    let object: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
+    let findings = object["findings"].as_array().expect("findings");
+    assert_eq!(findings[0]["slot"], "0000:01:00.0", "{findings:#?}");
+    let support = findings[0]["support"][0].as_str().expect("support");
+    assert!(support.contains("0000:00:00.0") && support.contains("fatal"), "{support}");
+    let port = findings.iter().find(|finding| !finding["points_to"].is_null()).expect("a port");
+    assert_eq!(
+        (&port["slot"], &port["points_to"]),
+        (&"0000:00:00.0".into(), &"0000:01:00.0".into())
+    );
+}
