@@ -151,9 +151,10 @@ fn segments_that_overlap_or_continue() {
         |words: &[u32]| words.iter().flat_map(|each| each.to_le_bytes()).collect::<Vec<_>>();
     let dump = Registers::new()
         .device(&RegisterDevice { kind: 2, ..RegisterDevice::pci("x", 1, [0; 32]) })
-        .read(RegisterSpace::Memory, 0, 0x104, &words(&[9, 3, 4]))
-        .read(RegisterSpace::Memory, 0, 0x100, &words(&[1, 2]))
-        .read(RegisterSpace::Memory, 0, 0x110, &words(&[5]))
+        .read(RegisterSpace::Memory, 0, 0x104, &words(&[9]))
+        .read(RegisterSpace::Memory, 0, 0x100, &words(&[1, 2, 3, 4]))
+        .read(RegisterSpace::Memory, 0, 0x108, &words(&[9]))
+        .read(RegisterSpace::Memory, 0, 0x10c, &words(&[9, 5]))
         .read(RegisterSpace::Msr, 0, 0x401, &words(&[0, 9, 3, 7]))
         .read(RegisterSpace::Msr, 0, 0x400, &words(&[1, 7, 2, 7]))
         .end(0, 0);
