@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod hostile;
+mod peers;
 mod vectors;
 
 use decode::DECODERS;
