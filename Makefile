@@ -55,7 +55,7 @@ UNIT_TESTS = status=0; \
 .PHONY: test
 test: deps lint ## The tests that each change must pass: 20 minutes
 	@$(UNIT_TESTS); \
-	$(VM_TEST) --test panic --test isolation -- on_6_1:: || status=$$?; \
+	$(VM_TEST) --test panic --test isolation --test devices -- on_6_1:: || status=$$?; \
 	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
 	exit $$status
 

@@ -16,7 +16,7 @@ use vmtest::{Flavour, Kernel, PanicCycle, Run, Series, Vm};
 const BASE: u64 = 0x2000_0000;
 const RESERVED: &str = "memmap=4M$0x20000000";
 
-/// The processor has 40 bits of address: a read there faults, and no read returns.
+/// The processor has 40 bits of address: a read there faults, and never returns.
 const FAULTS: u64 = 1 << 50;
 
 const MELLANOX: [u16; 2] = [0x15b3, 0x1017];
@@ -312,9 +312,9 @@ fn a_dead_device_costs_no_time() {
     );
 }
 
-/// The thread of its collector dies in the read; the others' go on.
+/// The thread of its collector dies in the read, and those of the others go on.
 #[test]
-fn a_read_that_never_returns_costs_its_own_dump() {
+fn a_read_that_faults_costs_its_own_dump() {
     assert_eq!(partial(FAULTING), "its collector crashed");
     let adapter = first(FAULTING);
     assert_eq!(adapter.end, None);
