@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use system_tests::registers::{
     self, Aer, BAR, CONFIG, Config, Device, End, LOOK, PORT, PRINT_CONFIGS, Recorded, UNIT,
@@ -13,6 +14,9 @@ use system_tests::{
     Modules, OnEachKernel, Result, fault, names, output, payload, with_dependencies,
 };
 use vmtest::{Flavour, Kernel, Monitor, PanicCycle, Run, Series, Vm};
+
+/// Much is set up before the panic.
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// What keeps the crash kernel from clearing what the devices and the processor report.
 const KEEPS: &str = "mce=off hest_disable pci=noaer";
@@ -125,7 +129,7 @@ fn with_devices(vm: PanicCycle, devices: &[&str]) -> PanicCycle {
 fn erring(kernel: &Kernel, name: &str) -> Result<PanicCycle> {
     let modules = Modules::build(kernel)?;
     let name = format!("{name}-{}", kernel.series());
-    let vm = PanicCycle::new(kernel, &name).crashkernel_mib(192);
+    let vm = PanicCycle::new(kernel, &name).crashkernel_mib(192).time_limit(LIMIT);
     Ok(with_devices(vm, &ERRING)
         .append("iomem=relaxed")
         .crash_append("iomem=relaxed")

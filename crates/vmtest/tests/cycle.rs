@@ -149,6 +149,27 @@ fn a_plain_boot_loads_a_module() -> Result<()> {
     Ok(())
 }
 
+/// The script waits meanwhile; a pause at which nothing is to be done ends the run.
+#[test]
+fn the_host_acts_at_a_pause() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let status = Arc::clone(&said);
+    let kernel = Kernel::fetch(Series::V6_12).unwrap();
+    let run = Boot::new(&kernel, "the-host-acts-at-a-pause")
+        .port("file")
+        .script("echo before >/ports/file\n pause known\n echo after >/ports/file\n pause other")
+        .at_pause("known", move |monitor| {
+            status.lock().unwrap().push(monitor.command("info status")?);
+            assert!(monitor.command("no such command")?.starts_with("unknown command"));
+            Ok(())
+        })
+        .run();
+    assert!(matches!(run, Err(Error::Pause(name)) if name == "other"));
+    assert_eq!(*said.lock().unwrap(), ["VM status: running\n"]);
+    let file = vmtest::target_dir().join("vmtest/the-host-acts-at-a-pause/file");
+    assert_eq!(fs::read_to_string(file).unwrap(), "before\nafter\n");
+}
+
 #[test]
 fn a_failing_script_is_an_error_that_names_the_console() {
     let kernel = Kernel::fetch(Series::V6_12).unwrap();
