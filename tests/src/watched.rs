@@ -22,6 +22,7 @@ pub fn described(stage: &str) -> &str {
         "booting" => "booting it in a virtual machine",
         "first kernel up" => "loading the crash kernel",
         "crash kernel loaded" => "panic!",
+        "error" => "a device reports an error",
         "panicked" => "booting the crash kernel",
         "crash kernel up" => "looking for the vmcore",
         "powered off" => "putting the saved files together",
@@ -44,17 +45,45 @@ pub fn beside(program: &str) -> Result<PathBuf> {
 /// # Errors
 /// [`Error::Program`].
 pub fn show(command: &mut Command, file: &Path) -> Result<()> {
+    shown(command, file);
+    print_cut(&output(command.arg(file))?);
+    Ok(())
+}
+
+/// As [`show`], for a command that ends with status 1 where it has found something; whole
+/// lines, of which the first `lines` are shown.
+///
+/// # Errors
+/// [`Error::Program`].
+pub fn show_found(command: &mut Command, file: &Path, lines: usize) -> Result<()> {
+    shown(command, file);
+    let program = format!("{command:?}");
+    let failed = |message: String| Error::Program { program: program.clone(), message };
+    let output = command.arg(file).output().map_err(|error| failed(error.to_string()))?;
+    if output.status.code() != Some(1) {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(failed(format!("{}, expected 1: {said}", output.status)));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.lines().take(lines).for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+/// Shows the command itself.
+fn shown(command: &Command, file: &Path) {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_owned();
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_owned()).collect();
     let file_shown = file.strip_prefix(crate::root()).unwrap_or(file);
     let words = [program].into_iter().chain(arguments);
     let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     println!("\n$ {} {}", words.join(" "), file_shown.display());
-    for line in output(command.arg(file))?.lines() {
+}
+
+fn print_cut(said: &str) {
+    for line in said.lines() {
         let cut: String = line.chars().take(WIDTH).collect();
         println!("{cut}{}", if cut.len() < line.len() { " …" } else { "" });
     }
-    Ok(())
 }
 
 /// Steps: a line each, with a spinner while it runs where there is a terminal.

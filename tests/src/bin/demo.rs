@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The main job, to watch: a stock kernel panics in a virtual machine, and the
-//! vmcore that ordinary tools save has the memory of its adapters.
+//! vmcore that ordinary tools save has the registers of its devices and the memory of its
+//! adapters. One of the devices has an error, which is found.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -8,16 +9,37 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use system_tests::watched::{Steps, beside, described, show};
+use system_tests::watched::{Steps, beside, described, show, show_found};
 use system_tests::{Error, Modules, Result, make_adapter, names, payload, rearranged};
 use vmtest::{Kernel, PanicCycle, Series};
 
 const ADAPTERS: [(&str, usize); 2] = [("adapter0.bin", 1 << 20), ("adapter1.bin", 4 << 20)];
 
+/// An adapter below a port, of which an error is to be reported.
+const DEVICES: [&str; 2] = [
+    "pcie-root-port,id=port0,chassis=1",
+    "virtio-rng-pci,id=broken,bus=port0,aer=on,disable-legacy=on",
+];
+/// The error, a packet that breaks the rules, with its header.
+const ERROR: &str = "pcie_aer_inject_error broken MALF_TLP 0x1 0x2 0x3 0x4";
+/// The kernel that dies would clear the error, where it is told of it.
+const BEFORE_PANIC: &str = "
+    for service in /sys/bus/pci_express/drivers/aer/*:pcie002; do
+        echo ${service##*/} >/sys/bus/pci_express/drivers/aer/unbind
+    done
+    pause error
+";
+/// What keeps the crash kernel from clearing it: `vmcoredd doctor --fix` gives these.
+const KEEPS: &str = "mce=off hest_disable pci=noaer";
+/// How many lines of what the dumps mean are shown.
+const EXPLAINED: usize = 12;
+
 /// What the crash kernel does; its stages are shown.
 const SCRIPT: &str = "
-    echo '@@ loading vmcoredd and the drivers'
+    echo '@@ loading vmcoredd, which reads the devices'
     insmod /modules/vmcoredd.ko
+    VMCOREDD collect --only-devices
+    echo '@@ loading the drivers'
     insmod /modules/edu.ko
     insmod /modules/ivshmem.ko
     echo '@@ makedumpfile saves an ELF vmcore'
@@ -53,9 +75,15 @@ fn demonstrate(steps: &Arc<Steps>) -> Result<()> {
     let shown = Arc::clone(steps);
     let vm = PanicCycle::new(&kernel, "demo").crashkernel_mib(160).edu();
     let vm = adapters.iter().fold(modules.add_to(vm), |vm, adapter| vm.ivshmem(adapter));
+    let vm = DEVICES.iter().fold(vm, |vm, device| vm.qemu_arg("-device").qemu_arg(device));
+    let vmcoredd = beside("vmcoredd")?;
     let run = vm
+        .before_panic(BEFORE_PANIC)
+        .at_pause("error", |monitor| monitor.command(ERROR).map(|_| ()))
+        .crash_append(KEEPS)
         .program("/usr/bin/makedumpfile")
-        .crash_script(SCRIPT)
+        .program(&vmcoredd)
+        .crash_script(&SCRIPT.replace("VMCOREDD", &vmcoredd.display().to_string()))
         .port("vmcore")
         .port("vmcore.kdump")
         .on_stage(move |stage| shown.begin(described(stage)))
@@ -65,7 +93,8 @@ fn demonstrate(steps: &Arc<Steps>) -> Result<()> {
     steps.end("done");
 
     show(Command::new("readelf").arg("-n"), &vmcore)?;
-    show(Command::new(beside("vmcoredd")?).arg("list"), &vmcore)?;
+    show(Command::new(&vmcoredd).arg("list"), &vmcore)?;
+    show_found(Command::new(&vmcoredd).arg("explain"), &vmcore, EXPLAINED)?;
     compare(&vmcore, &adapters)
 }
 
