@@ -6,7 +6,7 @@ mod print;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ::plan::dump::{Damage, MAGIC};
@@ -50,12 +50,16 @@ pub struct Arguments {
 
 /// Decodes what was asked for.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let mut to = crate::stdout::UntilClosed::new(anstream::stdout().lock());
+    // A device has hundreds of lines, and each would be written by itself.
+    let stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
+    let mut to = BufWriter::new(stdout);
     let mut decoder =
         Decoder { arguments, library: arguments.profiles.library()?, has_printed: false };
     if let Some(bytes) = plain(&arguments.file)? {
         let name = EscapedPath(&arguments.file).to_string();
-        return decoder.dump(&mut to, &name, &bytes);
+        let status = decoder.dump(&mut to, &name, &bytes)?;
+        to.flush()?;
+        return Ok(status);
     }
     let dump = read::open(&arguments.file)?;
     let contents = Contents::read(&dump);
