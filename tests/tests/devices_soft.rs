@@ -161,9 +161,16 @@ fn panic(series: Series) -> Result<Run> {
         devmem {window_base:#x} 32 >/ports/window
         vmcoredd collect --touches --leave-out {FAULTING_SLOT} || echo \"collect: $?\"
         devmem {window_base:#x} 32 >>/ports/window
+        # A driver that has the device and does nothing with it.
+        insmod /modules/pci-stub.ko ids={BNXT_VENDOR:04x}:{BNXT_DEVICE:04x}
+        devmem {window_base:#x} 32 0
+        vmcoredd collect --touches --leave-out {FAULTING_SLOT} || echo \"collect: $?\"
+        devmem {window_base:#x} 32 >>/ports/window
         vmtest-guest plans /dev/vmcoredd /random.plan >/ports/plans
         cat /proc/vmcoredd >/ports/vmcoredd
         ",
+        BNXT_VENDOR = BROADCOM[0],
+        BNXT_DEVICE = BROADCOM[1],
         HEALTHY_SLOT = SLOTS[HEALTHY],
         FAULTING_SLOT = SLOTS[FAULTING],
     );
@@ -178,6 +185,7 @@ fn panic(series: Series) -> Result<Run> {
         .qemu_arg(format!("loader,file={},addr={BASE:#x},force-raw=on", memory.display()))
         .edu()
         .file(modules.test_module("softfunctions")?, "/modules/softfunctions.ko")
+        .file(kernel.module("pci-stub")?, "/modules/pci-stub.ko")
         .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
         .file(vmtest::static_program("vmcoredd")?, "/bin/vmcoredd")
         .file(vmtest::guest_program()?, "/bin/vmtest-guest")
@@ -203,7 +211,7 @@ fn device(name: &str) -> Device {
 }
 
 /// The dump of a function in one collection: the first, or the second, whose names have a
-/// number.
+/// number, as those of the third have.
 fn first(function: usize) -> Device {
     device(&format!("regs_{}", SLOTS[function]))
 }
@@ -245,17 +253,25 @@ fn mlx5_is_read_in_its_own_byte_order() {
     assert!(in_memory.into_iter().all(|segment| segment.flags == 1), "{adapter:x?}");
 }
 
-/// The window is moved where that is asked for, and nowhere else.
+fn of_the_window(device: &Device) -> Vec<Segment> {
+    let segments = device.segments.iter().filter(|segment| segment.space == WINDOW);
+    segments.cloned().collect()
+}
+
+/// The window is moved where that is asked for and no driver has the device, and nowhere
+/// else.
 #[test]
 fn bnxt_is_read_through_its_window() {
-    let of_the_window = |device: &Device| -> Vec<Segment> {
-        let segments = device.segments.iter().filter(|segment| segment.space == WINDOW);
-        segments.cloned().collect()
-    };
-    let left_out = first(BNXT);
-    let segments = of_the_window(&left_out);
-    assert!(!segments.is_empty());
-    assert!(segments.iter().all(|segment| segment.status == LEFT_OUT && segment.bytes.is_empty()));
+    let bound = device(&format!("regs_{}#3", SLOTS[BNXT]));
+    assert_eq!((bound.flags, bound.driver.as_str()), (1, "pci-stub"));
+    assert!(bound.segments.iter().all(|segment| segment.flags & 2 == 2));
+    for device in [first(BNXT), bound] {
+        let segments = of_the_window(&device);
+        assert!(!segments.is_empty());
+        let is_left_out =
+            |segment: &Segment| segment.status == LEFT_OUT && segment.bytes.is_empty();
+        assert!(segments.iter().all(is_left_out), "{segments:x?}");
+    }
     let adapter = second(BNXT);
     assert_eq!((adapter.end, adapter.profile.as_str()), (WHOLE, "bnxt"));
     let segments = of_the_window(&adapter);
@@ -271,7 +287,9 @@ fn bnxt_is_read_through_its_window() {
     );
     let bases = fs::read_to_string(run().port("window")).unwrap();
     let bases: Vec<&str> = bases.lines().collect();
-    assert!(bases.len() == 2 && bases[0] == "0x00000000" && bases[1] != bases[0], "{bases:?}");
+    assert_eq!(bases.len(), 3);
+    assert_eq!((bases[0], bases[2]), ("0x00000000", "0x00000000"));
+    assert_ne!(bases[1], "0x00000000");
 }
 
 #[test]
@@ -362,7 +380,7 @@ fn a_profile_of_the_operators_own_is_used() {
     let names = names(run().port("vmcoredd")).unwrap();
     let own = names.iter().filter_map(|name| device_or_none(name));
     let own: Vec<Device> = own.filter(|device| device.profile == "own").collect();
-    assert_eq!(own.len(), 2, "{names:?}");
+    assert_eq!(own.len(), 3, "{names:?}");
     for device in own {
         assert_eq!((device.ids[0], device.ids[1], device.end), (0x1234, 0x11e8, WHOLE));
         assert_eq!(device.register(BAR, 0, 0, 4), 0x0100_00ed);
