@@ -699,7 +699,7 @@ const MEMORY_2: &[Field] = &[
     field("BIT_POSITION", 56, 4).valid(11),
     field("CHIP_ID", 60, 1).valid(12),
     field("MEMORY_ERROR_TYPE", 61, 1).valid(13).words(MEMORY_ERRORS),
-    field("STATUS", 62, 1).valid(14).words(&[(0, "uncorrected"), (1, "corrected")]),
+    field("STATUS", 62, 1).valid(14).words(&[(0, "corrected"), (1, "uncorrected")]),
     field("REQUESTOR_ID", 64, 8).valid(15),
     field("RESPONDER_ID", 72, 8).valid(16),
     field("TARGET_ID", 80, 8).valid(17),
@@ -841,6 +841,11 @@ pub(crate) const UNCORRECTABLE: &[(u32, &str)] = &[
     (24, "blocked atomic operation"),
     (25, "blocked TLP prefix"),
     (26, "blocked poisoned TLP"),
+    (27, "blocked deferrable memory write"),
+    (28, "IDE check failed"),
+    (29, "misrouted IDE TLP"),
+    (30, "PCRC check failed"),
+    (31, "blocked TLP translation"),
 ];
 /// Correctable errors of AER.
 pub(crate) const CORRECTABLE: &[(u32, &str)] = &[

@@ -302,3 +302,128 @@ fn what_is_not_recognised() {
         assert!(found.is_none(), "{name}");
     }
 }
+
+/// The values of a section's body that `valid` says are there.
+fn valid_fields(kind: &'static str, body: Raw, size: usize, valid: u128) -> Vec<String> {
+    let section = Section::new(kind, 0, body.at(0, size, valid));
+    let all = decoded("erst", &records::cper(0, NMI, &[section]));
+    assert_eq!(all[0].missing, [], "{kind}, {valid:#x}");
+    let body = all[0].nodes.iter().find_map(|node| node.find(&["BODY"])).expect("a body");
+    body.children.iter().map(|node| node.name.clone()).collect()
+}
+
+/// Which section, how its body is made, and the fields of each bit.
+type Table<'a> = (usize, fn() -> Raw, &'a [&'a str]);
+
+/// Each bit of a validation mask stands for the fields that its table says, and for no other.
+#[test]
+fn validation_bits() {
+    let processor = [
+        "PROCESSOR_TYPE",
+        "PROCESSOR_ISA",
+        "PROCESSOR_ERROR_TYPE",
+        "OPERATION",
+        "FLAGS",
+        "LEVEL",
+        "CPU_VERSION",
+        "CPU_BRAND",
+        "PROCESSOR_ID",
+        "TARGET_ADDRESS",
+        "REQUESTOR_ID",
+        "RESPONDER_ID",
+        "INSTRUCTION_POINTER",
+    ];
+    let memory = [
+        "ERROR_STATUS",
+        "PHYSICAL_ADDRESS",
+        "PHYSICAL_ADDRESS_MASK",
+        "NODE",
+        "CARD",
+        "MODULE",
+        "BANK",
+        "DEVICE",
+        "ROW",
+        "COLUMN",
+        "BIT_POSITION",
+        "REQUESTOR_ID",
+        "RESPONDER_ID",
+        "TARGET_ID",
+        "MEMORY_ERROR_TYPE",
+        "RANK",
+        "CARD_HANDLE",
+        "MODULE_HANDLE",
+        "EXTENDED ROW",
+        "BANK_GROUP",
+        "BANK_ADDRESS",
+        "CHIP_ID",
+    ];
+    let memory_2 = [
+        "ERROR_STATUS",
+        "PHYSICAL_ADDRESS",
+        "PHYSICAL_ADDRESS_MASK",
+        "NODE",
+        "CARD",
+        "MODULE",
+        "BANK",
+        "DEVICE",
+        "ROW",
+        "COLUMN",
+        "RANK",
+        "BIT_POSITION",
+        "CHIP_ID",
+        "MEMORY_ERROR_TYPE",
+        "STATUS",
+        "REQUESTOR_ID",
+        "RESPONDER_ID",
+        "TARGET_ID",
+        "CARD_HANDLE",
+        "MODULE_HANDLE",
+    ];
+    let pcie = [
+        "PORT_TYPE",
+        "VERSION",
+        "COMMAND STATUS",
+        "VENDOR_ID DEVICE_ID CLASS FUNCTION DEVICE SEGMENT BUS SECONDARY_BUS SLOT",
+        "SERIAL_NUMBER",
+        "SECONDARY_STATUS BRIDGE_CONTROL",
+        "CAPABILITY",
+        "AER",
+    ];
+    let cxl = [
+        "AGENT_TYPE",
+        "AGENT_ADDRESS",
+        "VENDOR_ID DEVICE_ID SUBSYSTEM_VENDOR_ID SUBSYSTEM_ID CLASS SLOT",
+        "SERIAL_NUMBER",
+        "CAPABILITY",
+        "DVSEC_LENGTH DVSEC",
+    ];
+    let sections = records::sections();
+    let tables: [Table<'_>; 5] = [
+        (0, records::processor, &processor),
+        (3, records::memory, &memory),
+        (4, records::memory_2, &memory_2),
+        (5, records::pcie, &pcie),
+        (7, records::cxl, &cxl),
+    ];
+    for (index, body, fields) in tables {
+        let kind = sections[index].kind;
+        assert_eq!(valid_fields(kind, body(), 8, 0), ["VALIDATION"]);
+        for (bit, names) in fields.iter().enumerate() {
+            let found = valid_fields(kind, body(), 8, 1 << bit);
+            assert_eq!(found[1..].join(" "), *names, "bit {bit} of {kind}");
+        }
+    }
+}
+
+/// A memory error of UEFI 2.1 ends after its type, and has no extension of the row.
+#[test]
+fn old_memory_error() {
+    let mut bytes = records::memory().into_bytes();
+    bytes.truncate(73);
+    let body = Raw::new(73).bytes(0, &bytes).at(0, 8, 0x7fff);
+    let section = Section::new("a5bc1114-6f64-4ede-b863-3e83ed7c83b1", 0, body);
+    let all = decoded("erst", &records::cper(0, NMI, &[section]));
+    assert_eq!(all[0].missing, []);
+    let text = &all[0].findings[0].text;
+    assert!(text.contains("module 3, bank 517, device 6, row 4660, column 86"), "{text}");
+}
