@@ -5,6 +5,10 @@
 //! A crash kernel clears much of the evidence while it starts, but prints some of it first:
 //! then its log is the only place that has it. Facts: the messages of Linux 6.12.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use crate::fields::{list, too_many};
 use crate::mca::{self, Bank, Vendor};
 use crate::model::{
@@ -405,6 +409,12 @@ const PATTERNS: &[Pattern] = &[
     ),
 ];
 
+/// Finds the first words of all patterns at once. To make it takes longer than to search a
+/// short log with it. It is there, for the patterns are few.
+static FIRST: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::new(PATTERNS.iter().filter_map(|pattern| pattern.has.first())).ok()
+});
+
 /// The PCI slot at the end of `prefix` in `line`: `0000:01:00.0`, or without the domain.
 fn slot_after(line: &str, prefix: &str) -> Option<String> {
     let (_, rest) = line.split_once(prefix)?;
@@ -491,6 +501,7 @@ impl Decoder for Log {
     fn decode(&self, name: &str, bytes: &[u8]) -> Vec<Decoded> {
         let whole = Bytes::new(bytes);
         let mut decoded = Decoded { title: format!("kernel log {name}"), ..Decoded::default() };
+        let Some(first) = &*FIRST else { return vec![decoded] };
         let mut counts = vec![0usize; PATTERNS.len()];
         let mut left = 0;
         let mut at = 0_usize;
@@ -501,12 +512,24 @@ impl Decoder for Log {
             lines = number + usize::from(!raw.is_empty());
             // A longer line is not of a kernel, whose lines have 1 KiB at most.
             let short = raw.get(..TEXT_MAX).unwrap_or(raw);
-            let has = |needle: &&str| contains(short, needle.as_bytes());
-            let found = PATTERNS.iter().zip(&mut counts);
-            let found = found.into_iter().find(|(pattern, _)| pattern.has.iter().all(has));
-            let Some((pattern, count)) = found else { continue };
-            *count += 1;
+            // Nearly all lines have nothing of any pattern, so one search for all comes first.
+            let mut kinds: Vec<_> = first
+                .find_overlapping_iter(short)
+                .map(|found| found.pattern().as_usize())
+                .collect();
+            if kinds.is_empty() {
+                continue;
+            }
+            kinds.sort_unstable();
             let line = text(short).trim_end().to_owned();
+            let found = kinds.into_iter().find_map(|kind| {
+                let pattern = PATTERNS.get(kind)?;
+                let fits = pattern.has.iter().all(|needle| line.contains(needle));
+                fits.then_some((kind, pattern))
+            });
+            let Some((kind, pattern)) = found else { continue };
+            let Some(count) = counts.get_mut(kind) else { continue };
+            *count += 1;
             let slot = slot_of(&line);
             if decoded.nodes.len() < LINES {
                 let place = whole.place(start, raw.len());
@@ -551,17 +574,4 @@ impl Decoder for Log {
         decoded.sort();
         vec![decoded]
     }
-}
-
-/// Whether `bytes` have `needle` in them.
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some((first, rest)) = needle.split_first() else { return true };
-    let mut left = bytes;
-    while let Some(at) = left.iter().position(|byte| byte == first) {
-        left = left.get(at + 1..).unwrap_or_default();
-        if left.starts_with(rest) {
-            return true;
-        }
-    }
-    false
 }
