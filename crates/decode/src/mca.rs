@@ -8,7 +8,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use plan::dump::{Damage, Device, MAGIC, RECORD_SIZE, Record, Records, SEGMENT_SIZE};
+use plan::dump::{
+    Damage, Device, End, MAGIC, Outcome, RECORD_SIZE, Record, Records, SEGMENT_SIZE, Segment,
+    Status,
+};
 use plan::place::Space;
 use plan::plan::Kind;
 
@@ -634,9 +637,51 @@ fn collect(registers: &mut Registers, first: u64, bytes: &Bytes<'_>) {
     }
 }
 
-fn processor(device: &Device, registers: &Registers) -> Decoded {
+/// A processor of a dump while its records are read.
+struct Processor {
+    device: Device,
+    registers: Registers,
+    missing: Vec<Missing>,
+    /// Whether its end is in the dump.
+    ended: bool,
+}
+
+impl Processor {
+    fn new(device: Device) -> Self {
+        Self { device, registers: Registers::new(), missing: Vec::new(), ended: false }
+    }
+
+    /// Takes the registers of a segment, and says which of them were not read.
+    fn segment(&mut self, head: &Segment, bytes: &Bytes<'_>) {
+        collect(&mut self.registers, head.offset, bytes);
+        if head.status == Status::Complete || self.missing.len() > BANKS as usize {
+            return;
+        }
+        let read = bytes.length() as u64 / 8;
+        let (first, last) = (head.offset.saturating_add(read), head.wanted.div_ceil(8));
+        let last = head.offset.saturating_add(last).saturating_sub(1).max(first);
+        let what = format!("registers {first:#x} to {last:#x}");
+        self.missing.push(Missing { what, why: head.status.words().to_owned() });
+    }
+
+    fn end(&mut self, end: &End) {
+        self.ended = true;
+        if end.outcome != Outcome::Complete {
+            let why = format!("{}: {}", end.outcome.words(), end.reason.words());
+            self.missing.push(Missing { what: "the rest of the processor".to_owned(), why });
+        }
+    }
+}
+
+fn processor(processor: Processor) -> Decoded {
+    let Processor { device, registers, mut missing, ended } = processor;
+    if !ended {
+        let why = "its collector was cut off".to_owned();
+        missing.push(Missing { what: "the rest of the processor".to_owned(), why });
+    }
     let mut decoded = Decoded {
         title: format!("machine check banks of processor {}", device.address),
+        missing,
         ..Decoded::default()
     };
     let get = |number: u64| registers.get(&number).cloned();
@@ -804,14 +849,14 @@ impl Decoder for Mca {
 
     fn decode(&self, _: &str, bytes: &[u8]) -> Vec<Decoded> {
         let mut all = Vec::new();
-        let mut current: Option<(Device, Registers)> = None;
+        let mut current: Option<Processor> = None;
         let mut room = Room::new();
         let mut left = 0;
         let mut damage = None;
         let whole = Bytes::new(bytes);
-        let mut finish = |all: &mut Vec<Decoded>, current: Option<(Device, Registers)>| {
-            let Some((device, registers)) = current else { return };
-            let decoded = processor(&device, &registers);
+        let mut finish = |all: &mut Vec<Decoded>, current: Option<Processor>| {
+            let Some(current) = current else { return };
+            let decoded = processor(current);
             if all.len() < PROCESSORS && room.take(&decoded.nodes) {
                 all.push(decoded);
             } else {
@@ -826,17 +871,20 @@ impl Decoder for Mca {
                         Err(reason) => damage = Some(reason),
                         Ok((_, Record::Device(device))) => {
                             finish(&mut all, current.take());
-                            let empty = (device, Registers::new());
-                            current = Some(empty).filter(|_| is_machine_check(&device));
+                            current = is_machine_check(&device).then(|| Processor::new(device));
                         }
                         Ok((at, Record::Segment(head, registers))) => {
                             let start = at + RECORD_SIZE + SEGMENT_SIZE;
                             let part = whole.part(start..start + registers.len());
                             let is_msr = head.space == Space::Msr && !head.big;
-                            if let (Some((_, found)), Some(part), true) =
-                                (&mut current, part, is_msr)
+                            if let (Some(current), Some(part), true) = (&mut current, part, is_msr)
                             {
-                                collect(found, head.offset, &part);
+                                current.segment(&head, &part);
+                            }
+                        }
+                        Ok((_, Record::End(end))) => {
+                            if let Some(current) = &mut current {
+                                current.end(&end);
                             }
                         }
                         Ok(_) => {}

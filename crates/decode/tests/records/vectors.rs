@@ -283,8 +283,31 @@ fn cut_dumps() {
     assert_eq!((all[0].nodes.len(), all[0].missing.len()), (2, 1));
     let bytes = records::machine_checks(1, 1, &[(0x401, 1 << 63), (0x402, 7)]);
     let all = decoded("mca_cpu1", &bytes[..bytes.len() - 20]);
-    assert_eq!(all[0].missing[0].what, "the rest");
+    let missing: Vec<_> = all[0].missing.iter().map(|missing| missing.what.as_str()).collect();
+    assert_eq!(missing, ["the rest of the processor", "the rest"]);
     assert_eq!(all[0].findings.len(), 1);
+}
+
+/// What was not read of a processor is said, with the reason.
+#[test]
+fn machine_checks_that_were_not_read() {
+    let mut bytes = records::machine_checks(1, 1, &[(0x401, 0), (0x404, 0)]);
+    assert_eq!(decoded("mca_cpu1", &bytes)[0].missing, []);
+    // The second segment faulted: 16 bytes were wanted, 8 are there.
+    let second = 16 + 144 + 40;
+    bytes[second + 8 + 4] = 5;
+    bytes[second + 8 + 16] = 16;
+    let end = second + 40;
+    // The end: partial, for the time was over.
+    bytes[end + 8] = 1;
+    bytes[end + 9] = 6;
+    let all = decoded("mca_cpu1", &bytes);
+    let missing = all[0].missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why));
+    let expected = [
+        "registers 0x405 to 0x405: to read it causes a fault",
+        "the rest of the processor: partial: the time was over",
+    ];
+    assert_eq!(missing.collect::<Vec<_>>(), expected);
 }
 
 /// Other dumps are left to others.
