@@ -76,7 +76,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let newest = newest(crashes)?;
     let known = known(state)?;
     let name = newest.as_deref().and_then(Path::file_name).unwrap_or_default();
-    let is_new = known.as_deref().is_some_and(|known| known != name) || *again;
+    // Names are times. Where the newest one was removed, the one before it is no new one.
+    let is_new = known.as_deref().is_some_and(|known| name > known) || *again;
     if let (Some(crash), true, false) = (&newest, is_new, *note)
         && !has_one(crash)?
     {
@@ -84,7 +85,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         collect(arguments, crash, sources)?;
     }
     // Last: where it fails or is killed, it is tried again on the next boot.
-    if known.as_deref() != Some(name) {
+    // Where there is no crash, its file system may not be mounted.
+    if known.is_none() || (newest.is_some() && known.as_deref() != Some(name)) {
         keep(state, name)?;
     }
     Ok(Exit::Done)
@@ -176,6 +178,8 @@ fn collect(arguments: &Arguments, directory: &Path, sources: Vec<Source>) -> Res
         attach(&whole, dumps, &path)?;
         whole.rewind().map_err(failed)?;
         zstd::stream::copy_encode(&mut whole, &mut *to, LEVEL).map_err(failed)?;
+        // The next crash may be near.
+        to.sync_all().map_err(failed)?;
         to.metadata().map(|metadata| metadata.len()).map_err(failed)
     })?;
     let mut stdout = crate::stdout::lock();

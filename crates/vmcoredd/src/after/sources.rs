@@ -43,8 +43,9 @@ pub fn find(root: &Path, own: &Path) -> Result<Vec<Source>, Failure> {
     let tables = root.join("sys/firmware/acpi/tables");
     for (name, file) in [("bert-table", "BERT"), ("bert", "data/BERT")] {
         let file = tables.join(file);
-        if file.exists() {
-            sources.push(Source::file(name, file));
+        match file.exists() {
+            true => sources.push(Source::file(name, file)),
+            false => complain(format_args!("{name}: not there: the firmware recorded no error")),
         }
     }
     let is_there = |program: &str| {
@@ -54,11 +55,15 @@ pub fn find(root: &Path, own: &Path) -> Result<Vec<Source>, Failure> {
     };
     let has_bmc =
         ["dev/ipmi0", "dev/ipmi/0", "dev/ipmidev/0"].iter().any(|d| root.join(d).exists());
-    if has_bmc && is_there("ipmitool") {
+    if !has_bmc || !is_there("ipmitool") {
+        complain("ipmi-sel: not there: no management controller, or no ipmitool");
+    } else {
         sources.push(Source::new("ipmi-sel", &["ipmitool", "sel", "writeraw", "/dev/stdout"]));
         sources.push(Source::new("ipmi-sel-text", &["ipmitool", "sel", "elist"]));
     }
-    if is_there("nvme") {
+    if !is_there("nvme") {
+        complain("nvme: not there: no nvme-cli");
+    } else {
         for controller in entries(&root.join("sys/class/nvme")).into_iter().take(MANY) {
             let name = file_name(&controller);
             let device = format!("/dev/{name}");
@@ -69,12 +74,14 @@ pub fn find(root: &Path, own: &Path) -> Result<Vec<Source>, Failure> {
             sources.push(Source::new(format!("nvme-error_{name}"), &errors));
         }
     }
-    // systemd moves what pstore has while it boots, to a new directory.
-    let moved = entries(&root.join("var/lib/systemd/pstore"));
-    let moved = moved.into_iter().filter(|directory| is_of_this_boot(directory));
-    let stores = [root.join("sys/fs/pstore")].into_iter().chain(moved);
-    let files = stores.flat_map(|store| entries(&store)).filter(|file| file.is_file());
-    for file in files.take(MANY) {
+    // systemd moves what pstore has while it boots, to directories of its own.
+    let mut files = files_below(&root.join("sys/fs/pstore"), 0);
+    let moved = files_below(&root.join("var/lib/systemd/pstore"), 2);
+    files.extend(moved.into_iter().filter(|file| is_of_this_boot(file)));
+    if files.is_empty() {
+        complain("pstore: not there: nothing was kept");
+    }
+    for file in files.into_iter().take(MANY) {
         sources.push(Source::file(format!("pstore_{}", file_name(&file)), file));
     }
     for collector in collectors::find(own)? {
@@ -93,6 +100,21 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
     paths.sort();
     paths
+}
+
+/// The files in a directory and in directories below it, `depth` deep.
+fn files_below(directory: &Path, depth: usize) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in entries(directory) {
+        if path.is_file() {
+            files.push(path);
+        } else if let Some(depth) = depth.checked_sub(1)
+            && path.is_dir()
+        {
+            files.extend(files_below(&path, depth));
+        }
+    }
+    files
 }
 
 /// Whether it was changed since this boot, as far as that is known.

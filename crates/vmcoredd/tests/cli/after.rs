@@ -123,6 +123,40 @@ fn an_old_crash_is_left_alone() {
     assert_eq!(system.added("crash/202611280101").len(), 1);
 }
 
+/// What was newer was removed.
+#[test]
+fn an_older_crash_is_no_new_one() {
+    let system = System::new();
+    system.write("state", b"202611280101\n");
+    assert_eq!(system.after(&[]).status, Some(0));
+    assert_eq!(system.added(CRASH), [""; 0]);
+    // Nor is it new where the directory was not there for a while.
+    fs::rename(system.0.path("crash"), system.0.path("unmounted")).expect("renamed");
+    assert_eq!(system.after(&[]).status, Some(0));
+    fs::rename(system.0.path("unmounted"), system.0.path("crash")).expect("renamed");
+    assert_eq!(system.after(&[]).status, Some(0));
+    assert_eq!(system.added(CRASH), [""; 0]);
+}
+
+/// systemd-pstore has directories in directories.
+#[test]
+fn what_systemd_moved_is_found() {
+    let system = System::new();
+    let moved = ["console-ramoops-0", "1733333333/dmesg-a-1", "1733333333/001/dmesg-b-2"];
+    for name in moved {
+        system.write(&format!("root/var/lib/systemd/pstore/{name}"), name.as_bytes());
+    }
+    let outcome = system.after(&[]);
+    assert_eq!(outcome.status, Some(0));
+    let list = system.list();
+    for name in moved {
+        let file = name.rsplit('/').next().expect("a name");
+        assert_eq!(status(&list, &format!("pstore_{file}")), ("complete", None));
+    }
+    // What is not there is said.
+    assert!(outcome.stderr.contains("ipmi-sel: not there"), "{}", outcome.stderr);
+}
+
 #[test]
 fn no_source_is_fatal() {
     let system = System::new();
