@@ -15,6 +15,7 @@ pub mod log;
 pub mod mca;
 pub mod model;
 pub mod nvme;
+pub mod pci;
 pub mod registers;
 pub mod sel;
 pub mod verdict;
@@ -23,7 +24,8 @@ use model::{Decoded, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
-pub const DECODERS: &[&dyn Decoder] = &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &log::Log];
+pub const DECODERS: &[&dyn Decoder] =
+    &[&mca::Mca, &cper::Cper, &nvme::Nvme, &pci::PciConfig, &sel::Sel, &log::Log];
 
 /// What the dump `name` with these `bytes` says, by a decoder of its format or by the
 /// profiles of `library`; nothing where none of them knows it.

@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8], library: &mut Library) -> Vec<Decoded> {
     all
 }
 
-fn damaged(damage: Damage) -> Decoded {
+pub(crate) fn damaged(damage: Damage) -> Decoded {
     let why = match damage {
         Damage::Magic => "it does not begin as a register dump".to_owned(),
         Damage::Version(version) => format!("it is of version {version}, expected 1"),
