@@ -13,8 +13,8 @@ use std::process::{Command, ExitCode};
 
 use synth::records;
 use synth::{
-    Class, Compression, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, RegisterDevice,
-    RegisterSpace, Registers, Vmcore, Width,
+    Class, Compression, Config, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, RegisterDevice,
+    RegisterSpace, Registers, Vmcore, Width, configs,
 };
 
 const ENCODINGS: [(&str, Class, Endian); 4] = [
@@ -116,7 +116,12 @@ fn register_dumps() -> io::Result<()> {
     let cpu = RegisterDevice { kind: 2, address: 1, ..RegisterDevice::pci("unknown", 1, [1; 32]) };
     let cpu =
         Registers::new().device(&cpu).read(RegisterSpace::Msr, 0, 0x400, &[1; 32]).record(9, b"?");
-    save("decode", "unknown", cpu.bytes())
+    save("decode", "unknown", cpu.bytes())?;
+    let express = [&[0x42, 1][..], &[0x11; 0x38]].concat();
+    let (port, _) = Config::new(1, 0x0604).capability(0x10, &express).extended(1, &[0xff; 0x44]);
+    let (port, _) = port.extended(0x1d, &[0x21; 0x3c]);
+    save("decode_pci", "space", &port.bytes)?;
+    save("decode_pci", "dump", configs([(0, 0xe0, &port.bytes[..])]).bytes())
 }
 
 /// Dumps of each format that is decoded: name, zero byte, dump.

@@ -19,6 +19,7 @@
 //! Without dumps the file is what the kernel's own `/proc/vmcore` looks like.
 #![forbid(unsafe_code)]
 
+mod config;
 mod content;
 mod encode;
 mod image;
@@ -28,6 +29,7 @@ pub mod records;
 mod registers;
 mod vmcore;
 
+pub use config::{Config, configs};
 pub use content::Content;
 pub use encode::{Class, Endian};
 pub use image::Image;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What is abnormal in configuration space.
 
+use std::collections::BTreeSet;
+
 use super::space::Function;
 use super::tables::SPEEDS;
 use super::{find, function_name, number, tlp, word};
@@ -428,75 +430,62 @@ fn slot(nodes: &[Node], found: &mut Vec<Finding>) {
     );
 }
 
-/// What functions say of others: who sent the messages that root ports have received, and
-/// those on which ports have contained their links.
-pub fn across(functions: &[Function<'_>], all: &mut [Decoded]) {
-    let known: std::collections::BTreeSet<String> =
-        all.iter().filter_map(|decoded| decoded.slot.clone()).collect();
-    for (function, decoded) in functions.iter().zip(all) {
-        let nodes = &decoded.nodes;
-        let mut found = Vec::new();
-        let mut add =
-            |severity, what: &str, advice: &str, section, path: &[&str], id: Option<u64>| {
-                let name = id.map(|id| function_name(function.about.domain, id));
-                let mut text = what.to_owned();
-                if let Some(name) = &name {
-                    text.push_str(&format!(" from {name}"));
-                    if !known.contains(name) {
-                        text.push_str(", which is not in the dump");
-                    }
-                }
-                let mut finding = finding(nodes, severity, text, advice, section, &[path]);
-                finding.points_to = name.filter(|name| Some(name) != decoded.slot.as_ref());
-                found.push(finding);
-            };
-        let is = |field: &str| set(nodes, &["AER", "RootSta", field]).is_some();
-        let sender = |field: &str| number(nodes, &["AER", "ErrorSrc", field]);
-        let uncorrectable = sender("ERR_FATAL/NONFATAL");
-        // The source is that of the first uncorrectable message of either kind.
-        let first_is_fatal = is("FirstFatal");
-        let path = ["AER", "RootSta", "FatalMsg"];
-        if is("FatalMsg") {
-            let id = uncorrectable.filter(|_| first_is_fatal || !is("NonFatalMsg"));
-            add(
-                Fatal,
-                "the root port received a fatal error message",
-                NAMED,
-                "7.8.4.10",
-                &path,
-                id,
-            );
+/// What a function says of others, of which the names `known` are in the dump: who sent the
+/// messages that a root port has received, and the one on which a port has cut off its link.
+pub fn of_others(decoded: &mut Decoded, function: &Function<'_>, known: &BTreeSet<String>) {
+    let nodes = &decoded.nodes;
+    let mut found = Vec::new();
+    let mut add = |severity, what: &str, advice: &str, section, path: &[&str], id: Option<u64>| {
+        let name = id.map(|id| function_name(function.about.domain, id));
+        let mut text = what.to_owned();
+        if let Some(name) = &name {
+            text.push_str(&format!(" from {name}"));
+            if !known.contains(name) {
+                text.push_str(", which is not in the dump");
+            }
         }
-        let path = ["AER", "RootSta", "NonFatalMsg"];
-        if is("NonFatalMsg") {
-            let id = uncorrectable.filter(|_| !first_is_fatal);
-            let text = "the root port received a non-fatal error message";
-            add(Error, text, NAMED, "7.8.4.10", &path, id);
-        }
-        let path = ["AER", "RootSta", "CERcvd"];
-        if is("CERcvd") {
-            let text = "the root port received a correctable error message";
-            add(Warning, text, NAMED, "7.8.4.10", &path, sender("ERR_COR"));
-        }
-        if is("MultCERcvd") || is("MultUERcvd") {
-            let text = "several error messages came, only the first sender is known";
-            let advice = "Look at the AER status of every function below the port.";
-            add(Warning, text, advice, "7.8.4.10", &["AER", "RootSta"], None);
-        }
-        if set(nodes, &["DPC", "DpcSta", "Trigger"]).is_some() {
-            // Only a message has a sender.
-            let reason = number(nodes, &["DPC", "DpcSta", "Reason"]);
-            let id = number(nodes, &["DPC", "Source"]).filter(|_| matches!(reason, Some(1 | 2)));
-            let text = match reason {
-                Some(1) => "the port cut off everything below on a non-fatal error message",
-                Some(2) => "the port cut off everything below on a fatal error message",
-                Some(0) => "the port cut off everything below on an uncorrectable error of its own",
-                _ => "the port cut off everything below on a failed request or by software",
-            };
-            let advice =
-                "The link stays down until software releases it: devices below cannot answer.";
-            add(Fatal, text, advice, "7.9.15.4", &["DPC", "DpcSta"], id);
-        }
-        decoded.findings.extend(found);
+        let mut finding = finding(nodes, severity, text, advice, section, &[path]);
+        finding.points_to = name.filter(|name| Some(name) != decoded.slot.as_ref());
+        found.push(finding);
+    };
+    let is = |field: &str| set(nodes, &["AER", "RootSta", field]).is_some();
+    let sender = |field: &str| number(nodes, &["AER", "ErrorSrc", field]);
+    let uncorrectable = sender("ERR_FATAL/NONFATAL");
+    // The source is that of the first uncorrectable message of either kind.
+    let first_is_fatal = is("FirstFatal");
+    let path = ["AER", "RootSta", "FatalMsg"];
+    if is("FatalMsg") {
+        let id = uncorrectable.filter(|_| first_is_fatal || !is("NonFatalMsg"));
+        add(Fatal, "the root port received a fatal error message", NAMED, "7.8.4.10", &path, id);
     }
+    let path = ["AER", "RootSta", "NonFatalMsg"];
+    if is("NonFatalMsg") {
+        let id = uncorrectable.filter(|_| !first_is_fatal);
+        let text = "the root port received a non-fatal error message";
+        add(Error, text, NAMED, "7.8.4.10", &path, id);
+    }
+    let path = ["AER", "RootSta", "CERcvd"];
+    if is("CERcvd") {
+        let text = "the root port received a correctable error message";
+        add(Warning, text, NAMED, "7.8.4.10", &path, sender("ERR_COR"));
+    }
+    if is("MultCERcvd") || is("MultUERcvd") {
+        let text = "several error messages came, only the first sender is known";
+        let advice = "Look at the AER status of every function below the port.";
+        add(Warning, text, advice, "7.8.4.10", &["AER", "RootSta"], None);
+    }
+    if set(nodes, &["DPC", "DpcSta", "Trigger"]).is_some() {
+        // Only a message has a sender.
+        let reason = number(nodes, &["DPC", "DpcSta", "Reason"]);
+        let id = number(nodes, &["DPC", "Source"]).filter(|_| matches!(reason, Some(1 | 2)));
+        let text = match reason {
+            Some(1) => "the port cut off everything below on a non-fatal error message",
+            Some(2) => "the port cut off everything below on a fatal error message",
+            Some(0) => "the port cut off everything below on an uncorrectable error of its own",
+            _ => "the port cut off everything below on a failed request or by software",
+        };
+        let advice = "The link stays down until software releases it: devices below cannot answer.";
+        add(Fatal, text, advice, "7.9.15.4", &["DPC", "DpcSta"], id);
+    }
+    decoded.findings.extend(found);
 }

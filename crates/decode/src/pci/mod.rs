@@ -11,6 +11,8 @@ mod tlp;
 
 pub use space::lspci;
 
+use std::collections::BTreeSet;
+
 use plan::dump;
 
 use crate::model::{Decoded, Decoder, Missing, NODES_MAX, Node, Value};
@@ -20,6 +22,8 @@ use tables::{Capability, Field, Register, Words};
 /// How many capabilities a function has at most. Those of a list that does not go in
 /// circles could be 48 and 960, but then they overlap.
 const CAPABILITIES_MAX: usize = 160;
+/// How many nodes a function has at most; one that has everything has 700.
+const FUNCTION_NODES_MAX: usize = 1 << 13;
 /// How many bytes of a capability without a decoder are shown.
 const SHOWN: usize = 64;
 
@@ -46,11 +50,24 @@ impl Decoder for PciConfig {
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Vec<Decoded> {
     let (functions, damage) = functions(bytes);
-    let mut room = NODES_MAX;
-    let mut all: Vec<Decoded> =
-        functions.iter().map(|function| of_function(function, &mut room)).collect();
-    findings::across(&functions, &mut all);
-    all.iter_mut().for_each(Decoded::sort);
+    let known: BTreeSet<String> = functions.iter().map(Function::name).collect();
+    let mut left = NODES_MAX;
+    let mut all = Vec::with_capacity(functions.len());
+    for function in &functions {
+        let mut room = FUNCTION_NODES_MAX;
+        let mut decoded = of_function(function, &known, &mut room);
+        // What is abnormal is said of each function, whatever the number of its values.
+        match left.checked_sub(FUNCTION_NODES_MAX - room) {
+            Some(rest) => left = rest,
+            None => {
+                decoded.nodes.clear();
+                let why = "the dump has more than are decoded".to_owned();
+                decoded.missing.push(Missing { what: "the values".to_owned(), why });
+            }
+        }
+        decoded.sort();
+        all.push(decoded);
+    }
     all.extend(damage.map(crate::registers::damaged));
     all
 }
@@ -76,13 +93,13 @@ fn class_name(class: u64) -> &'static str {
         .unwrap_or("Unknown device")
 }
 
-fn of_function(function: &Function<'_>, room: &mut usize) -> Decoded {
+fn of_function(function: &Function<'_>, known: &BTreeSet<String>, room: &mut usize) -> Decoded {
     let about = &function.about;
     let read = |at| function.read(at, 2);
     let class = read(0x0a).filter(|class| *class != 0xffff).unwrap_or((about.class >> 8).into());
     let mut decoded = Decoded {
         title: format!("{} {:04x}:{:04x}", class_name(class), about.vendor, about.device),
-        slot: Some(function_name(about.domain, function.id())),
+        slot: Some(function.name()),
         missing: function.missing.clone(),
         ..Decoded::default()
     };
@@ -98,6 +115,11 @@ fn of_function(function: &Function<'_>, room: &mut usize) -> Decoded {
         walk.extended();
     }
     findings::of_function(&mut decoded, function);
+    findings::of_others(&mut decoded, function, known);
+    if *room < 64 {
+        let why = "they are more than are decoded".to_owned();
+        decoded.missing.push(Missing { what: "some values".to_owned(), why });
+    }
     decoded.headline = headline(&decoded.nodes);
     decoded
 }
@@ -253,14 +275,7 @@ impl Walk<'_, '_> {
         let name = if count == 0 { name } else { format!("{name}[{count}]") };
         let mut children = Vec::new();
         if let Some(capability) = known {
-            let registers = capability.registers;
-            // Only bridges have the last register of power management.
-            let is_bridge = self.function.read(0x0e, 1).is_some_and(|layout| layout & 0x7f == 1);
-            let registers = match capability.name {
-                "PM" if !is_bridge => registers.get(..2).unwrap_or(registers),
-                _ => registers,
-            };
-            children = self.registers(at, registers);
+            children = self.registers(at, capability.registers);
             for more in more_registers(self.function, at, capability.name) {
                 children.extend(self.registers(at, more));
             }

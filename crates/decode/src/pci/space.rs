@@ -57,6 +57,11 @@ impl Function<'_> {
     pub fn id(&self) -> u64 {
         u64::from(self.about.bus) << 8 | u64::from(self.about.devfn)
     }
+
+    /// Its name, as `0000:01:00.0`.
+    pub fn name(&self) -> String {
+        function_name(self.about.domain, self.id())
+    }
 }
 
 /// The functions of the register dump `bytes` that have a configuration space or ought to
@@ -126,8 +131,7 @@ pub fn lspci(bytes: &[u8]) -> String {
     let mut text = String::new();
     for function in functions(bytes).0 {
         let class = u64::from(function.about.class >> 8);
-        let name = function_name(function.about.domain, function.id());
-        let _ = writeln!(text, "{name} {}", class_name(class));
+        let _ = writeln!(text, "{} {}", function.name(), class_name(class));
         for row in (0..SIZE).step_by(16) {
             let bytes: String = (row..row + 16)
                 .map_while(|at| function.read(at, 1))

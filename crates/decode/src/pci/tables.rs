@@ -276,7 +276,7 @@ pub const CAPABILITIES: &[Capability] = capabilities! {
             "State" 0-1 = Words::List(&[(0, "D0"), (1, "D1"), (2, "D2"), (3, "D3")]),
             "NoSoftRst" 3, "PME-Enable" 8, "DSel" 9-12, "DScale" 13-14, "PME" 15,
         },
-        "Bridge" 6 1 fields! { "B3" 6, "PM" 7 },
+        "Bridge" 6 1 fields! { "B2" 6, "PM" 7 },
     },
     0x02 "AGP" "AGP" NO_REGISTERS,
     0x03 "VPD" "Vital Product Data" registers! {
@@ -399,7 +399,7 @@ pub const CXL: &[Register] = registers! {
     },
     "CXLSta" 0x0e 2 fields! { "Viral" 14 },
     "CXLCtl2" 0x10 2 NO_FIELDS,
-    "CXLSta2" 0x12 2 fields! { "ResetComplete" 0, "ResetError" 1, "PMComplete" 15 },
+    "CXLSta2" 0x12 2 fields! { "CacheInvalid" 0, "ResetComplete" 1, "ResetError" 2, "PMComplete" 15 },
     "Range1SizeHigh" 0x18 4 NO_FIELDS,
     "Range1SizeLow" 0x1c 4 fields! { "Valid" 0, "Active" 1, "Type" 2-4, "Class" 5-7 },
     "Range1BaseHigh" 0x20 4 NO_FIELDS,
