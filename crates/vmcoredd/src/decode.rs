@@ -44,8 +44,18 @@ pub struct Arguments {
     /// Show nothing but what is abnormal
     #[arg(long)]
     abnormal: bool,
+    /// Print it for another tool: configuration space as `lspci -F` reads it
+    #[arg(long = "as", value_name = "FORM", conflicts_with_all = ["json", "abnormal"])]
+    form: Option<Form>,
     #[command(flatten)]
     profiles: Directory,
+}
+
+/// A form that another tool reads.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Form {
+    /// lspci -F FILE -vvv
+    Lspci,
 }
 
 /// Decodes what was asked for.
@@ -125,6 +135,10 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     /// Decodes one dump.
     fn dump(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
+        if let Some(Form::Lspci) = self.arguments.form {
+            to.write_all(::decode::pci::lspci(bytes).as_bytes())?;
+            return Ok(Exit::Done);
+        }
         let path = EscapedPath(&self.arguments.file).to_string();
         let damaged = |damage| {
             complain(format_args!("{path}: {name}: {}", words(damage)));

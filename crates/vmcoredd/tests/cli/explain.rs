@@ -145,6 +145,14 @@ fn a_root_port_points_to_the_source() {
     let vmcore =
         Vmcore::new(Class::Elf64, Endian::Little).dump("pci-config", dump.bytes().to_vec());
     let folder = Folder::new().with("vmcore", &vmcore.image());
+    // The same, for lspci.
+    let text = folder.run(["decode", "--as", "lspci", "vmcore"]);
+    assert_eq!((text.status, text.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<_> = text.stdout().lines().collect();
+    assert!(lines[0].starts_with("0000:00:00.0 "), "{}", lines[0]);
+    assert_eq!(lines[1], "00: 36 1b 0c 00 06 01 10 00 00 00 00 00 00 00 01 00");
+    assert!(lines.contains(&"100: 01 00 02 00 00 00 04 00 00 00 00 00 00 00 04 00"));
+
     let outcome = folder.run(["explain", "--json", "vmcore"]);
     assert_eq!(outcome.status, Some(1));
     let object: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
