@@ -248,6 +248,7 @@ impl Stage {
         let functions = registers::read(&spaces).unwrap();
         let errors: Vec<Aer> = functions
             .iter()
+            .filter(|function| function.has(registers::CONFIG, 0, 0x100))
             .filter_map(|function| registers::aer(&function.bytes(registers::CONFIG, 0, 0, 4096)))
             .filter(|aer| aer.uncorrectable == MALFORMED_TLP)
             .collect();
