@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What the firmware recorded of a crash is collected on the next boot, of a machine whose
+//! firmware has a boot error record.
+
+use std::fs;
+
+use system_tests::{fault, names, payload, write};
+use vmtest::{Boot, Kernel, Series};
+
+/// Where the boot error region is, in memory that the kernel leaves alone.
+const REGION: u64 = 0x700_0000;
+/// Its size, as the table has it.
+const SIZE: u32 = 0x100;
+
+/// A region with one generic error of memory (ACPI 6.5, section 18.3.1): `block_status`
+/// says that there is one that cannot be corrected, and the first entry is of memory.
+fn region() -> Vec<u8> {
+    let mut region = vec![0; SIZE as usize];
+    // block_status, raw_data_offset, raw_data_length, data_length, error_severity: fatal.
+    for (at, word) in [(0, 0x11_u32), (4, 0), (8, 0), (12, 72 + 80), (16, 1)] {
+        region[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    // The section type: platform memory (UEFI 2.10, appendix N.2.5).
+    let memory = [
+        0x14, 0x11, 0xbc, 0xa5, 0x64, 0x6f, 0xde, 0x4e, 0xb8, 0x63, 0x3e, 0x83, 0xed, 0x7c, 0x83,
+        0xb1,
+    ];
+    region[20..36].copy_from_slice(&memory);
+    region[36..40].copy_from_slice(&1_u32.to_le_bytes());
+    region[40..42].copy_from_slice(&0x300_u16.to_le_bytes());
+    region[44..48].copy_from_slice(&80_u32.to_le_bytes());
+    // The body: validation bits of a physical address, and it.
+    region[92..100].copy_from_slice(&2_u64.to_le_bytes());
+    region[108..116].copy_from_slice(&0x1234_5000_u64.to_le_bytes());
+    region
+}
+
+const SCRIPT: &str = "
+    mkdir -p /crash/202611271639 /state
+    echo >/state/newest
+    VMCOREDD after /crash --state /state/newest >/ports/said 2>&1
+    VMCOREDD after /crash --state /state/newest >>/ports/said 2>&1
+    cat /crash/202611271639/vmcoredd-after.*.zst >/ports/after
+    cat /state/newest >/ports/newest
+    cat /sys/firmware/acpi/tables/BERT >/ports/table
+";
+
+#[test]
+fn the_boot_error_record_is_collected() {
+    let kernel = Kernel::fetch(Series::V6_12).unwrap();
+    let vmcoredd = vmtest::static_program("vmcoredd").unwrap();
+    let directory = vmtest::target_dir().join("next-boot");
+    let (table, bytes) = (directory.join("table"), region());
+    // What follows the header of the table: the length of the region, and its address.
+    write(&table, &[&SIZE.to_le_bytes()[..], &REGION.to_le_bytes()].concat()).unwrap();
+    let file = directory.join("region");
+    write(&file, &bytes).unwrap();
+    let run = Boot::new(&kernel, "next-boot")
+        .append(&format!("memmap=64K${REGION:#x}"))
+        .qemu_arg("-acpitable")
+        .qemu_arg(format!("sig=BERT,rev=1,oem_id=TEST,data={}", table.display()))
+        .qemu_arg("-device")
+        .qemu_arg(format!("loader,file={},addr={REGION:#x},force-raw=on", file.display()))
+        .program(&vmcoredd)
+        .script(&SCRIPT.replace("VMCOREDD", &vmcoredd.display().to_string()))
+        .port("said")
+        .port("after")
+        .port("newest")
+        .port("table")
+        .run()
+        .unwrap();
+    let said = fs::read_to_string(run.port("said")).unwrap();
+    assert_eq!(said.matches("vmcoredd-after.").count(), 1, "{said}");
+    assert_eq!(fs::read_to_string(run.port("newest")).unwrap(), "202611271639\n");
+    let after = run.port("after");
+    let names = names(after).unwrap();
+    for name in ["dmesg-next-boot", "bert-table", "bert"] {
+        assert!(names.iter().any(|each| each == name), "{names:?}");
+    }
+    let table = payload(after, "bert-table").unwrap();
+    assert_eq!(table, fs::read(run.port("table")).unwrap());
+    assert!(table.starts_with(b"BERT"));
+    // Linux has told of it while it started, and has set block_status to 0.
+    let collected = payload(after, "bert").unwrap();
+    assert_eq!(collected.len(), bytes.len());
+    assert_eq!(collected[..4], [0; 4]);
+    assert_eq!(collected[4..], bytes[4..]);
+    let log = String::from_utf8(payload(after, "dmesg-next-boot").unwrap()).unwrap();
+    assert!(log.contains("BERT"), "{log}");
+    assert_eq!(fault(run.dmesg()), None);
+}
