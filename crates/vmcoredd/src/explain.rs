@@ -7,12 +7,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
-use decode::model::{Decoded, Severity};
-use decode::verdict::{Entry, Verdict};
-use kdumpfile::{Dump, Escaped, EscapedPath};
+use decode::model::{Decoded, Missing, Severity};
+use decode::verdict::{Entry, Unread, Verdict};
+use kdumpfile::{Dump, Escaped, EscapedPath, Record, status_word};
 use profile::Library;
 
 use crate::failure::{Exit, Failure};
+use crate::outcome::{self, OTHERS_SHOWN};
 use crate::own_profiles::Directory;
 use crate::payload::read_all;
 use crate::read::{self, Contents};
@@ -52,7 +53,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let Ok(dump) = dump else { return Ok(Exit::Done) };
         let contents = Contents::read(dump);
         let (decoded, unknown) = decoded(&contents, &mut library)?;
-        let verdict = Verdict::new(decoded.iter().map(|(name, decoded)| (name.as_str(), decoded)));
+        let mut verdict =
+            Verdict::new(decoded.iter().map(|(name, decoded)| (name.as_str(), decoded)));
+        verdict.unread.extend(without_dump(&contents));
         if arguments.json {
             json::print(&mut stdout, dump.path(), &verdict, &unknown)?;
         } else {
@@ -92,6 +95,21 @@ fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded,
         }
     }
     Ok((all, unknown))
+}
+
+/// The collections that left no device dump, such as that of a device that the
+/// configuration leaves out.
+fn without_dump(contents: &Contents<'_>) -> Vec<Unread> {
+    let matched = contents.manifest.matched(&contents.device_dumps);
+    let unread = |record: Record<'_>| Unread {
+        dump: outcome::cut(record.name()),
+        slot: None,
+        missing: Missing {
+            what: status_word(record.status()).to_owned(),
+            why: outcome::recorded_reason(&record).unwrap_or_else(|| "no reason".to_owned()),
+        },
+    };
+    matched.others().take(OTHERS_SHOWN).map(unread).collect()
 }
 
 fn style(severity: Severity) -> Style {

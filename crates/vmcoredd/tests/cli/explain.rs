@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use synth::{Class, Endian, RegisterDevice, RegisterSpace, Registers, Vmcore};
+use synth::{Class, Endian, NoteSpec, RegisterDevice, RegisterSpace, Registers, Vmcore};
 
 use crate::run::Folder;
 
@@ -51,7 +51,11 @@ fn folder() -> Folder {
         .dump("regs_0000:02:00.0", nvme(2, 3).bytes().to_vec())
         .dump("regs_0000:03:00.0", dead.bytes().to_vec())
         .dump("regs_0000:04:00.0", asleep.bytes().to_vec())
-        .dump("chassis", b"intrusion".to_vec());
+        .dump("chassis", b"intrusion".to_vec())
+        .note(NoteSpec::manifest(
+            "VERSION=1\nNAME=regs_0000:05:00.0\nSTATUS=refused\n\
+             REASON=the configuration leaves it out\n",
+        ));
     Folder::new().with("vmcore", &vmcore.image())
 }
 
