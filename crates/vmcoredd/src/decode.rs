@@ -3,12 +3,15 @@
 
 mod json;
 mod print;
+mod records;
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use ::decode::DECODERS;
+use ::decode::model::Decoded;
 use ::plan::dump::{Damage, MAGIC};
 use ::profile::Library;
 use kdumpfile::{DeviceDump, Escaped, EscapedPath};
@@ -18,15 +21,18 @@ use crate::own_profiles::Directory;
 use crate::payload::{check_whole, read_all, read_full};
 use crate::read::{self, Contents};
 
-/// How long a register dump is at most, in bytes: many times what a plan may read.
+/// How much of a dump is decoded, in bytes: many times what a plan may read.
 const SIZE_MAX: u64 = 64 << 20;
+/// From how many bytes at its start it is told whether a dump can be decoded.
+const START: usize = 4096;
 
-/// Show what registers of devices say
+/// Show what device dumps say
 ///
 /// Reads the register dumps that the module made by profiles of devices: one line for the
 /// device, what is abnormal, the worst first, what was not read and why, and every register
-/// with its fields. Without NAME, all register dumps of FILE are decoded. FILE may be a
-/// register dump by itself, too, as `extract` writes it.
+/// with its fields. So are error records of the firmware, logs of NVMe drives and management
+/// controllers, and logs of kernels. Without NAME, all dumps of FILE are decoded that can be.
+/// FILE may be a register dump by itself, too, as `extract` writes it.
 ///
 /// A device whose profile is not known is shown as numbers. Of one that was read by another
 /// version of its profile, that is said.
@@ -75,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let contents = Contents::read(&dump);
     let mut status = Exit::Done;
     let chosen = match arguments.names.as_slice() {
-        [] => with_registers(&contents)?,
+        [] => decodable(&contents)?,
         names => names
             .iter()
             .map(|name| contents.find(&dump, Some(name)))
@@ -83,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     if chosen.is_empty() {
         let path = EscapedPath(dump.path());
-        complain(format_args!("{path}: expected register dumps, found none"));
+        complain(format_args!("{path}: expected dumps that can be decoded, found none"));
         status = Exit::Negative;
     }
     for device_dump in &chosen {
@@ -113,13 +119,16 @@ fn plain(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(bytes))
 }
 
-/// The register dumps of a file.
-fn with_registers<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure> {
+/// The device dumps of a file that can be decoded.
+fn decodable<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure> {
     let mut found = Vec::new();
     for device_dump in &contents.device_dumps {
-        let mut magic = [0; MAGIC.len()];
-        let length = read_full(&mut device_dump.part(0, magic.len() as u64), &mut magic)?;
-        if length == magic.len() && magic == MAGIC {
+        let mut start = [0; START];
+        let length = read_full(&mut device_dump.part(0, START as u64), &mut start)?;
+        let start = start.get(..length).unwrap_or_default();
+        let name = Escaped(device_dump.name()).to_string();
+        let is_known = |decoder: &&dyn ::decode::model::Decoder| decoder.recognises(&name, start);
+        if start.starts_with(&MAGIC) || DECODERS.iter().any(is_known) {
             found.push(*device_dump);
         }
     }
@@ -138,6 +147,12 @@ impl Decoder<'_> {
         if let Some(Form::Lspci) = self.arguments.form {
             to.write_all(::decode::pci::lspci(bytes).as_bytes())?;
             return Ok(Exit::Done);
+        }
+        if !bytes.starts_with(&MAGIC) {
+            let decoded = ::decode::decode(name, bytes, &mut self.library);
+            if !decoded.is_empty() {
+                return self.records(to, name, &decoded);
+            }
         }
         let path = EscapedPath(&self.arguments.file).to_string();
         let damaged = |damage| {
@@ -167,6 +182,29 @@ impl Decoder<'_> {
                 writeln!(to)?;
             }
             print::print(to, name, &device, self.arguments.abnormal)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Decoder<'_> {
+    /// What a dump says that is no register dump.
+    fn records(
+        &mut self,
+        to: &mut impl Write,
+        name: &str,
+        all: &[Decoded],
+    ) -> Result<Exit, Failure> {
+        let Arguments { json, abnormal, file, .. } = self.arguments;
+        for decoded in all {
+            if *json {
+                records::print_json(to, file, name, decoded)?;
+            } else if !abnormal || !decoded.findings.is_empty() {
+                if std::mem::replace(&mut self.has_printed, true) {
+                    writeln!(to)?;
+                }
+                records::print(to, name, decoded, *abnormal)?;
+            }
         }
         Ok(Exit::Done)
     }

@@ -211,3 +211,30 @@ fn errors() {
     ];
     assert_snapshot!(all.join("\n"));
 }
+
+/// Error records and logs are decoded, too.
+#[test]
+fn what_is_no_register_dump() {
+    let record = synth::records::status_block(1, &synth::records::sections()[..1], false);
+    let log = b"[    1.000000] Linux version 6.12\n[    2.000000] DMAR: [DMA Read NO_PASID] \
+                Request device [01:00.0] fault addr 0xdead000 [fault reason 0x06] PTE Read\n";
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("bert", record)
+        .dump("dmesg-crash-kernel", log.to_vec())
+        .dump("chassis", b"intrusion".to_vec());
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["decode", "vmcore"]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!("records", outcome.stdout());
+    let abnormal = folder.run(["decode", "--abnormal", "vmcore"]);
+    assert!(abnormal.stdout().len() < outcome.stdout().len());
+    let json = folder.run(["decode", "--json", "vmcore"]);
+    let objects: Vec<Value> =
+        json.stdout().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(objects.len(), 2);
+    assert_eq!(objects[0]["dump"], "bert");
+    assert!(objects[0]["values"].as_array().is_some_and(|values| !values.is_empty()));
+    assert_eq!(objects[1]["findings"][0]["points_to"], "0000:01:00.0", "{:#}", objects[1]);
+    // What nothing decodes is an error where it is named.
+    assert_eq!(folder.run(["decode", "vmcore", "chassis"]).status, Some(1));
+}
