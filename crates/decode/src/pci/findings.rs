@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use super::names::{find, function_name, number, word};
 use super::space::Function;
 use super::tables::SPEEDS;
-use super::{find, function_name, number, tlp, word};
+use super::tlp;
 use crate::model::{Decoded, Finding, Node, Severity};
 
 use Severity::{Error, Fatal, Info, Warning};

@@ -5,6 +5,7 @@
 //! chapter 6; Compute Express Link 2.0, section 8.1; linux include/uapi/linux/pci_regs.h.
 
 mod findings;
+mod names;
 mod space;
 mod tables;
 mod tlp;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use plan::dump;
 
 use crate::model::{Decoded, Decoder, Missing, NODES_MAX, Node, Value};
+use names::{class_name, find, id_name, number, word};
 use space::{Function, SIZE, functions};
 use tables::{Capability, Field, Register, Words};
 
@@ -72,27 +74,6 @@ pub fn decode(bytes: &[u8]) -> Vec<Decoded> {
     all
 }
 
-/// The name of a function, as `01:00.0`.
-fn id_name(id: u64) -> String {
-    format!("{:02x}:{:02x}.{}", id >> 8 & 0xff, id >> 3 & 0x1f, id & 7)
-}
-
-/// The name of a function with its domain, as `0000:01:00.0`.
-fn function_name(domain: u32, id: u64) -> String {
-    format!("{domain:04x}:{}", id_name(id))
-}
-
-fn word(words: &'static [(u64, &'static str)], value: u64) -> Option<&'static str> {
-    words.iter().find(|(known, _)| *known == value).map(|(_, word)| *word)
-}
-
-/// What a class, of 16 bits, is called.
-fn class_name(class: u64) -> &'static str {
-    word(tables::CLASSES, class)
-        .or_else(|| word(tables::BASE_CLASSES, class >> 8))
-        .unwrap_or("Unknown device")
-}
-
 fn of_function(function: &Function<'_>, known: &BTreeSet<String>, room: &mut usize) -> Decoded {
     let about = &function.about;
     let read = |at| function.read(at, 2);
@@ -134,17 +115,6 @@ fn headline(nodes: &[Node]) -> Option<String> {
         parts.push(format!("{speed} x{}", number(nodes, &["Express", "LnkSta", "Width"])?));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// The node with this path.
-fn find<'a>(nodes: &'a [Node], path: &[&str]) -> Option<&'a Node> {
-    let (first, rest) = path.split_first()?;
-    nodes.iter().find(|node| node.name == *first)?.find(rest)
-}
-
-/// Its value.
-fn number(nodes: &[Node], path: &[&str]) -> Option<u64> {
-    find(nodes, path)?.unsigned()
 }
 
 /// Decodes one function.

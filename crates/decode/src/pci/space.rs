@@ -9,7 +9,7 @@ use plan::dump::{
 };
 use plan::place::Space as Kind;
 
-use super::{class_name, function_name};
+use super::names::{class_name, function_name};
 use crate::model::{Bytes, Missing};
 use crate::registers::slot;
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::id_name;
+use super::names::id_name;
 use crate::model::{Node, Value};
 
 /// What the bits of a word of the header are.
