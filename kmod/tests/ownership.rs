@@ -165,7 +165,8 @@ static TURN: Mutex<()> = Mutex::new(());
 #[test]
 fn a_function_that_was_read_is_given_back() {
     let _turn = TURN.lock();
-    let function = Box::leak(Box::<Function>::default());
+    static FUNCTION: Function = Function::new();
+    let function = &FUNCTION;
     let record = read(function);
     assert_eq!((record.status, record.reason), (Status::Complete, None));
     assert!(u64::from(record.length) > host::hardware::BAR_SIZE);
@@ -176,7 +177,8 @@ fn a_function_that_was_read_is_given_back() {
 #[test]
 fn a_function_that_is_not_read_is_given_back() {
     let _turn = TURN.lock();
-    let function = Box::leak(Box::<Function>::default());
+    static FUNCTION: Function = Function::new();
+    let function = &FUNCTION;
     host::refuse_threads();
     let record = read(function);
     assert_eq!(record.status, Status::Failed);
@@ -187,7 +189,8 @@ fn a_function_that_is_not_read_is_given_back() {
 #[test]
 fn what_was_read_before_a_crash_is_kept() {
     let _turn = TURN.lock();
-    let function = Box::leak(Box::<Function>::default());
+    static FUNCTION: Function = Function::new();
+    let function = &FUNCTION;
     function.crashes.store(true, SeqCst);
     let record = read(function);
     assert_eq!((record.status, record.reason), (Status::Partial, Some(Reason::Crashed)));

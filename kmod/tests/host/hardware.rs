@@ -13,7 +13,6 @@ use vmcoredd_kmod::kernel::shim;
 pub const BAR_SIZE: u64 = 0x3000;
 
 /// The function; there are no others.
-#[derive(Default)]
 pub struct Function {
     /// How many references to it there are.
     pub references: AtomicI32,
@@ -23,6 +22,18 @@ pub struct Function {
     pub crashes: AtomicBool,
     /// How many were read meanwhile.
     pub reads: AtomicI32,
+}
+
+impl Function {
+    /// One that nobody has yet.
+    pub const fn new() -> Self {
+        Self {
+            references: AtomicI32::new(0),
+            mappings: AtomicI32::new(0),
+            crashes: AtomicBool::new(false),
+            reads: AtomicI32::new(0),
+        }
+    }
 }
 
 thread_local! {
