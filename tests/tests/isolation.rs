@@ -173,7 +173,8 @@ fn hanging_probe() -> Result<Run> {
         depmod
         echo 'options collectors what=probe-hangs' >/etc/modprobe.d/collectors.conf
         printf '%s\\n' missing collectors adapters >/etc/vmcoredd/modules
-        echo 'MODULE_DEADLINE=2' >/etc/vmcoredd/vmcoredd.conf
+        # Nor are devices read where that is switched off.
+        printf '%s\\n' MODULE_DEADLINE=2 DEVICES=no >/etc/vmcoredd/vmcoredd.conf
         printf '#!/bin/sh\\necho collected\\n' >/etc/vmcoredd/collect.d/after
         chmod +x /etc/vmcoredd/collect.d/after
         sh /bin/crash-kernel
