@@ -53,7 +53,7 @@ UNIT_TESTS = status=0; \
 	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?
 
 .PHONY: test
-test: deps lint ## The tests that each change must pass: 20 minutes
+test: deps lint ## The tests that each change must pass: half an hour
 	@$(UNIT_TESTS); \
 	$(VM_TEST) --test panic --test isolation --test devices -- on_6_1:: || status=$$?; \
 	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
