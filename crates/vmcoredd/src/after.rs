@@ -25,8 +25,8 @@ use crate::output;
 const CRASHES: &str = "/var/crash";
 /// Where the name of the newest crash that is known is kept.
 const STATE: &str = "/var/lib/vmcoredd/newest-crash";
-/// The directory of the operator's own sources.
-const OWN_SOURCES: &str = "/etc/vmcoredd/after.d";
+/// The directory of the operator's own sources, below the root.
+const OWN_SOURCES: &str = "etc/vmcoredd/after.d";
 /// How much of one source is taken, in bytes.
 const LENGTH_MAX: u64 = 64 << 20;
 /// How the file is called that is added to a crash, before its time.
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let (Some(crash), true, false) = (&newest, is_new, *note)
         && !has_one(crash)?
     {
-        let sources = sources::find(root, &root.join(strip_root(OWN_SOURCES)))?;
+        let sources = sources::find(root, &root.join(OWN_SOURCES))?;
         collect(arguments, crash, sources)?;
     }
     // Last: where it fails or is killed, it is tried again on the next boot.
@@ -90,10 +90,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         keep(state, name)?;
     }
     Ok(Exit::Done)
-}
-
-fn strip_root(path: &str) -> &str {
-    path.trim_start_matches('/')
 }
 
 /// The directory of the newest crash: kdump-tools names them by the minute,

@@ -18,11 +18,9 @@ use kdumpfile::{DeviceDump, Escaped, EscapedPath};
 
 use crate::failure::{Exit, Failure, complain};
 use crate::own_profiles::Directory;
-use crate::payload::{check_whole, read_all, read_full};
+use crate::payload::{DECODED_MAX, check_whole, read_all, read_full};
 use crate::read::{self, Contents};
 
-/// How much of a dump is decoded, in bytes: many times what a plan may read.
-const SIZE_MAX: u64 = 64 << 20;
 /// From how many bytes at its start it is told whether a dump can be decoded.
 const START: usize = 4096;
 
@@ -93,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         status = Exit::Negative;
     }
     for device_dump in &chosen {
-        let bytes = read_all(device_dump, SIZE_MAX)?;
+        let bytes = read_all(device_dump, DECODED_MAX)?;
         status =
             status.max(decoder.dump(&mut to, &Escaped(device_dump.name()).to_string(), &bytes)?);
         to.flush()?;
@@ -114,7 +112,7 @@ fn plain(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
     let mut bytes = Vec::new();
     let read =
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.take(SIZE_MAX).read_to_end(&mut bytes));
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.take(DECODED_MAX).read_to_end(&mut bytes));
     read.map_err(|error| Failure::Blob { path: path.to_owned(), error })?;
     Ok(Some(bytes))
 }
@@ -185,9 +183,7 @@ impl Decoder<'_> {
         }
         Ok(Exit::Done)
     }
-}
 
-impl Decoder<'_> {
     /// What a dump says that is no register dump.
     fn records(
         &mut self,

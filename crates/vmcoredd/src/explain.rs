@@ -15,11 +15,8 @@ use profile::Library;
 use crate::failure::{Exit, Failure};
 use crate::outcome::{self, OTHERS_SHOWN};
 use crate::own_profiles::Directory;
-use crate::payload::read_all;
+use crate::payload;
 use crate::read::{self, Contents};
-
-/// How much of one dump is decoded, in bytes.
-const SIZE_MAX: u64 = 64 << 20;
 
 /// Say what the device dumps of a file mean: what is abnormal, the worst first
 ///
@@ -82,8 +79,7 @@ fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded,
     let mut unknown = Vec::new();
     for device_dump in &contents.device_dumps {
         let name = Escaped(device_dump.name()).to_string();
-        let bytes = read_all(device_dump, SIZE_MAX)?;
-        let decoded = decode::decode(&name, &bytes, library);
+        let decoded = payload::decoded(device_dump, library)?;
         if decoded.is_empty() {
             unknown.push(name);
             continue;

@@ -3,7 +3,9 @@
 
 use std::io::{self, Read};
 
+use decode::model::Decoded;
 use kdumpfile::{CopyError, DeviceDump, Dump, Escaped};
+use profile::Library;
 
 use crate::failure::Failure;
 
@@ -35,6 +37,18 @@ pub fn read_all(device_dump: &DeviceDump<'_>, most: u64) -> Result<Vec<u8>, Fail
             return Ok(bytes);
         }
     }
+}
+
+/// How much of one dump is decoded, in bytes: many times what a plan may read.
+pub const DECODED_MAX: u64 = 64 << 20;
+
+/// What `device_dump` says, as far as it is there; nothing where it cannot be decoded.
+pub fn decoded(
+    device_dump: &DeviceDump<'_>,
+    library: &mut Library,
+) -> Result<Vec<Decoded>, Failure> {
+    let bytes = read_all(device_dump, DECODED_MAX)?;
+    Ok(decode::decode(&Escaped(device_dump.name()).to_string(), &bytes, library))
 }
 
 /// Fails where `device_dump` is damaged.

@@ -4,12 +4,13 @@
 use std::io::Write;
 use std::path::Path;
 
+use ::decode::registers::slot;
 use ::plan::plan::Kind;
 use ::profile::{By, Decoded, Device, FieldValue, Number, Segment, Value, space_word, text};
 use kdumpfile::EscapedPath;
 use serde::Serialize;
 
-use super::print::{area, slot};
+use super::print::area;
 use crate::failure::Failure;
 use crate::json;
 
@@ -151,7 +152,7 @@ pub fn print(
             Kind::Drhd => "drhd",
             Kind::Ivhd => "ivhd",
         },
-        slot: (about.kind == Kind::Pci).then(|| slot(about)),
+        slot: slot(about),
         address: (about.kind != Kind::Pci).then_some(about.address),
         vendor: about.vendor,
         device: about.device,

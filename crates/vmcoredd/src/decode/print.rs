@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use ::decode::registers::slot;
 use ::plan::dump::{End, Outcome};
 use ::plan::place::Width;
 use ::plan::plan::Kind;
@@ -63,7 +64,7 @@ fn what(device: &Device<'_>) -> String {
     match about.kind {
         Kind::Pci => format!(
             "{title}, {} [{:04x}:{:04x}] revision {:02x}",
-            slot(about),
+            slot(about).unwrap_or_default(),
             about.vendor,
             about.device,
             about.revision
@@ -71,12 +72,6 @@ fn what(device: &Device<'_>) -> String {
         Kind::Cpu => format!("{title}, processor {}", about.address),
         Kind::Drhd | Kind::Ivhd => format!("{title}, at {:#x}", about.address),
     }
-}
-
-/// Where a PCI function is, as lspci has it.
-pub fn slot(about: &::plan::dump::Device) -> String {
-    let (device, function) = (about.devfn >> 3, about.devfn & 7);
-    format!("{:04x}:{:02x}:{device:02x}.{function}", about.domain, about.bus)
 }
 
 /// In what state it was, and how it was decoded.

@@ -5,14 +5,12 @@ use std::io::Write;
 
 use decode::compare::{Difference, Side, differences};
 use decode::model::{Behaviour, Value};
-use kdumpfile::{DeviceDump, Escaped};
+use kdumpfile::DeviceDump;
 use profile::Library;
 
 use crate::failure::Failure;
-use crate::payload::read_all;
+use crate::payload;
 
-/// How much of one dump is decoded, in bytes.
-const SIZE_MAX: u64 = 64 << 20;
 /// How many values are shown unless all are asked for.
 const SHOWN: usize = 200;
 
@@ -35,11 +33,7 @@ pub fn compare(
     library: &mut Library,
     to: &mut impl Write,
 ) -> Result<Option<bool>, Failure> {
-    let mut decoded = |dump: &DeviceDump<'_>| {
-        let bytes = read_all(dump, SIZE_MAX)?;
-        Ok::<_, Failure>(decode::decode(&Escaped(dump.name()).to_string(), &bytes, library))
-    };
-    let (a, b) = (decoded(a)?, decoded(b)?);
+    let (a, b) = (payload::decoded(a, library)?, payload::decoded(b, library)?);
     if a.is_empty() || b.is_empty() {
         return Ok(None);
     }
