@@ -6,7 +6,8 @@
 //! that may be needed to save the vmcore, storage and network, last.
 
 use kmem::NoMemory;
-use plan::plan::Kind;
+use plan::Plan;
+use plan::plan::{Kind, Match};
 use vmcore::bytes::Endian::Little;
 use vmcore::manifest::Reason;
 
@@ -52,7 +53,14 @@ pub fn read(request: Request) -> Result<(), Errno> {
     drop(module);
     let deadline = request.deadline.unwrap_or(DEADLINE);
     let deadline = limit.map_or(deadline, |limit| limit.min(deadline));
-    let work = Work { request: Arc::new(request)?, deadline };
+    let request = Arc::new(request)?;
+    // Once, and not for each device: to verify all plans takes longer than to read most.
+    let mut known = Vec::new();
+    for plan in plans(&request) {
+        let foreign = !is_built_in(&plan);
+        known.push(Known { plan, foreign })?;
+    }
+    let work = Work { request: &request, plans: &known, deadline };
     work.all_functions()?;
     let mut targets = found()?;
     for last in [false, true] {
@@ -127,13 +135,28 @@ fn units(
     Ok(())
 }
 
+/// A plan of [`plans()`].
+struct Known<'a> {
+    plan: Plan<'a>,
+    /// It is the operator's.
+    foreign: bool,
+}
+
+impl Known<'_> {
+    /// Whether it is for every PCI function.
+    fn is_for_all(&self) -> bool {
+        self.plan.matches().any(|each| each == Match::any(Kind::Pci))
+    }
+}
+
 /// What is asked for.
-struct Work {
-    request: Arc<Request>,
+struct Work<'a> {
+    request: &'a Arc<Request>,
+    plans: &'a [Known<'a>],
     deadline: u32,
 }
 
-impl Work {
+impl Work<'_> {
     /// Whether a dump, device or profile of these names is left out.
     fn is_excluded(&self, names: &[&[u8]]) -> bool {
         self.request.says(names) != self.request.only
@@ -141,10 +164,8 @@ impl Work {
 
     /// The configuration space of all functions, if a plan matches all.
     fn all_functions(&self) -> Result<(), Errno> {
-        let found = plans(&self.request)
-            .enumerate()
-            .find(|(_, plan)| plan.matches().any(|each| each == plan::plan::Match::any(Kind::Pci)));
-        let Some((number, plan)) = found else {
+        let found = self.plans.iter().enumerate().find(|(_, known)| known.is_for_all());
+        let Some((number, Known { plan, .. })) = found else {
             return Ok(());
         };
         let mut functions = PciDevice::all()?;
@@ -165,16 +186,14 @@ impl Work {
     fn one(&self, target: Target) -> Result<(), Errno> {
         let ids = target.ids();
         let mut best = None;
-        for (number, plan) in plans(&self.request).enumerate() {
-            let Some(named) = plan.names(&ids) else {
+        for (number, known) in self.plans.iter().enumerate() {
+            let Some(named) = known.plan.names(&ids).filter(|_| !known.is_for_all()) else {
                 continue;
             };
-            let everything = plan.matches().any(|each| each == plan::plan::Match::any(Kind::Pci));
             // The operator's come first, whatever ours name.
-            let foreign = !is_built_in(&plan);
-            let rank = (foreign, named);
-            if !everything && best.as_ref().is_none_or(|(known, _, _)| rank > *known) {
-                best = Some((rank, number, plan));
+            let rank = (known.foreign, named);
+            if best.as_ref().is_none_or(|(best, _, _)| rank > *best) {
+                best = Some((rank, number, &known.plan));
             }
         }
         let Some((_, number, plan)) = best else {
@@ -208,7 +227,7 @@ impl Work {
         let source = if excluded {
             Err(Reason::LeftOut)
         } else {
-            Ok(Source::Reading(Reading::new(&self.request, plan, targets, self.deadline)))
+            Ok(Source::Reading(Reading::new(self.request, plan, targets, self.deadline)))
         };
         // What became of it is in the manifest and in the log; the others go on.
         let _ = collect(Wanted::new(name), source);
