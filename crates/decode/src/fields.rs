@@ -222,10 +222,10 @@ pub(crate) fn time(seconds: u64) -> String {
 pub(crate) struct Room(usize);
 
 impl Room {
-    /// An eighth of what the model allows: these formats have a few values a record, and
+    /// A quarter of what the model allows: these formats have a few values a record, and
     /// what a caller holds in memory at once stays small.
     pub(crate) const fn new() -> Self {
-        Self(NODES_MAX / 8)
+        Self(NODES_MAX / 4)
     }
 
     /// Whether `nodes` still fit.

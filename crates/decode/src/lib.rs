@@ -24,17 +24,26 @@ use model::{Decoded, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
-pub const DECODERS: &[&dyn Decoder] =
-    &[&mca::Mca, &cper::Cper, &nvme::Nvme, &pci::PciConfig, &sel::Sel, &log::Log];
+pub const DECODERS: &[&dyn Decoder] = &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &log::Log];
+
+/// What is decoded of a dump, one thing after the other, so that what was looked at need
+/// not be held.
+pub type All<'a> = Box<dyn Iterator<Item = Decoded> + 'a>;
+
+/// Whether the dump `name` that starts with these `bytes` is decoded.
+#[must_use]
+pub fn recognises(name: &str, bytes: &[u8]) -> bool {
+    registers::recognises(bytes) || DECODERS.iter().any(|decoder| decoder.recognises(name, bytes))
+}
 
 /// What the dump `name` with these `bytes` says, by a decoder of its format or by the
 /// profiles of `library`; nothing where none of them knows it.
 #[must_use]
-pub fn decode(name: &str, bytes: &[u8], library: &mut Library) -> Vec<Decoded> {
+pub fn decode<'a>(name: &str, bytes: &'a [u8], library: &'a mut Library) -> All<'a> {
     let decoder = DECODERS.iter().find(|decoder| decoder.recognises(name, bytes));
     match decoder {
-        Some(decoder) => decoder.decode(name, bytes),
+        Some(decoder) => Box::new(decoder.decode(name, bytes).into_iter()),
         None if registers::recognises(bytes) => registers::decode(bytes, library),
-        None => Vec::new(),
+        None => Box::new(std::iter::empty()),
     }
 }

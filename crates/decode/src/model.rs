@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
-/// How many nodes a dump has at most: what comes after that is only counted.
-pub const NODES_MAX: usize = 1 << 18;
+/// How many nodes one [`Decoded`] has at most, and all that a [`Decoder`] makes of a dump:
+/// what comes after that is only counted.
+pub const NODES_MAX: usize = 1 << 17;
 /// How many findings a dump has at most.
 pub const FINDINGS_MAX: usize = 1000;
 /// The longest text that is taken from a dump, in bytes.
@@ -84,6 +85,9 @@ pub struct Node {
     pub bits: Option<(u32, u32)>,
     /// Its address in the device.
     pub address: Option<u64>,
+    /// How many bytes of the dead kernel's memory it describes, where the value is their
+    /// physical address.
+    pub points_to: Option<u64>,
     /// How it behaves.
     pub behaviour: Behaviour,
     /// What it consists of.
@@ -103,6 +107,7 @@ impl Node {
             place: None,
             bits: None,
             address: None,
+            points_to: None,
             behaviour: Behaviour::Stable,
             children: Vec::new(),
         }
@@ -186,6 +191,8 @@ pub struct Decoded {
     pub title: String,
     /// The slot of the PCI function that it is, as `0000:01:00.0`.
     pub slot: Option<String>,
+    /// Which one it is besides, as `[8086:10d3] revision 02` or `at 0xfed90000`.
+    pub identity: Option<String>,
     /// It in a line.
     pub headline: Option<String>,
     /// What is abnormal, the worst first.
@@ -194,8 +201,14 @@ pub struct Decoded {
     pub nodes: Vec<Node>,
     /// What is not there: not read, cut, or more than is decoded.
     pub missing: Vec<Missing>,
+    /// What the dump says of how it was read, such as the profile; it is for programs, since
+    /// what people need of it is said elsewhere.
+    pub about: Vec<(&'static str, Value)>,
     /// What is to be said of how it was decoded: another version of a profile, and the like.
     pub remarks: Vec<String>,
+    /// What is wrong with the dump itself, where that hides the rest of it: the offset in
+    /// it, what was expected, and what was found.
+    pub damage: Option<String>,
 }
 
 impl Decoded {
@@ -255,6 +268,12 @@ impl<'a> Bytes<'a> {
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
+    }
+
+    /// Those that are at `offset` in the payload.
+    #[must_use]
+    pub const fn at(bytes: &'a [u8], offset: u64) -> Self {
+        Self { bytes, offset }
     }
 
     /// The part `range`, or `None` where it is not all there.

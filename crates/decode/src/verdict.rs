@@ -58,7 +58,7 @@ impl Verdict {
                 }
                 verdict.entries.push(Entry {
                     dump: dump.to_owned(),
-                    title: decoded.title.clone(),
+                    title: title(decoded),
                     slot: decoded.slot.clone(),
                     finding: finding.clone(),
                     support: Vec::new(),
@@ -109,6 +109,14 @@ impl Verdict {
             let of_it = pointing.iter().filter(|(to, _)| to == slot);
             entry.support.extend(of_it.map(|(_, words)| words.clone()));
         }
+    }
+}
+
+/// What it is, and which one, where no slot says that.
+fn title(decoded: &Decoded) -> String {
+    match &decoded.identity {
+        Some(identity) if decoded.slot.is_none() => format!("{} {identity}", decoded.title),
+        _ => decoded.title.clone(),
     }
 }
 

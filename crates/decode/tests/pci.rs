@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::process::Command;
 
 use decode::model::{Decoded, Node, Value};
-use decode::pci;
+use profile::Library;
 use proptest::prelude::*;
 use synth::{Config, configs};
 
@@ -101,7 +101,7 @@ fn dump(spaces: &[Vec<u8>]) -> Vec<u8> {
 /// What lspci prints of a dump.
 fn lspci(bytes: &[u8]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), pci::lspci(bytes)).unwrap();
+    std::fs::write(file.path(), decode::pci::lspci(bytes)).unwrap();
     let output = Command::new("lspci").arg("-F").arg(file.path()).arg("-vvv").output().unwrap();
     assert!(output.status.success(), "{}", output.status);
     String::from_utf8(output.stdout).unwrap()
@@ -261,12 +261,17 @@ fn compare(text: &str, ours: &Decoded) -> usize {
     count
 }
 
+/// What the configuration spaces in the register dump `bytes` say.
+fn pci_of(bytes: &[u8]) -> Vec<Decoded> {
+    decode::decode("pci-config", bytes, &mut Library::empty()).collect()
+}
+
 #[test]
 fn every_field_is_as_lspci_has_it() {
     let (mut count, mut functions) = (0, 0);
     for spaces in spaces().chunks(100) {
         let bytes = dump(spaces);
-        let ours = pci::decode(&bytes);
+        let ours = pci_of(&bytes);
         let theirs = lspci(&bytes);
         let theirs: Vec<&str> = theirs.trim().split("\n\n").collect();
         assert_eq!(ours.len(), theirs.len());
@@ -313,7 +318,7 @@ fn malformed() -> Vec<u8> {
 #[test]
 fn a_malformed_packet_is_reported_by_its_card_and_its_port() {
     let mut text = String::new();
-    for decoded in pci::decode(&malformed()) {
+    for decoded in pci_of(&malformed()) {
         let slot = decoded.slot.unwrap();
         writeln!(text, "{slot} {}: {}", decoded.title, decoded.headline.unwrap()).unwrap();
         for finding in decoded.findings {
@@ -328,7 +333,7 @@ fn a_malformed_packet_is_reported_by_its_card_and_its_port() {
 
 /// The names and reasons of what is missing of one space.
 fn missing(space: &[u8]) -> Vec<String> {
-    let decoded = pci::decode(configs([(0, 0, space)]).bytes());
+    let decoded = pci_of(configs([(0, 0, space)]).bytes());
     let missing = decoded[0].missing.iter();
     missing.map(|missing| format!("{}: {}", missing.what, missing.why)).collect()
 }
@@ -349,19 +354,19 @@ fn a_short_space_has_what_it_has() {
     let space = Config::new(0, 0x0200).capability(1, &[3, 0, 3, 0, 0, 0]).bytes;
     assert_eq!(missing(&space[..256]), [""; 0]);
     assert_eq!(missing(&space[..64]), ["the capability at 0x40: it was not read"]);
-    let decoded = pci::decode(configs([(0, 0, &space[..256])]).bytes());
+    let decoded = pci_of(configs([(0, 0, &space[..256])]).bytes());
     assert_eq!(decoded[0].headline.as_deref(), Some("D3"));
-    assert_eq!(pci::lspci(configs([(0, 0, &space[..256])]).bytes()).lines().count(), 18);
+    assert_eq!(decode::pci::lspci(configs([(0, 0, &space[..256])]).bytes()).lines().count(), 18);
 }
 
 #[test]
 fn a_function_with_all_ones_does_not_answer() {
-    let decoded = pci::decode(configs([(0, 0, &[0xff; 4096][..])]).bytes());
+    let decoded = pci_of(configs([(0, 0, &[0xff; 4096][..])]).bytes());
     let texts: Vec<&str> = decoded[0].findings.iter().map(|found| found.text.as_str()).collect();
     assert_eq!(texts, ["the function does not answer"]);
     // A virtual function has only its ids as ones.
     let space = Config::new(0, 0x0200).put(0, &[0xff; 4]).bytes;
-    assert!(pci::decode(configs([(0, 0, &space[..])]).bytes())[0].findings.is_empty());
+    assert!(pci_of(configs([(0, 0, &space[..])]).bytes())[0].findings.is_empty());
 }
 
 proptest! {
@@ -374,12 +379,12 @@ proptest! {
         }
         let whole = dump(&[config.bytes]);
         let bytes = &whole[..cut.index(whole.len() + 1)];
-        for decoded in pci::decode(bytes) {
+        for decoded in pci_of(bytes) {
             for node in decoded.nodes.iter().flat_map(|node| &node.children) {
                 prop_assert!(node.place.as_ref().is_none_or(|place| place.end <= bytes.len() as u64));
                 prop_assert_eq!(node.place.is_none(), matches!(node.value, Some(Value::Unknown(_))));
             }
         }
-        prop_assert!(pci::lspci(bytes).is_ascii());
+        prop_assert!(decode::pci::lspci(bytes).is_ascii());
     }
 }

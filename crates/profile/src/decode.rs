@@ -12,7 +12,7 @@ use crate::values::{Element, Presence, Values, key, read_for};
 
 /// How many registers of a device are decoded at most: a profile may have arrays of arrays,
 /// and a dump says how long they are.
-const REGISTERS_MAX: usize = 1 << 16;
+const REGISTERS_MAX: usize = 1 << 15;
 /// How many elements of an array are looked at at most.
 const ELEMENTS_MAX: u64 = 1 << 16;
 /// How many findings of a device there are at most.
@@ -173,27 +173,22 @@ pub struct Unread {
     pub why: String,
 }
 
-/// The devices of a dump, one after the other, each as it is asked for; after what is
-/// damaged there are none.
-pub struct Devices<'a, 'l> {
+/// The devices of a dump, one after the other, each as it is asked for and not decoded yet;
+/// after what is damaged there are none.
+pub struct Devices<'a> {
     records: std::iter::Peekable<Records<'a>>,
-    library: &'l mut Library,
     is_over: bool,
 }
 
-/// Decodes the register dump in `bytes` by the profiles of `library`.
+/// The devices of the register dump in `bytes`.
 ///
 /// # Errors
 /// Why it is none.
-pub fn decode<'a, 'l>(
-    bytes: &'a [u8],
-    library: &'l mut Library,
-) -> Result<Devices<'a, 'l>, Damage> {
-    let records = Records::new(bytes)?.peekable();
-    Ok(Devices { records, library, is_over: false })
+pub fn devices(bytes: &[u8]) -> Result<Devices<'_>, Damage> {
+    Ok(Devices { records: Records::new(bytes)?.peekable(), is_over: false })
 }
 
-impl<'a> Iterator for Devices<'a, '_> {
+impl<'a> Iterator for Devices<'a> {
     type Item = Result<Device<'a>, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -212,7 +207,7 @@ impl<'a> Iterator for Devices<'a, '_> {
     }
 }
 
-impl<'a> Devices<'a, '_> {
+impl<'a> Devices<'a> {
     fn device(&mut self, about: dump::Device) -> Device<'a> {
         let mut segments = Vec::new();
         let mut end = None;
@@ -231,7 +226,7 @@ impl<'a> Devices<'a, '_> {
                 break;
             }
         }
-        let mut device = Device {
+        Device {
             about,
             by: By::Nothing,
             title: String::new(),
@@ -243,24 +238,7 @@ impl<'a> Devices<'a, '_> {
             has_more: false,
             segments,
             end,
-        };
-        let name = text(&about.profile);
-        let found = self.library.of(&name, &about.digest);
-        match found.as_deref() {
-            None => {}
-            Some(Err(faults)) => {
-                let first = faults.first().map(ToString::to_string).unwrap_or_default();
-                device.by = By::Faulty(faults.len(), first);
-            }
-            Some(Ok((profile, _))) => {
-                device.by = match profile.digest == about.digest {
-                    true => By::Same,
-                    false => By::Version(profile.version),
-                };
-                device.fill(profile);
-            }
         }
-        device
     }
 }
 
@@ -275,6 +253,26 @@ pub fn text(field: &[u8]) -> String {
 }
 
 impl Device<'_> {
+    /// Decodes it by its profile in `library`.
+    pub fn decode(&mut self, library: &mut Library) {
+        let name = text(&self.about.profile);
+        let found = library.of(&name, &self.about.digest);
+        match found.as_deref() {
+            None => {}
+            Some(Err(faults)) => {
+                let first = faults.first().map(ToString::to_string).unwrap_or_default();
+                self.by = By::Faulty(faults.len(), first);
+            }
+            Some(Ok((profile, _))) => {
+                self.by = match profile.digest == self.about.digest {
+                    true => By::Same,
+                    false => By::Version(profile.version),
+                };
+                self.fill(profile);
+            }
+        }
+    }
+
     fn fill(&mut self, profile: &Profile) {
         let map = Map::new(&self.segments);
         let about = self.about;

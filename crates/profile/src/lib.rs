@@ -24,7 +24,7 @@ mod words;
 use fault::Faults;
 
 pub use decode::{
-    By, Decoded, Device, Devices, FieldValue, Finding, Number, Unread, Value, decode, text,
+    By, Decoded, Device, Devices, FieldValue, Finding, Number, Unread, Value, devices, text,
 };
 pub use expression::{Expression, Function, Reference, Unary};
 pub use fault::{Fault, Position};

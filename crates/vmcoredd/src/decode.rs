@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd decode`.
 
+mod bits;
+mod filter;
 mod json;
 mod print;
-mod records;
+mod raw;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use ::decode::DECODERS;
 use ::decode::model::Decoded;
-use ::plan::dump::{Damage, MAGIC};
 use ::profile::Library;
 use kdumpfile::{DeviceDump, Escaped, EscapedPath};
 
@@ -20,46 +20,62 @@ use crate::failure::{Exit, Failure, complain};
 use crate::own_profiles::Directory;
 use crate::payload::{DECODED_MAX, check_whole, read_all, read_full};
 use crate::read::{self, Contents};
+use filter::Pattern;
+use print::How;
 
 /// From how many bytes at its start it is told whether a dump can be decoded.
 const START: usize = 4096;
+/// How a file begins that has device dumps.
+const DUMPS: [&[u8]; 4] = [b"\x7fELF", b"KDUMP   ", b"DISKDUMP", b"makedumpfile"];
 
 /// Show what device dumps say
 ///
-/// Reads the register dumps that the module made by profiles of devices: one line for the
-/// device, what is abnormal, the worst first, what was not read and why, and every register
-/// with its fields. So are error records of the firmware, logs of NVMe drives and management
-/// controllers, and logs of kernels. Without NAME, all dumps of FILE are decoded that can be.
-/// FILE may be a register dump by itself, too, as `extract` writes it.
+/// Decodes the register dumps that the module made by profiles of devices, PCI configuration
+/// space, error records of the firmware, machine checks, logs of NVMe drives and management
+/// controllers, and logs of kernels. It prints a line for the device, what is abnormal, the
+/// worst first, what was not read and why, and every register with its fields. Without NAME,
+/// all dumps of FILE are decoded that can be. FILE may be one device dump by itself, too, as
+/// `extract` writes it.
 ///
 /// A device whose profile is not known is shown as numbers. Of one that was read by another
 /// version of its profile, that is said.
+///
+/// PATTERN is the name of a register, field or block, such as CSTS, CSTS.CFS or port[1],
+/// in which * is any text and ? a character.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// The dump; - is standard input
     file: PathBuf,
-    /// Which register dumps: their names or indices
+    /// Which device dumps: their names or indices
     #[arg(value_name = "NAME")]
     names: Vec<OsString>,
-    /// Print a JSON object for each device, on a line of its own
+    /// Show only the values that this names; on a terminal with a diagram of their bits
+    #[arg(short = 'r', long = "register", value_name = "PATTERN")]
+    pattern: Option<String>,
+    /// Show a diagram of the bits of each register
     #[arg(long)]
+    bits: bool,
+    /// Print a JSON object for each device, on a line of its own
+    #[arg(long, conflicts_with = "bits")]
     json: bool,
     /// Show nothing but what is abnormal
-    #[arg(long)]
+    #[arg(long, conflicts_with = "pattern")]
     abnormal: bool,
-    /// Print it for another tool: configuration space as `lspci -F` reads it
-    #[arg(long = "as", value_name = "FORM", conflicts_with_all = ["json", "abnormal"])]
+    /// Print it for another tool
+    #[arg(long = "as", value_name = "FORM", conflicts_with_all = ["json", "abnormal", "pattern", "bits"])]
     form: Option<Form>,
     #[command(flatten)]
     profiles: Directory,
 }
 
 /// A form that another tool reads.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
-    /// lspci -F FILE -vvv
+    /// Configuration space, as lspci -F reads it
     Lspci,
+    /// Registers, each as address and value in hexadecimal; other dumps byte by byte
+    Raw,
 }
 
 /// Decodes what was asked for.
@@ -67,54 +83,68 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     // A device has hundreds of lines, and each would be written by itself.
     let stdout = crate::stdout::UntilClosed::new(anstream::stdout().lock());
     let mut to = BufWriter::new(stdout);
-    let mut decoder =
-        Decoder { arguments, library: arguments.profiles.library()?, has_printed: false };
-    if let Some(bytes) = plain(&arguments.file)? {
-        let name = EscapedPath(&arguments.file).to_string();
-        let status = decoder.dump(&mut to, &name, &bytes)?;
-        to.flush()?;
-        return Ok(status);
-    }
-    let dump = read::open(&arguments.file)?;
-    let contents = Contents::read(&dump);
-    let mut status = Exit::Done;
-    let chosen = match arguments.names.as_slice() {
-        [] => decodable(&contents)?,
-        names => names
-            .iter()
-            .map(|name| contents.find(&dump, Some(name)))
-            .collect::<Result<Vec<_>, _>>()?,
+    let mut decoder = Decoder {
+        arguments,
+        library: arguments.profiles.library()?,
+        pattern: arguments.pattern.as_deref().map(Pattern::from),
+        has_printed: false,
     };
-    if chosen.is_empty() {
-        let path = EscapedPath(dump.path());
-        complain(format_args!("{path}: expected dumps that can be decoded, found none"));
-        status = Exit::Negative;
-    }
-    for device_dump in &chosen {
-        let bytes = read_all(device_dump, DECODED_MAX)?;
-        status =
-            status.max(decoder.dump(&mut to, &Escaped(device_dump.name()).to_string(), &bytes)?);
-        to.flush()?;
-        if let Err(failure) = check_whole(&dump, device_dump) {
-            status = status.max(failure.report());
+    let mut status = Exit::Done;
+    if let Some((name, bytes)) = plain(&arguments.file)? {
+        status = decoder.dump(&mut to, &name, &bytes)?;
+    } else {
+        let dump = read::open(&arguments.file)?;
+        let contents = Contents::read(&dump);
+        let chosen = match arguments.names.as_slice() {
+            [] => decodable(&contents)?,
+            names => names
+                .iter()
+                .map(|name| contents.find(&dump, Some(name)))
+                .collect::<Result<Vec<_>, _>>()?,
+        };
+        if chosen.is_empty() {
+            let path = EscapedPath(dump.path());
+            complain(format_args!("{path}: expected dumps that can be decoded, found none"));
+            status = Exit::Negative;
         }
+        for device_dump in &chosen {
+            let bytes = read_all(device_dump, DECODED_MAX)?;
+            let name = Escaped(device_dump.name()).to_string();
+            status = status.max(decoder.dump(&mut to, &name, &bytes)?);
+            to.flush()?;
+            if let Err(failure) = check_whole(&dump, device_dump) {
+                status = status.max(failure.report());
+            }
+        }
+        status = status.max(contents.complain(dump.path()));
     }
-    Ok(status.max(contents.complain(dump.path())))
+    to.flush()?;
+    if let Some(pattern) = arguments.pattern.as_ref().filter(|_| !decoder.has_printed) {
+        let path = EscapedPath(&arguments.file);
+        complain(format_args!("{path}: expected values that {pattern:?} names, found none"));
+        status = status.max(Exit::Negative);
+    }
+    Ok(status)
 }
 
-/// The file, if it is a register dump by itself.
-fn plain(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+/// Name and bytes of the file, if it is a device dump by itself.
+fn plain(path: &Path) -> Result<Option<(String, Vec<u8>)>, Failure> {
     // That it cannot be read is found when it is opened as a vmcore.
     let Ok(mut file) = File::open(path) else { return Ok(None) };
-    let mut magic = [0; MAGIC.len()];
-    if file.read_exact(&mut magic).is_err() || magic != MAGIC {
+    let mut bytes = Vec::new();
+    if Read::by_ref(&mut file).take(START as u64).read_to_end(&mut bytes).is_err() {
         return Ok(None);
     }
-    let mut bytes = Vec::new();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_dump = DUMPS.iter().any(|magic| bytes.starts_with(magic));
+    if is_dump || !::decode::recognises(&name, &bytes) {
+        return Ok(None);
+    }
+    bytes.clear();
     let read =
         file.seek(SeekFrom::Start(0)).and_then(|_| file.take(DECODED_MAX).read_to_end(&mut bytes));
     read.map_err(|error| Failure::Blob { path: path.to_owned(), error })?;
-    Ok(Some(bytes))
+    Ok(Some((Escaped(name.as_bytes()).to_string(), bytes)))
 }
 
 /// The device dumps of a file that can be decoded.
@@ -124,9 +154,7 @@ fn decodable<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure
         let mut start = [0; START];
         let length = read_full(&mut device_dump.part(0, START as u64), &mut start)?;
         let start = start.get(..length).unwrap_or_default();
-        let name = Escaped(device_dump.name()).to_string();
-        let is_known = |decoder: &&dyn ::decode::model::Decoder| decoder.recognises(&name, start);
-        if start.starts_with(&MAGIC) || DECODERS.iter().any(is_known) {
+        if ::decode::recognises(&Escaped(device_dump.name()).to_string(), start) {
             found.push(*device_dump);
         }
     }
@@ -136,83 +164,68 @@ fn decodable<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure
 struct Decoder<'a> {
     arguments: &'a Arguments,
     library: Library,
+    pattern: Option<Pattern>,
     has_printed: bool,
 }
 
 impl Decoder<'_> {
     /// Decodes one dump.
     fn dump(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
-        if let Some(Form::Lspci) = self.arguments.form {
-            to.write_all(::decode::pci::lspci(bytes).as_bytes())?;
-            return Ok(Exit::Done);
-        }
-        if !bytes.starts_with(&MAGIC) {
-            let decoded = ::decode::decode(name, bytes, &mut self.library);
-            if !decoded.is_empty() {
-                return self.records(to, name, &decoded);
-            }
-        }
-        let path = EscapedPath(&self.arguments.file).to_string();
-        let damaged = |damage| {
-            complain(format_args!("{path}: {name}: {}", words(damage)));
-            Ok(Exit::Negative)
-        };
-        let devices = match ::profile::decode(bytes, &mut self.library) {
-            Ok(devices) => devices,
-            Err(damage) => return damaged(damage),
-        };
-        for device in devices {
-            let device = match device {
-                Ok(device) => device,
-                Err(damage) => {
-                    to.flush()?;
-                    return damaged(damage);
-                }
-            };
-            if self.arguments.json {
-                json::print(to, &self.arguments.file, name, &device)?;
-                continue;
-            }
-            if self.arguments.abnormal && device.findings.is_empty() {
-                continue;
-            }
-            if std::mem::replace(&mut self.has_printed, true) {
-                writeln!(to)?;
-            }
-            print::print(to, name, &device, self.arguments.abnormal)?;
+        match self.arguments.form {
+            Some(Form::Lspci) => to.write_all(::decode::pci::lspci(bytes).as_bytes())?,
+            Some(Form::Raw) => raw::print(to, bytes)?,
+            None => return self.decode(to, name, bytes),
         }
         Ok(Exit::Done)
     }
 
-    /// What a dump says that is no register dump.
-    fn records(
-        &mut self,
-        to: &mut impl Write,
-        name: &str,
-        all: &[Decoded],
-    ) -> Result<Exit, Failure> {
-        let Arguments { json, abnormal, file, .. } = self.arguments;
-        for decoded in all {
+    fn decode(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
+        let Arguments { json, abnormal, bits, file, .. } = self.arguments;
+        let how = How {
+            abnormal: *abnormal,
+            values: self.pattern.is_some(),
+            bits: *bits || self.pattern.is_some() && std::io::stdout().is_terminal(),
+        };
+        let mut status = Exit::Done;
+        let mut is_known = false;
+        for mut decoded in ::decode::decode(name, bytes, &mut self.library) {
+            is_known = true;
+            if let Some(pattern) = &self.pattern
+                && !pattern.filter(&mut decoded.nodes)
+                && decoded.damage.is_none()
+            {
+                continue;
+            }
             if *json {
-                records::print_json(to, file, name, decoded)?;
-            } else if !abnormal || !decoded.findings.is_empty() {
+                self.has_printed = true;
+                json::print(to, file, name, &decoded)?;
+            } else if is_shown(&decoded, *abnormal) {
                 if std::mem::replace(&mut self.has_printed, true) {
                     writeln!(to)?;
                 }
-                records::print(to, name, decoded, *abnormal)?;
+                print::print(to, name, bytes, &decoded, how)?;
+            }
+            if let Some(damage) = &decoded.damage {
+                to.flush()?;
+                complain(format_args!("{}: {name}: {damage}", EscapedPath(file)));
+                status = Exit::Negative;
             }
         }
-        Ok(Exit::Done)
+        if !is_known {
+            let path = EscapedPath(file);
+            complain(format_args!(
+                "{path}: {name}: expected a dump of a format that is decoded, found another"
+            ));
+            status = Exit::Negative;
+        }
+        Ok(status)
     }
 }
 
-/// What is wrong with a dump, in words.
-fn words(damage: Damage) -> String {
-    match damage {
-        Damage::Magic => "offset 0: expected VMCDREGS, found something else".to_owned(),
-        Damage::Version(found) => format!("offset 0x8: expected version 1, found {found}"),
-        Damage::Cut(at, end) => {
-            format!("offset {at:#x}: expected a whole record, found the end at {end:#x}")
-        }
+/// Whether it is for people: damage without anything else is only complained of.
+fn is_shown(decoded: &Decoded, abnormal: bool) -> bool {
+    match abnormal {
+        true => !decoded.findings.is_empty(),
+        false => decoded.damage.is_none() || !decoded.nodes.is_empty(),
     }
 }

@@ -6,13 +6,13 @@ mod json;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anstyle::{AnsiColor, Style};
 use decode::model::{Decoded, Missing, Severity};
 use decode::verdict::{Entry, Unread, Verdict};
 use kdumpfile::{Dump, Escaped, EscapedPath, Record, status_word};
 use profile::Library;
 
 use crate::failure::{Exit, Failure};
+use crate::finding::{print_details, print_head};
 use crate::outcome::{self, OTHERS_SHOWN};
 use crate::own_profiles::Directory;
 use crate::payload;
@@ -79,15 +79,14 @@ fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded,
     let mut unknown = Vec::new();
     for device_dump in &contents.device_dumps {
         let name = Escaped(device_dump.name()).to_string();
-        let decoded = payload::decoded(device_dump, library)?;
-        if decoded.is_empty() {
-            unknown.push(name);
-            continue;
-        }
-        for mut each in decoded {
+        let before = all.len();
+        payload::each_decoded(device_dump, library, |mut decoded| {
             // Only what is said of it is held: the values of all dumps may be many.
-            each.nodes = Vec::new();
-            all.push((name.clone(), each));
+            decoded.nodes = Vec::new();
+            all.push((name.clone(), decoded));
+        })?;
+        if all.len() == before {
+            unknown.push(name);
         }
     }
     Ok((all, unknown))
@@ -106,15 +105,6 @@ fn without_dump(contents: &Contents<'_>) -> Vec<Unread> {
         },
     };
     matched.others().take(OTHERS_SHOWN).map(unread).collect()
-}
-
-fn style(severity: Severity) -> Style {
-    match severity {
-        Severity::Fatal => AnsiColor::Red.on_default().bold(),
-        Severity::Error => AnsiColor::Red.on_default(),
-        Severity::Warning => AnsiColor::Yellow.on_default(),
-        Severity::Info => AnsiColor::Cyan.on_default(),
-    }
 }
 
 fn print(
@@ -161,23 +151,9 @@ fn print(
 /// One finding.
 fn entry(to: &mut impl Write, entry: &Entry) -> Result<(), Failure> {
     let Entry { dump, title, slot, finding, support } = entry;
-    let style = style(finding.severity);
-    let word = finding.severity.word();
     let slot = slot.as_ref().map(|slot| format!(" {slot}")).unwrap_or_default();
-    writeln!(to, "\n{style}{word}{style:#}  {title}{slot} ({dump}): {}", finding.text)?;
-    if !finding.values.is_empty() {
-        let values = finding.values.iter().map(|(path, value)| format!("{path} = {value:#x}"));
-        writeln!(to, "    {}", values.collect::<Vec<_>>().join(", "))?;
-    }
-    if let Some(other) = &finding.points_to {
-        writeln!(to, "    points to {other}")?;
-    }
-    for words in support {
-        writeln!(to, "    also: {words}")?;
-    }
-    if let Some(advice) = &finding.advice {
-        writeln!(to, "    {advice}")?;
-    }
-    writeln!(to, "    ({})", finding.source)?;
+    writeln!(to)?;
+    print_head(to, finding, Some(&format!("{title}{slot} ({dump})")), 0)?;
+    print_details(to, finding, support, 4)?;
     Ok(())
 }

@@ -15,6 +15,7 @@ mod doctor;
 mod explain;
 mod extract;
 mod failure;
+mod finding;
 mod generate;
 mod help;
 mod info;

@@ -42,13 +42,16 @@ pub fn read_all(device_dump: &DeviceDump<'_>, most: u64) -> Result<Vec<u8>, Fail
 /// How much of one dump is decoded, in bytes: many times what a plan may read.
 pub const DECODED_MAX: u64 = 64 << 20;
 
-/// What `device_dump` says, as far as it is there; nothing where it cannot be decoded.
-pub fn decoded(
+/// Calls `each` with what `device_dump` says of one thing after the other, as far as it is
+/// there; never, where it cannot be decoded.
+pub fn each_decoded(
     device_dump: &DeviceDump<'_>,
     library: &mut Library,
-) -> Result<Vec<Decoded>, Failure> {
+    each: impl FnMut(Decoded),
+) -> Result<(), Failure> {
     let bytes = read_all(device_dump, DECODED_MAX)?;
-    Ok(decode::decode(&Escaped(device_dump.name()).to_string(), &bytes, library))
+    decode::decode(&Escaped(device_dump.name()).to_string(), &bytes, library).for_each(each);
+    Ok(())
 }
 
 /// Fails where `device_dump` is damaged.

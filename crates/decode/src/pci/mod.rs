@@ -14,11 +14,11 @@ pub use space::lspci;
 
 use std::collections::BTreeSet;
 
-use plan::dump;
+use profile::Device;
 
-use crate::model::{Decoded, Decoder, Missing, NODES_MAX, Node, Value};
+use crate::model::{Decoded, Missing, Node, Value};
 use names::{class_name, find, id_name, number, word};
-use space::{Function, SIZE, functions};
+use space::{Function, SIZE};
 use tables::{Capability, Field, Register, Words};
 
 /// How many capabilities a function has at most. Those of a list that does not go in
@@ -29,49 +29,20 @@ const FUNCTION_NODES_MAX: usize = 1 << 13;
 /// How many bytes of a capability without a decoder are shown.
 const SHOWN: usize = 64;
 
-/// The decoder of the dump of all configuration spaces.
-#[derive(Debug, Clone, Copy)]
-pub struct PciConfig;
-
-impl Decoder for PciConfig {
-    fn name(&self) -> &'static str {
-        "pci-config"
-    }
-
-    fn recognises(&self, name: &str, bytes: &[u8]) -> bool {
-        name.split('#').next() == Some("pci-config") && bytes.starts_with(&dump::MAGIC)
-    }
-
-    fn decode(&self, _: &str, bytes: &[u8]) -> Vec<Decoded> {
-        decode(bytes)
-    }
+/// Whether the registers of `device` are its configuration space and nothing else.
+#[must_use]
+pub fn is_whole_device(device: &Device<'_>) -> bool {
+    profile::text(&device.about.profile) == "pcie-config"
 }
 
-/// What the configuration space of each PCI function in the register dump `bytes` says;
-/// other registers of it are left out.
+/// What the configuration space of the PCI function `device` says; `known` are the slots of
+/// those functions that are in the same dump.
 #[must_use]
-pub fn decode(bytes: &[u8]) -> Vec<Decoded> {
-    let (functions, damage) = functions(bytes);
-    let known: BTreeSet<String> = functions.iter().map(Function::name).collect();
-    let mut left = NODES_MAX;
-    let mut all = Vec::with_capacity(functions.len());
-    for function in &functions {
-        let mut room = FUNCTION_NODES_MAX;
-        let mut decoded = of_function(function, &known, &mut room);
-        // What is abnormal is said of each function, whatever the number of its values.
-        match left.checked_sub(FUNCTION_NODES_MAX - room) {
-            Some(rest) => left = rest,
-            None => {
-                decoded.nodes.clear();
-                let why = "the dump has more than are decoded".to_owned();
-                decoded.missing.push(Missing { what: "the values".to_owned(), why });
-            }
-        }
-        decoded.sort();
-        all.push(decoded);
-    }
-    all.extend(damage.map(crate::registers::damaged));
-    all
+pub fn decode(device: &Device<'_>, known: &BTreeSet<String>) -> Decoded {
+    let mut room = FUNCTION_NODES_MAX;
+    let mut decoded = of_function(&Function::new(device), known, &mut room);
+    decoded.sort();
+    decoded
 }
 
 fn of_function(function: &Function<'_>, known: &BTreeSet<String>, room: &mut usize) -> Decoded {

@@ -4,14 +4,12 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use plan::dump::{
-    Damage, Device, End, Outcome, RECORD_SIZE, Record, Records, SEGMENT_SIZE, Status,
-};
+use plan::dump::{self, Status};
 use plan::place::Space as Kind;
+use profile::{Device, Segment};
 
 use super::names::{class_name, function_name};
 use crate::model::{Bytes, Missing};
-use crate::registers::slot;
 
 /// How large a configuration space is at most, in bytes.
 pub const SIZE: usize = 4096;
@@ -19,9 +17,7 @@ pub const SIZE: usize = 4096;
 /// The configuration space of one function.
 pub struct Function<'a> {
     /// Its record in the dump.
-    pub about: Device,
-    /// How it ended; `None` where its collector was cut off.
-    pub end: Option<End>,
+    pub about: dump::Device,
     /// What was read, by its offset in configuration space, in ascending order.
     parts: Vec<(usize, Bytes<'a>)>,
     /// What was not read.
@@ -64,64 +60,29 @@ impl Function<'_> {
     }
 }
 
-/// The functions of the register dump `bytes` that have a configuration space or ought to
-/// have one, and why the dump ends early where it does.
-pub fn functions(bytes: &[u8]) -> (Vec<Function<'_>>, Option<Damage>) {
-    let records = match Records::new(bytes) {
-        Ok(records) => records,
-        Err(damage) => return (Vec::new(), Some(damage)),
-    };
-    let mut functions: Vec<Function<'_>> = Vec::new();
-    let mut is_pci = false;
-    let mut damage = None;
-    for record in records {
-        match record {
-            Ok((_, Record::Device(about))) => {
-                is_pci = slot(&about).is_some();
-                if is_pci {
-                    let (parts, missing) = (Vec::new(), Vec::new());
-                    functions.push(Function { about, end: None, parts, missing });
-                }
+impl<'a> Function<'a> {
+    /// The configuration space of the PCI function `device`, of which this was read.
+    pub fn new(device: &Device<'a>) -> Self {
+        let mut function = Self { about: device.about, parts: Vec::new(), missing: Vec::new() };
+        for segment in &device.segments {
+            let Segment { head, bytes, position } = segment;
+            let start = usize::try_from(head.offset).ok().filter(|start| *start < SIZE);
+            let Some(start) = start.filter(|_| head.space == Kind::Config) else { continue };
+            if head.status != Status::Complete {
+                let at = start.saturating_add(bytes.len());
+                function.missing.push(Missing {
+                    what: format!("configuration space from {at:#x} on"),
+                    why: head.status.words().to_owned(),
+                });
             }
-            Ok((at, Record::Segment(segment, registers))) => {
-                let Some(function) = functions.last_mut().filter(|_| is_pci) else { continue };
-                let start = usize::try_from(segment.offset).ok().filter(|start| *start < SIZE);
-                let Some(start) = start.filter(|_| segment.space == Kind::Config) else { continue };
-                if segment.status != Status::Complete {
-                    let at = start.saturating_add(registers.len());
-                    function.missing.push(Missing {
-                        what: format!("configuration space from {at:#x} on"),
-                        why: segment.status.words().to_owned(),
-                    });
-                }
-                let from = at.saturating_add(RECORD_SIZE + SEGMENT_SIZE);
-                let length = registers.len().min(SIZE - start);
-                let part = Bytes::new(bytes).part(from..from.saturating_add(length));
-                if let Some(part) = part.filter(|part| part.length() > 0) {
-                    function.parts.push((start, part));
-                }
+            let bytes = bytes.get(..SIZE - start).unwrap_or(bytes);
+            if !bytes.is_empty() {
+                function.parts.push((start, Bytes::at(bytes, *position as u64)));
             }
-            Ok((_, Record::End(end))) => {
-                if let Some(function) = functions.last_mut().filter(|_| is_pci) {
-                    function.end = Some(end);
-                }
-                is_pci = false;
-            }
-            Ok((_, Record::Unknown(_))) => {}
-            Err(found) => damage = Some(found),
         }
-    }
-    for function in &mut functions {
         function.parts.sort_by_key(|(start, _)| *start);
-        let why = match function.end {
-            None => "its collector was cut off",
-            Some(end) if end.outcome != Outcome::Complete => end.reason.words(),
-            Some(_) => continue,
-        };
-        let what = if function.parts.is_empty() { "the function" } else { "the rest" };
-        function.missing.push(Missing { what: what.to_owned(), why: why.to_owned() });
+        function
     }
-    (functions, damage)
 }
 
 /// The functions of the register dump `bytes` as `lspci -F` reads them, in the form of
@@ -129,7 +90,10 @@ pub fn functions(bytes: &[u8]) -> (Vec<Function<'_>>, Option<Damage>) {
 #[must_use]
 pub fn lspci(bytes: &[u8]) -> String {
     let mut text = String::new();
-    for function in functions(bytes).0 {
+    let Ok(devices) = profile::devices(bytes) else { return text };
+    let is_function = |device: &Device<'_>| device.about.kind == plan::plan::Kind::Pci;
+    for device in devices.flatten().filter(is_function) {
+        let function = Function::new(&device);
         let class = u64::from(function.about.class >> 8);
         let _ = writeln!(text, "{} {}", function.name(), class_name(class));
         for row in (0..SIZE).step_by(16) {

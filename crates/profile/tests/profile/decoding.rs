@@ -2,7 +2,9 @@
 //! What a register dump says, and what of a damaged one.
 
 use plan::dump::Damage;
-use profile::{By, Library, Number, compile, decode};
+use profile::{By, Library, Number, compile};
+
+use crate::decode;
 use proptest::prelude::*;
 use synth::{RegisterDevice, RegisterSpace, Registers};
 

@@ -9,7 +9,9 @@ use plan::device::{Bar, Cpu, Host, Missed, NoRoom, Options};
 use plan::dump::{self, End};
 use plan::place::{Place, Space};
 use plan::plan::{DIGEST_SIZE, Kind, NAME_SIZE};
-use profile::{Device, Library, compile, decode};
+use profile::{Device, Library, compile};
+
+use crate::decode;
 
 /// What reading or writing one register does.
 #[derive(Debug, Clone)]

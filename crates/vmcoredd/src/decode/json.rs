@@ -1,281 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What `decode --json` prints: see docs/json.md.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use ::decode::registers::slot;
-use ::plan::plan::Kind;
-use ::profile::{By, Decoded, Device, FieldValue, Number, Segment, Value, space_word, text};
+use ::decode::model::{Behaviour, Decoded, Node, Value};
 use kdumpfile::EscapedPath;
 use serde::Serialize;
 
-use super::print::area;
 use crate::failure::Failure;
 use crate::json;
 
-#[derive(Debug, Serialize)]
-struct DeviceEntry<'d> {
+#[derive(Serialize)]
+struct Object<'a> {
     version: u32,
     file: String,
-    dump: &'d str,
-    kind: &'static str,
-    slot: Option<String>,
-    address: Option<u64>,
-    vendor: u16,
-    device: u16,
-    subvendor: u16,
-    subdevice: u16,
-    class: u32,
-    revision: u8,
-    power: u8,
-    bound: bool,
-    driver: Option<String>,
-    profile: String,
-    profile_version: u32,
-    profile_digest: String,
-    decoded_by: Option<u32>,
-    profile_error: Option<&'d str>,
-    title: &'d str,
-    headline: Option<&'d str>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-    findings: Vec<FindingEntry<'d>>,
-    undecided: &'d [String],
-    unread: Vec<UnreadEntry<'d>>,
-    blocks: Vec<BlockEntry<'d>>,
-    more: bool,
-    segments: Vec<SegmentEntry>,
+    dump: &'a str,
+    title: &'a str,
+    slot: Option<&'a str>,
+    identity: Option<&'a str>,
+    headline: Option<&'a str>,
+    findings: Vec<FindingEntry<'a>>,
+    missing: Vec<MissingEntry<'a>>,
+    remarks: &'a [String],
+    damage: Option<&'a str>,
+    about: BTreeMap<&'a str, serde_json::Value>,
+    values: Vec<NodeEntry<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct FindingEntry<'d> {
+#[derive(Serialize)]
+struct FindingEntry<'a> {
     severity: &'static str,
-    text: &'d str,
-    advice: Option<&'d str>,
-    block: Option<&'d str>,
-    index: Option<u64>,
-    values: Vec<NamedEntry<'d>>,
+    text: &'a str,
+    advice: Option<&'a str>,
+    source: &'a str,
+    values: BTreeMap<&'a str, u64>,
+    points_to: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
-struct NamedEntry<'d> {
-    name: &'d str,
-    value: u64,
+#[derive(Serialize)]
+struct MissingEntry<'a> {
+    what: &'a str,
+    why: &'a str,
 }
 
-#[derive(Debug, Serialize)]
-struct UnreadEntry<'d> {
-    block: &'d str,
-    index: Option<u64>,
-    why: &'d str,
-}
-
-#[derive(Debug, Serialize)]
-struct BlockEntry<'d> {
-    name: &'d str,
-    index: Option<u64>,
-    space: String,
-    address: u64,
-    registers: Vec<RegisterEntry<'d>>,
-}
-
-#[derive(Debug, Serialize)]
-struct RegisterEntry<'d> {
-    name: &'d str,
-    index: Option<u64>,
-    title: Option<&'d str>,
-    address: u64,
-    bits: u32,
-    value: Option<u64>,
-    why: Option<&'d str>,
-    position: Option<usize>,
-    meaning: Option<&'d str>,
-    unit: Option<&'d str>,
-    volatile: bool,
-    counter: bool,
+#[derive(Serialize)]
+struct NodeEntry<'a> {
+    name: &'a str,
+    title: Option<&'a str>,
+    value: serde_json::Value,
+    unknown: Option<&'a str>,
+    unit: Option<&'a str>,
+    meaning: Option<&'a str>,
+    address: Option<u64>,
+    bits: Option<[u32; 2]>,
+    behaviour: &'static str,
     points_to: Option<u64>,
-    fields: Vec<FieldEntry<'d>>,
+    offset: Option<u64>,
+    length: Option<u64>,
+    values: Vec<Self>,
 }
 
-#[derive(Debug, Serialize)]
-struct FieldEntry<'d> {
-    name: &'d str,
-    title: Option<&'d str>,
-    low: u32,
-    high: u32,
-    raw: u64,
-    value: NumberEntry,
-    meaning: Option<&'d str>,
-    unit: Option<&'d str>,
-    points_to: Option<u64>,
+fn of_value(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Unsigned(value) => (*value).into(),
+        Value::Signed(value) => (*value).into(),
+        Value::Real(value) => (*value).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Bytes | Value::Unknown(_) => serde_json::Value::Null,
+    }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum NumberEntry {
-    Integer(i64),
-    Real(f64),
+fn node(node: &Node) -> NodeEntry<'_> {
+    NodeEntry {
+        name: &node.name,
+        title: node.title.as_deref(),
+        value: node.value.as_ref().map_or(serde_json::Value::Null, of_value),
+        unknown: match &node.value {
+            Some(Value::Unknown(why)) => Some(why),
+            _ => None,
+        },
+        unit: node.unit.as_deref(),
+        meaning: node.meaning.as_deref(),
+        address: node.address,
+        bits: node.bits.map(|(low, high)| [low, high]),
+        behaviour: match node.behaviour {
+            Behaviour::Stable => "stable",
+            Behaviour::Volatile => "volatile",
+            Behaviour::Counter => "counter",
+        },
+        points_to: node.points_to,
+        offset: node.place.as_ref().map(|place| place.start),
+        length: node.place.as_ref().map(|place| place.end.saturating_sub(place.start)),
+        values: node.children.iter().map(self::node).collect(),
+    }
 }
 
-#[derive(Debug, Serialize)]
-struct SegmentEntry {
-    space: &'static str,
-    index: u8,
-    address: u64,
-    width: u8,
-    byte_order: &'static str,
-    wanted: u64,
-    length: usize,
-    position: usize,
-    status: &'static str,
-    bytes: Option<String>,
-}
-
-/// Prints a device of the dump `name` of the file at `path`.
+/// Prints an object of what is `decoded` of the dump `name` in `file`.
 pub fn print(
     to: &mut impl Write,
-    path: &Path,
+    file: &Path,
     name: &str,
-    device: &Device<'_>,
+    decoded: &Decoded,
 ) -> Result<(), Failure> {
-    let about = &device.about;
-    let driver = text(&about.driver);
-    let is_decoded = matches!(device.by, By::Same | By::Version(_));
-    let entry = DeviceEntry {
-        version: json::VERSION,
-        file: EscapedPath(path).to_string(),
-        dump: name,
-        kind: match about.kind {
-            Kind::Pci => "pci",
-            Kind::Cpu => "cpu",
-            Kind::Drhd => "drhd",
-            Kind::Ivhd => "ivhd",
-        },
-        slot: slot(about),
-        address: (about.kind != Kind::Pci).then_some(about.address),
-        vendor: about.vendor,
-        device: about.device,
-        subvendor: about.sub_vendor,
-        subdevice: about.sub_device,
-        class: about.class,
-        revision: about.revision,
-        power: about.power,
-        bound: about.bound,
-        driver: Some(driver).filter(|driver| !driver.is_empty()),
-        profile: text(&about.profile),
-        profile_version: about.profile_version,
-        profile_digest: hexadecimal(&about.digest),
-        decoded_by: match device.by {
-            By::Same => Some(about.profile_version),
-            By::Version(other) => Some(other),
-            By::Nothing | By::Faulty(..) => None,
-        },
-        profile_error: match &device.by {
-            By::Same => None,
-            By::Version(_) => Some("it was read by another file of the profile"),
-            By::Nothing => Some("there is no such profile"),
-            By::Faulty(_, first) => Some(first),
-        },
-        title: &device.title,
-        headline: device.headline.as_deref(),
-        outcome: device.end.map_or("cut off", |end| end.outcome.words()),
-        reason: device.end.map(|end| end.reason.words()).filter(|reason| !reason.is_empty()),
-        findings: device.findings.iter().map(finding).collect(),
-        undecided: &device.undecided,
-        unread: device
-            .unread
-            .iter()
-            .map(|unread| UnreadEntry {
-                block: &unread.block,
-                index: unread.index,
-                why: &unread.why,
-            })
-            .collect(),
-        blocks: device.blocks.iter().map(block).collect(),
-        more: device.has_more,
-        segments: device.segments.iter().map(|each| segment(each, !is_decoded)).collect(),
-    };
-    json::line(to, &entry)
-}
-
-fn finding(finding: &::profile::Finding) -> FindingEntry<'_> {
-    FindingEntry {
+    let findings = decoded.findings.iter().map(|finding| FindingEntry {
         severity: finding.severity.word(),
         text: &finding.text,
         advice: finding.advice.as_deref(),
-        block: finding.block.as_deref(),
-        index: finding.index,
-        values: finding
-            .values
-            .iter()
-            .map(|(name, value)| NamedEntry { name, value: *value })
-            .collect(),
-    }
-}
-
-fn block(block: &Decoded) -> BlockEntry<'_> {
-    BlockEntry {
-        name: &block.name,
-        index: block.index,
-        space: area(block.area),
-        address: block.address,
-        registers: block.registers.iter().map(register).collect(),
-    }
-}
-
-fn register(register: &Value) -> RegisterEntry<'_> {
-    RegisterEntry {
-        name: &register.name,
-        index: register.index,
-        title: register.title.as_deref(),
-        address: register.address,
-        bits: register.bits,
-        value: register.value.as_ref().ok().copied(),
-        why: register.value.as_ref().err().map(String::as_str),
-        position: register.position,
-        meaning: register.meaning.as_deref(),
-        unit: register.unit.as_deref(),
-        volatile: register.volatile,
-        counter: register.counter,
-        points_to: register.points_to,
-        fields: register.fields.iter().map(field).collect(),
-    }
-}
-
-fn field(field: &FieldValue) -> FieldEntry<'_> {
-    FieldEntry {
-        name: &field.name,
-        title: field.title.as_deref(),
-        low: field.low,
-        high: field.high,
-        raw: field.raw,
-        value: match field.value {
-            Number::Integer(number) => NumberEntry::Integer(number),
-            Number::Real(number) => NumberEntry::Real(number),
-        },
-        meaning: field.meaning.as_deref(),
-        unit: field.unit.as_deref(),
-        points_to: field.points_to,
-    }
-}
-
-fn segment(segment: &Segment<'_>, with_bytes: bool) -> SegmentEntry {
-    let head = &segment.head;
-    SegmentEntry {
-        space: space_word(head.space),
-        index: head.index,
-        address: head.offset,
-        width: head.width.bytes(),
-        byte_order: if head.big { "big" } else { "little" },
-        wanted: head.wanted,
-        length: segment.bytes.len(),
-        position: segment.position,
-        status: head.status.words(),
-        bytes: with_bytes.then(|| hexadecimal(segment.bytes)),
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        source: &finding.source,
+        values: finding.values.iter().map(|(path, value)| (path.as_str(), *value)).collect(),
+        points_to: finding.points_to.as_deref(),
+    });
+    let missing =
+        decoded.missing.iter().map(|each| MissingEntry { what: &each.what, why: &each.why });
+    let object = Object {
+        version: json::VERSION,
+        file: EscapedPath(file).to_string(),
+        dump: name,
+        title: &decoded.title,
+        slot: decoded.slot.as_deref(),
+        identity: decoded.identity.as_deref(),
+        headline: decoded.headline.as_deref(),
+        findings: findings.collect(),
+        missing: missing.collect(),
+        remarks: &decoded.remarks,
+        damage: decoded.damage.as_deref(),
+        about: decoded.about.iter().map(|(name, value)| (*name, of_value(value))).collect(),
+        values: decoded.nodes.iter().map(node).collect(),
+    };
+    json::line(to, &object)
 }

@@ -33,7 +33,11 @@ pub fn compare(
     library: &mut Library,
     to: &mut impl Write,
 ) -> Result<Option<bool>, Failure> {
-    let (a, b) = (payload::decoded(a, library)?, payload::decoded(b, library)?);
+    let mut decoded = |dump| {
+        let mut all = Vec::new();
+        payload::each_decoded(dump, library, |decoded| all.push(decoded)).map(|()| all)
+    };
+    let (a, b) = (decoded(a)?, decoded(b)?);
     if a.is_empty() || b.is_empty() {
         return Ok(None);
     }

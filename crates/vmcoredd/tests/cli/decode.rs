@@ -124,7 +124,6 @@ fn the_example_of_the_documentation() {
     let dma = [0x0123_4000, 0, 0x4_0000, 0, 64, 0, 1, 0];
     let dump = Registers::new()
         .device(&device)
-        .read(RegisterSpace::Config, 0, 0, &words(&[0x11e8_1234, 0x0010_0007]))
         .read(RegisterSpace::Bar, 0, 0, &words(&ctrl))
         .read(RegisterSpace::Bar, 0, 0x80, &words(&dma))
         .end(0, 0);
@@ -181,8 +180,46 @@ fn unknown_profiles_and_other_versions() {
     assert!(other.stdout().contains("fatal the firmware has failed"));
     let json = decode(&folder, &["vmcore", "0", "--json"]);
     let device: Value = serde_json::from_str(json.stdout()).expect("JSON");
-    assert_eq!(device["segments"][0]["bytes"], "0100000002000000030000000400000005000000");
-    assert_eq!((&device["decoded_by"], &device["profile_version"]), (&Value::Null, &7.into()));
+    let group = |name: &str| {
+        let values = device["values"].as_array().expect("values");
+        values.iter().find(|value| value["name"] == name).expect("a group").clone()
+    };
+    let registers = group("bar 2 at 0x10");
+    let read: Vec<_> = registers["values"].as_array().expect("values").iter().collect();
+    let read: Vec<_> = read.iter().map(|each| (&each["name"], &each["value"])).collect();
+    assert_eq!(read[4], (&"0x0020".into(), &5.into()));
+    assert_eq!(read.len(), 5);
+    let about = &device["about"];
+    assert_eq!((&about["decoded_by"], &about["profile_version"]), (&Value::Null, &7.into()));
+}
+
+/// Values that a pattern names, with the bits of their registers where they are asked for.
+#[test]
+fn values_by_name() {
+    let folder = folder(&vmcore());
+    let shown = |arguments: &[&str]| decode(&folder, arguments).shown();
+    let all = [
+        shown(&["vmcore", "--register", "status"]),
+        shown(&["vmcore", "--register", "STATUS.Q*", "--bits"]),
+        shown(&["vmcore", "-r", "status", "--bits"]),
+        shown(&["vmcore", "-r", "queue[1]"]),
+        shown(&["vmcore", "-r", "nothing"]),
+    ];
+    assert_snapshot!("by_name", all.join("\n"));
+    let json = decode(&folder, &["vmcore", "--register", "frames", "--json"]);
+    let device: Value = serde_json::from_str(json.stdout()).expect("JSON");
+    let blocks = device["values"].as_array().expect("values");
+    assert_eq!((blocks.len(), &blocks[0]["values"][0]["value"]), (1, &1234.into()));
+}
+
+/// The forms of other tools.
+#[test]
+fn as_others_read_it() {
+    let folder = folder(&vmcore());
+    let raw = decode(&folder, &["vmcore", "regs_0000:01:03.0", "--as", "raw"]);
+    assert_snapshot!("raw", raw.shown());
+    let plain = decode(&folder, &["vmcore", "nic0", "--as", "raw"]);
+    assert_eq!(plain.stdout(), "another dump");
 }
 
 #[test]
