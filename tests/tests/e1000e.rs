@@ -3,10 +3,12 @@
 //! dump: what it saves is what the dead kernel had left in the adapter.
 
 use std::fs;
+use std::process::Command;
 
+use serde_json::Value;
 use system_tests::{
-    InTreeDriver, Modules, OnEachKernel, Result, TAKES, fault, module_log, names, outcome, payload,
-    root,
+    InTreeDriver, Modules, OnEachKernel, Result, TAKES, fault, module_log, names, outcome, output,
+    payload, root,
 };
 use vmtest::{Flavour, Kernel, PanicCycle, Run, Series};
 
@@ -156,6 +158,30 @@ fn the_dump_has_what_the_dead_kernel_left() {
     assert_eq!(address, receive_address(MAC));
     assert_ne!(register(&dumped, "IMS"), 0, "its driver had interrupts enabled");
     assert_eq!(register(&dumped, "RCTL") & 2, 2, "and the receiver");
+}
+
+/// The profile of the adapter decodes what the driver has dumped itself.
+#[test]
+fn its_registers_have_names() {
+    let dump = dump();
+    let address = fs::read_to_string(run().port("address")).unwrap();
+    let mut decode = Command::new(vmtest::static_program("vmcoredd").unwrap());
+    decode.arg("decode").arg("--json").arg(run().port("vmcoredd"));
+    let decoded: Value = serde_json::from_str(&output(&mut decode).unwrap()).unwrap();
+    assert_eq!(decoded["slot"], address.trim());
+    let blocks = decoded["values"].as_array().unwrap();
+    let registers: Vec<&Value> =
+        blocks.iter().flat_map(|block| block["values"].as_array().unwrap()).collect();
+    // The profile has neither checksums nor addresses.
+    let known = REGISTERS.into_iter().filter(|(name, _)| !["RXCSUM", "RAL", "RAH"].contains(name));
+    for (name, at) in known {
+        // The addresses of descriptor rings have 64 bits, and one name.
+        let found = registers.iter().find(|register| register["address"] == at).unwrap();
+        let known = found["name"].as_str().unwrap();
+        assert!(known.starts_with(name.trim_end_matches(['L', 'H'])), "{name}: {known}");
+        let low = u32::from_le_bytes(dump[at..at + 4].try_into().unwrap());
+        assert_eq!(found["value"].as_u64().unwrap() as u32, low, "{name}");
+    }
 }
 
 /// Had it been taken later, it would have had something else.

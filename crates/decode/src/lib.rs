@@ -32,8 +32,10 @@ pub type All<'a> = Box<dyn Iterator<Item = Decoded> + 'a>;
 
 /// Whether the dump `name` that starts with these `bytes` is decoded.
 #[must_use]
-pub fn recognises(name: &str, bytes: &[u8]) -> bool {
-    registers::recognises(bytes) || DECODERS.iter().any(|decoder| decoder.recognises(name, bytes))
+pub fn recognises(name: &str, bytes: &[u8], library: &mut Library) -> bool {
+    registers::recognises(bytes)
+        || DECODERS.iter().any(|decoder| decoder.recognises(name, bytes))
+        || registers::of_driver(name, bytes, library).is_some()
 }
 
 /// What the dump `name` with these `bytes` says, by a decoder of its format or by the
@@ -44,6 +46,6 @@ pub fn decode<'a>(name: &str, bytes: &'a [u8], library: &'a mut Library) -> All<
     match decoder {
         Some(decoder) => Box::new(decoder.decode(name, bytes).into_iter()),
         None if registers::recognises(bytes) => registers::decode(bytes, library),
-        None => Box::new(std::iter::empty()),
+        None => Box::new(registers::of_driver(name, bytes, library).into_iter()),
     }
 }

@@ -39,6 +39,19 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], library: &'a mut Library) -> All<'a> {
     }))
 }
 
+/// What the dump `name` says that a driver made of a device, if a profile knows those of the
+/// driver.
+pub(crate) fn of_driver(name: &str, bytes: &[u8], library: &mut Library) -> Option<Decoded> {
+    let device = profile::driver_dump(name, bytes, library)?;
+    let driver = profile::text(&device.about.driver);
+    let mut decoded = of_device(device, &BTreeSet::new());
+    decoded.identity = None;
+    decoded.remarks.push(format!(
+        "dumped by the driver {driver}: registers that it does not read may be 0 here"
+    ));
+    Some(decoded)
+}
+
 fn damaged(damage: Damage) -> Decoded {
     let why = match damage {
         Damage::Magic => "offset 0: expected VMCDREGS, found something else".to_owned(),

@@ -273,7 +273,7 @@ impl Device<'_> {
         }
     }
 
-    fn fill(&mut self, profile: &Profile) {
+    pub(crate) fn fill(&mut self, profile: &Profile) {
         let map = Map::new(&self.segments);
         let about = self.about;
         let values = Values::new(profile, &about, &map);

@@ -7,6 +7,7 @@
 mod check;
 mod compile;
 mod decode;
+mod driver;
 mod expression;
 mod fault;
 mod library;
@@ -26,6 +27,7 @@ use fault::Faults;
 pub use decode::{
     By, Decoded, Device, Devices, FieldValue, Finding, Number, Unread, Value, devices, text,
 };
+pub use driver::{driver_dump, names_function};
 pub use expression::{Expression, Function, Reference, Unary};
 pub use fault::{Fault, Position};
 pub use library::{BUILT_IN, Compiled, Library};

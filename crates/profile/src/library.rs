@@ -9,7 +9,7 @@ use plan::plan::DIGEST_SIZE;
 use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
-use crate::model::Profile;
+use crate::model::{DriverDump, Profile};
 
 /// The profiles that are built in, each with its name and text, in the order of the names.
 pub const BUILT_IN: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
@@ -79,6 +79,21 @@ impl Library {
             Some(number) => self.compiled(number),
             None => self.named(name),
         }
+    }
+
+    /// The profile for the dumps that `driver` makes, and what it says of them.
+    pub(crate) fn of_driver(&mut self, driver: &str) -> Option<(Rc<Compiled>, DriverDump)> {
+        (0..self.entries.len()).find_map(|number| {
+            // To compile all of them would take longer than all else: what has no such node
+            // does not have its name either.
+            let bytes = &self.entries.get(number)?.bytes;
+            let mut words = bytes.windows(b"dump".len());
+            words.find(|word| *word == b"dump")?;
+            let compiled = self.compiled(number)?;
+            let (profile, _) = compiled.as_ref().as_ref().ok()?;
+            let dump = profile.dumps.iter().find(|dump| dump.driver == driver)?.clone();
+            Some((compiled, dump))
+        })
     }
 
     fn compiled(&mut self, number: usize) -> Option<Rc<Compiled>> {

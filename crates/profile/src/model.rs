@@ -26,6 +26,8 @@ pub struct Profile {
     pub sources: Vec<String>,
     /// Which devices it is for.
     pub matches: Vec<Match>,
+    /// Which dumps of drivers have its registers.
+    pub dumps: Vec<DriverDump>,
     /// What is done to collect, in order.
     pub items: Vec<Item>,
     /// The computed values.
@@ -40,6 +42,18 @@ pub struct Profile {
     pub rules: Vec<Rule>,
     /// The device in a line.
     pub headline: Vec<Piece>,
+}
+
+/// Dumps that a driver makes of its devices: what a base address register decodes, byte by
+/// byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverDump {
+    /// What stands before `_` and the slot in the names of the dumps.
+    pub driver: String,
+    /// Which base address register.
+    pub bar: u8,
+    /// The address that its first byte is from.
+    pub at: u64,
 }
 
 /// Something that is done to collect.

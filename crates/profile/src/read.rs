@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::expression::Expression;
 use crate::fault::Faults;
 use crate::model::{
-    Alive, Area, Array, Block, Field, Item, Let, Location, Piece, Profile, Reading, Register, Rule,
-    Severity, Span, Window, WindowKind,
+    Alive, Area, Array, Block, DriverDump, Field, Item, Let, Location, Piece, Profile, Reading,
+    Register, Rule, Severity, Span, Window, WindowKind,
 };
 use crate::syntax;
 
@@ -68,6 +68,7 @@ fn empty(text: &str) -> Profile {
         digest: Sha256::digest(text.as_bytes()).into(),
         sources: Vec::new(),
         matches: Vec::new(),
+        dumps: Vec::new(),
         items: Vec::new(),
         lets: Vec::new(),
         blocks: Vec::new(),
@@ -432,7 +433,16 @@ impl<'k> Reader<'_, '_> {
                     let kind = if name == "drhd" { Kind::Drhd } else { Kind::Ivhd };
                     profile.matches.push(Match::any(kind));
                 }
-                _ => self.unknown(child, "in match", "pci, cpu, drhd or ivhd"),
+                "dump" => {
+                    let entries = self.entries(child, &["bar", "at"]);
+                    self.arguments(&entries, 1, 1, "a driver");
+                    self.no_children(child);
+                    let driver = entries.arguments.first().and_then(|entry| self.text_of(entry));
+                    let bar = self.needed(&entries, "bar", 5) as u8;
+                    let at = self.number(&entries, "at", u32::MAX.into()).unwrap_or(0);
+                    profile.dumps.extend(driver.map(|driver| DriverDump { driver, bar, at }));
+                }
+                _ => self.unknown(child, "in match", "pci, cpu, drhd, ivhd or dump"),
             }
         }
         if profile.matches.len() > MATCHES_MAX {

@@ -90,13 +90,13 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         has_printed: false,
     };
     let mut status = Exit::Done;
-    if let Some((name, bytes)) = plain(&arguments.file)? {
+    if let Some((name, bytes)) = plain(&arguments.file, &mut decoder.library)? {
         status = decoder.dump(&mut to, &name, &bytes)?;
     } else {
         let dump = read::open(&arguments.file)?;
         let contents = Contents::read(&dump);
         let chosen = match arguments.names.as_slice() {
-            [] => decodable(&contents)?,
+            [] => decodable(&contents, &mut decoder.library)?,
             names => names
                 .iter()
                 .map(|name| contents.find(&dump, Some(name)))
@@ -128,7 +128,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Name and bytes of the file, if it is a device dump by itself.
-fn plain(path: &Path) -> Result<Option<(String, Vec<u8>)>, Failure> {
+fn plain(path: &Path, library: &mut Library) -> Result<Option<(String, Vec<u8>)>, Failure> {
     // That it cannot be read is found when it is opened as a vmcore.
     let Ok(mut file) = File::open(path) else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -137,7 +137,7 @@ fn plain(path: &Path) -> Result<Option<(String, Vec<u8>)>, Failure> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_dump = DUMPS.iter().any(|magic| bytes.starts_with(magic));
-    if is_dump || !::decode::recognises(&name, &bytes) {
+    if is_dump || !::decode::recognises(&name, &bytes, library) {
         return Ok(None);
     }
     bytes.clear();
@@ -148,13 +148,16 @@ fn plain(path: &Path) -> Result<Option<(String, Vec<u8>)>, Failure> {
 }
 
 /// The device dumps of a file that can be decoded.
-fn decodable<'a>(contents: &Contents<'a>) -> Result<Vec<DeviceDump<'a>>, Failure> {
+fn decodable<'a>(
+    contents: &Contents<'a>,
+    library: &mut Library,
+) -> Result<Vec<DeviceDump<'a>>, Failure> {
     let mut found = Vec::new();
     for device_dump in &contents.device_dumps {
         let mut start = [0; START];
         let length = read_full(&mut device_dump.part(0, START as u64), &mut start)?;
         let start = start.get(..length).unwrap_or_default();
-        if ::decode::recognises(&Escaped(device_dump.name()).to_string(), start) {
+        if ::decode::recognises(&Escaped(device_dump.name()).to_string(), start, library) {
             found.push(*device_dump);
         }
     }

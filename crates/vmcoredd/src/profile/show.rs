@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use ::profile::{Block, Profile, class_word, match_words, space_word};
+use ::profile::{Block, DriverDump, Profile, class_word, match_words, space_word};
 use anstyle::Style;
 
 use crate::failure::{Exit, Failure};
@@ -41,6 +41,9 @@ pub fn print(profile: &Profile) -> Result<Exit, Failure> {
     writeln!(to, "{} version {}: {title}", profile.name, profile.version)?;
     let all: Vec<_> = profile.matches.iter().map(match_words).collect();
     writeln!(to, "for {}", all.join(", "))?;
+    for DriverDump { driver, bar, at } in &profile.dumps {
+        writeln!(to, "for dumps of the driver {}: BAR {bar} from {at:#x} on", ascii(driver))?;
+    }
     for source in &profile.sources {
         writeln!(to, "from {}", ascii(source))?;
     }

@@ -130,6 +130,23 @@ fn the_example_of_the_documentation() {
     fs::write(folder.path("regs_0000:00:04.0"), dump.bytes()).expect("written");
     let decoded = decode(&folder, &["regs_0000:00:04.0"]);
     assert_eq!(decoded.stdout(), expected);
+
+    // The same registers, as the driver of drivers/edu dumps them.
+    let mut bytes = words(&ctrl);
+    bytes.resize(0x80, 0);
+    bytes.extend(words(&dma));
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("edu_0000:00:04.0", bytes.clone())
+        .dump("edu_0000:00:05.0", bytes[..0x84].to_vec())
+        .dump("other_0000:00:04.0", bytes);
+    vmcore.image().write(&folder.path("vmcore")).expect("written");
+    let by_driver = decode(&folder, &["vmcore"]);
+    let registers = |text: &str| text.split_once("  ctrl, ").map(|(_, rest)| rest.to_owned());
+    let (first, second) = by_driver.stdout().split_once("\n\n").expect("two dumps");
+    assert_eq!(registers(&format!("{first}\n")), registers(&expected));
+    assert!(first.contains("  dumped by the driver edu: "), "{first}");
+    assert!(second.contains("(it is not in the dump)"), "{second}");
+    assert!(!by_driver.stdout().contains("other"));
 }
 
 /// What `extract` writes is decoded, too.
