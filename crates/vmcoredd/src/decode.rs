@@ -6,6 +6,7 @@ mod filter;
 mod json;
 mod print;
 mod raw;
+mod values;
 
 use std::ffi::OsString;
 use std::fs::File;

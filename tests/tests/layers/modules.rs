@@ -178,8 +178,10 @@ fn find_in(modules: &Modules, at: &Names, path: &[String]) -> Place {
         _ => {}
     }
     let imports = module.imports.get(name).into_iter().flatten();
-    let imports = imports.map(|import| join(import, rest));
     let is_named = imports.clone().next().is_some();
+    // What has the name of its crate, as `decode::decode`, is of that crate.
+    let imports = imports.filter(|import| import.first() != Some(name));
+    let imports = imports.map(|import| join(import, rest));
     let globs = module.globs.iter().filter(|_| !is_named).map(|glob| join(glob, path));
     let mut is_outside = is_named;
     for path in imports.chain(globs) {

@@ -5,19 +5,8 @@ use std::io::{self, Write};
 
 use ::decode::model::{Node, Value};
 
-use super::print::shown;
+use super::values::{of_field, of_register, shown};
 use crate::finding::safe;
-
-/// How many bits a register has, where `node` is one: its bits are all of its value.
-pub fn of_register(node: &Node) -> Option<u32> {
-    let is_register = node.address.is_some() || node.place.is_some();
-    node.bits.filter(|(low, _)| is_register && *low == 0).map(|(_, high)| high + 1)
-}
-
-/// The lowest and the highest bit of a field, where `node` is one.
-pub fn of_field(node: &Node) -> Option<(u32, u32)> {
-    node.bits.filter(|_| of_register(node).is_none())
-}
 
 /// In which column the bit `bit` of `bits` is, in groups of four.
 fn column(bits: u32, bit: u32) -> usize {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use ::decode::model::{Decoded, Node, Value};
 
 use super::bits;
+use super::values::{of_field, shown};
 use crate::finding::{print_details, print_head, safe};
 
 /// How wide a column of names is at most, in characters.
@@ -94,7 +95,7 @@ impl Printer<'_> {
             write!(to, "{address:#06x}  ")?;
         }
         write!(to, "{name:<width$}  ")?;
-        if let Some((low, high)) = bits::of_field(node) {
+        if let Some((low, high)) = of_field(node) {
             let bits = if low == high { low.to_string() } else { format!("{high}:{low}") };
             write!(to, "{bits:>5}  ")?;
         }
@@ -130,30 +131,4 @@ impl Printer<'_> {
             more => writeln!(to, "{:indent$}{more} more bytes", ""),
         }
     }
-}
-
-/// The value of a node, as a number has it that is a register, a field, or an amount.
-pub fn shown(node: &Node, value: &Value) -> String {
-    let unit = node.unit.as_ref().map(|unit| format!(" {}", safe(unit))).unwrap_or_default();
-    let plain = match value {
-        Value::Unsigned(value) => match bits::of_register(node) {
-            Some(bits) => {
-                let amount = node.unit.as_ref().map(|_| format!(" = {value}"));
-                let digits = bits.div_ceil(4) as usize + 2;
-                format!("{value:#0digits$x}{}", amount.unwrap_or_default())
-            }
-            None if node.unit.is_some() || *value < 10 => value.to_string(),
-            None => format!("{value:#x}"),
-        },
-        Value::Signed(value) => value.to_string(),
-        Value::Real(value) => value.to_string(),
-        Value::Text(text) => safe(text),
-        Value::Bytes => {
-            let length =
-                node.place.as_ref().map_or(0, |place| place.end.saturating_sub(place.start));
-            return format!("{length} bytes");
-        }
-        Value::Unknown(why) => return format!("({})", safe(why)),
-    };
-    format!("{plain}{unit}")
 }
