@@ -20,15 +20,11 @@ pub mod registers;
 pub mod sel;
 pub mod verdict;
 
-use model::{Decoded, Decoder};
+use model::{All, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
 pub const DECODERS: &[&dyn Decoder] = &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &log::Log];
-
-/// What is decoded of a dump, one thing after the other, so that what was looked at need
-/// not be held.
-pub type All<'a> = Box<dyn Iterator<Item = Decoded> + 'a>;
 
 /// Whether the dump `name` that starts with these `bytes` is decoded.
 #[must_use]

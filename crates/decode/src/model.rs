@@ -226,6 +226,10 @@ impl Decoded {
     }
 }
 
+/// What is decoded of a dump, one thing after the other, so that what was looked at need
+/// not be held.
+pub type All<'a> = Box<dyn Iterator<Item = Decoded> + 'a>;
+
 /// A format that is decoded.
 ///
 /// A decoder does not trust `bytes`: it never panics, gives at most [`NODES_MAX`] nodes and

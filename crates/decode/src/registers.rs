@@ -8,8 +8,9 @@ use plan::dump::{self, Damage, Outcome};
 use plan::plan::Kind;
 use profile::{Area, By, Decoded as Block, Device, FieldValue, Library, Number, Segment};
 
-use crate::All;
-use crate::model::{Behaviour, Bytes, Decoded, Finding, Missing, NODES_MAX, Node, Severity, Value};
+use crate::model::{
+    All, Behaviour, Bytes, Decoded, Finding, Missing, NODES_MAX, Node, Severity, Value,
+};
 use crate::pci;
 
 /// Whether `bytes` start as a register dump does.
