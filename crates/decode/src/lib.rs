@@ -17,6 +17,7 @@ pub mod model;
 pub mod nvme;
 pub mod pci;
 pub mod registers;
+pub mod sdr;
 pub mod sel;
 pub mod verdict;
 
@@ -24,7 +25,8 @@ use model::{All, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
-pub const DECODERS: &[&dyn Decoder] = &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &log::Log];
+pub const DECODERS: &[&dyn Decoder] =
+    &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &sdr::Sdr, &log::Log];
 
 /// Whether the dump `name` that starts with these `bytes` is decoded.
 #[must_use]

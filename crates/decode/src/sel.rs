@@ -16,7 +16,7 @@ const RECORD: usize = 16;
 /// Times before this count from when the controller started.
 const UNTIL_SET: u64 = 0x2000_0000;
 
-const SENSORS: &[(u64, &str)] = &[
+pub(crate) const SENSORS: &[(u64, &str)] = &[
     (0x00, "reserved"),
     (0x01, "temperature"),
     (0x02, "voltage"),

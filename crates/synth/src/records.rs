@@ -569,6 +569,98 @@ pub fn nvme_ocp() -> Vec<u8> {
         .into_bytes()
 }
 
+/// Sensors of a management controller (IPMI 2.0, 43): a temperature with thresholds, a voltage
+/// whose readings have an offset and a sign, a fan, discrete sensors, and locators.
+#[must_use]
+pub fn ipmi_sdr() -> Vec<u8> {
+    let record = |id: u128, kind: u128, length: usize| {
+        let body = length as u128 - 5;
+        Raw::new(length).at(0, 2, id).at(2, 1, 0x51).at(3, 1, kind).at(4, 1, body)
+    };
+    let full = |id: u128, number: u128, entity: u128, sensor: u128, name: &[u8]| {
+        record(id, 1, 48 + name.len())
+            .at(5, 1, 0x20)
+            .at(7, 1, number)
+            .at(8, 1, entity)
+            .at(9, 1, 1)
+            .at(11, 1, 1 << 2)
+            .at(12, 1, sensor)
+            .at(13, 1, 1)
+            .at(47, 1, 0xc0 | name.len() as u128)
+            .bytes(48, name)
+    };
+    let compact = |id: u128, number: u128, sensor: u128, name: &[u8]| {
+        record(id, 2, 32 + name.len())
+            .at(5, 1, 0x20)
+            .at(7, 1, number)
+            .at(8, 1, 0x23)
+            .at(9, 1, 1)
+            .at(12, 1, sensor)
+            .at(13, 1, 0x6f)
+            .at(31, 1, 0xc0 | name.len() as u128)
+            .bytes(32, name)
+    };
+    [
+        // Degrees as they are.
+        full(1, 0x30, 3, 1, b"CPU0 Temp")
+            .at(18, 1, 0x3f)
+            .at(21, 1, 1)
+            .at(24, 1, 1)
+            .at(30, 1, 7)
+            .bytes(31, &[40, 70, 5, 255, 0, 105, 100, 95, 1, 3, 6])
+            .into_bytes(),
+        // 0.01 V a step from -1.28 V on, in two's complement.
+        full(2, 0x31, 7, 2, b"P12V")
+            .at(18, 1, 0x12)
+            .at(20, 1, 0x80)
+            .at(21, 1, 4)
+            .at(24, 1, 1)
+            .at(26, 1, 0x80)
+            .at(27, 1, 0xc0)
+            .at(29, 1, 0xe0)
+            .at(30, 1, 1)
+            .bytes(31, &[0x9c, 0, 0, 0, 0, 0, 0x7f, 0, 0, 0x81, 0])
+            .into_bytes(),
+        full(3, 0x32, 0x1d, 4, b"FAN1")
+            .at(18, 1, 2)
+            .at(21, 1, 18)
+            .at(24, 1, 0x2c)
+            .at(25, 1, 0x40)
+            .at(30, 1, 1)
+            .bytes(31, &[20])
+            .at(40, 1, 2)
+            .into_bytes(),
+        compact(4, 0x70, 0x20, b"OS Stop").into_bytes(),
+        record(5, 3, 17 + 6)
+            .at(5, 1, 0x20)
+            .at(7, 1, 0x71)
+            .at(8, 1, 3)
+            .at(9, 1, 2)
+            .at(10, 1, 7)
+            .at(11, 1, 0x6f)
+            .at(16, 1, 0xc6)
+            .bytes(17, b"CPU MC")
+            .into_bytes(),
+        // "BOARD1", of six bits a character.
+        record(6, 0x11, 16 + 5)
+            .at(5, 1, 0x20)
+            .at(12, 1, 7)
+            .at(13, 1, 1)
+            .at(15, 1, 0x85)
+            .bytes(16, &[0xe2, 0x1b, 0xca, 0x64, 0x04])
+            .into_bytes(),
+        record(7, 0x12, 16 + 3)
+            .at(5, 1, 0x20)
+            .at(12, 1, 0x2e)
+            .at(13, 1, 1)
+            .at(15, 1, 0xc3)
+            .bytes(16, b"BMC")
+            .into_bytes(),
+        record(8, 0xc0, 5 + 7).bytes(5, &[0xa2, 2, 0, 1, 2, 3, 4]).into_bytes(),
+    ]
+    .concat()
+}
+
 /// An event log of a management controller (IPMI 2.0, 32.1): the kinds of records, and events
 /// that are abnormal and that are not.
 #[must_use]

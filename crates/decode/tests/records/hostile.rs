@@ -22,6 +22,7 @@ fn dumps() -> Vec<(&'static str, Vec<u8>)> {
         ("nvme-telemetry", records::nvme_telemetry()),
         ("nvme-ocp", records::nvme_ocp()),
         ("ipmi-sel", records::ipmi_sel()),
+        ("ipmi-sdr", records::ipmi_sdr()),
         ("dmesg", b"nvme 0000:01:00.0: CSTS=0x3\nmce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n".to_vec()),
     ]
 }
@@ -72,7 +73,7 @@ proptest! {
 
     #[test]
     fn changed_dumps(
-        dump in 0..13_usize,
+        dump in 0..14_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         length in prop::option::of(any::<prop::sample::Index>()),
     ) {
@@ -89,7 +90,7 @@ proptest! {
 
     #[test]
     fn any_bytes(
-        dump in 0..13_usize,
+        dump in 0..14_usize,
         bytes in prop::collection::vec(any::<u8>(), 0..4096),
     ) {
         all(dumps()[dump].0, &bytes);

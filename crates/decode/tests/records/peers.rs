@@ -311,8 +311,82 @@ fn ipmitool() {
     assert_eq!(compared, 8, "{said}");
 }
 
-/// Answers what ipmitool asks the controller that it does not have: that it does not know the
-/// command. It asks for its id, to choose words of vendors.
+/// The sensors that ipmitool lists, by its own reading of the same records.
+#[test]
+fn ipmitool_of_sensors() {
+    if !has("ipmitool") {
+        return;
+    }
+    let directory = TempDir::new().expect("a directory");
+    let socket = directory.path().join("socket");
+    let records = records::ipmi_sdr();
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    thread::spawn(move || answer(&listener));
+    let outcome = Command::new("ipmitool")
+        .args(["-I", "dummy", "-v", "sdr", "list", "all"])
+        .env("IPMI_DUMMY_SOCK", &socket)
+        .output()
+        .expect("ipmitool runs");
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    let nodes = decoded("ipmi-sdr", &records).swap_remove(0).nodes;
+    let mut listed = said.split("\n\n").filter(|part| part.contains(" ID  "));
+    let mut compared = 0;
+    for node in &nodes {
+        let title = node.title.as_deref().expect("a title");
+        let kind = find(&node.children, "TYPE").unsigned().expect("a number");
+        if kind == 0xc0 {
+            continue;
+        }
+        let theirs: Vec<(&str, &str)> = listed
+            .next()
+            .expect("it lists this one, too")
+            .lines()
+            .filter_map(|line| line.split_once(": ").map(|(key, value)| (key.trim(), value.trim())))
+            .collect();
+        let of = |key: &str| theirs.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let ours = |name: &str| find(&node.children, name).unsigned().expect("a number");
+        let entity = format!("{}.{} (", ours("ENTITY"), ours("ENTITY_INSTANCE"));
+        assert!(of("Entity ID").expect("an entity").starts_with(&entity), "{theirs:?}");
+        let (name, _) = title.split_once(", ").expect("a name");
+        match of("Sensor ID") {
+            Some(id) => assert_eq!(id, format!("{name} ({:#04x})", ours("SENSOR"))),
+            // ipmitool shows names of six bits a character as they lie.
+            None if kind == 0x11 => assert_eq!(name, "BOARD1"),
+            None => assert_eq!(of("Device ID"), Some(name)),
+        }
+        let amounts = [
+            ("Nominal Reading", "NOMINAL"),
+            ("Normal Minimum", "NORMAL_MINIMUM"),
+            ("Normal Maximum", "NORMAL_MAXIMUM"),
+        ];
+        for (theirs, ours) in amounts {
+            let ours = node.children.iter().find(|child| child.name == ours);
+            let ours = ours.and_then(|child| match child.value {
+                Some(Value::Real(value)) => Some(format!("{value:.3}")),
+                _ => None,
+            });
+            assert_eq!(ours.as_deref(), of(theirs), "{title}");
+            compared += usize::from(ours.is_some());
+        }
+        let limits = [
+            ("lnr", "LOWER_NON_RECOVERABLE"),
+            ("lcr", "LOWER_CRITICAL"),
+            ("lnc", "LOWER_NON_CRITICAL"),
+            ("unc", "UPPER_NON_CRITICAL"),
+            ("ucr", "UPPER_CRITICAL"),
+            ("unr", "UPPER_NON_RECOVERABLE"),
+        ];
+        let has = |name: &str| node.children.iter().any(|child| child.name == name);
+        let ours: Vec<_> = limits.iter().filter(|(_, name)| has(name)).map(|(it, _)| *it).collect();
+        let theirs = of("Readable Thresholds").unwrap_or_default();
+        assert_eq!(ours.join(" "), theirs, "{title}");
+    }
+    assert_eq!(compared, 5, "{said}");
+    assert_eq!(listed.next(), None);
+}
+
+/// Answers what ipmitool asks the controller that it does not have: its id, to choose words of
+/// vendors, and its sensors. It does not know other commands.
 fn answer(listener: &UnixListener) {
     let Ok((mut stream, _)) = listener.accept() else { return };
     let mut request = [0; 16];
@@ -323,13 +397,52 @@ fn answer(listener: &UnixListener) {
         if stream.read_exact(&mut data).is_err() {
             return;
         }
+        let known = said(request[0], request[2], &data);
+        let body = known.clone().unwrap_or_default();
         // Network function, command, sequence, unit, completion code, length, a pointer.
         let mut response = [0; 24];
         response[0] = request[0] | 1;
         response[1] = request[2];
-        response[4] = 0xc1;
-        if stream.write_all(&response).is_err() {
+        response[4] = if known.is_some() { 0 } else { 0xc1 };
+        response[8..12].copy_from_slice(&(body.len() as u32).to_le_bytes());
+        if stream.write_all(&response).is_err() || stream.write_all(&body).is_err() {
             return;
         }
+    }
+}
+
+/// What the controller says to a command (IPMI 2.0, 20.1, 33.9, 33.11 and 33.12), if it
+/// knows it.
+fn said(function: u8, command: u8, data: &[u8]) -> Option<Vec<u8>> {
+    let records = records::ipmi_sdr();
+    let mut starts = vec![0];
+    while let Some(length) = records.get(starts.last()? + 4) {
+        starts.push(starts.last()? + 5 + usize::from(*length));
+    }
+    let count = starts.len() - 1;
+    match (function, command) {
+        (0x06, 0x01) => {
+            let mut id = vec![0x20, 0x81, 1, 0, 2, 3];
+            id.extend([0; 9]);
+            Some(id)
+        }
+        (0x0a, 0x20) => {
+            let mut info = vec![0x51, count as u8, 0, 0xff, 0xff];
+            info.extend([0; 8]);
+            info.push(2);
+            Some(info)
+        }
+        (0x0a, 0x22) => Some(vec![1, 0]),
+        (0x0a, 0x23) => {
+            let [_, _, low, high, offset, length] = *data else { return None };
+            let id = usize::from(u16::from_le_bytes([low, high]));
+            let number = id.saturating_sub(1);
+            let record = records.get(*starts.get(number)?..*starts.get(number + 1)?)?;
+            let start = usize::from(offset).min(record.len());
+            let end = (start + usize::from(length)).min(record.len());
+            let next = if number + 1 == count { 0xffff } else { number as u16 + 2 };
+            Some([&next.to_le_bytes()[..], &record[start..end]].concat())
+        }
+        _ => None,
     }
 }

@@ -220,6 +220,16 @@ fn event_log_of_a_controller() {
 }
 
 #[test]
+fn sensors_of_a_controller() {
+    let records = records::ipmi_sdr();
+    insta::assert_snapshot!(printed("ipmi-sdr", &records));
+    // What is cut is said, and what comes before is there.
+    let cut = decoded("ipmi-sdr", &records[..records.len() - 3]).swap_remove(0);
+    assert_eq!(cut.nodes.len(), 7);
+    assert!(cut.missing[0].why.contains("expected 7 bytes after the head, found 4"));
+}
+
+#[test]
 fn kernel_log() {
     insta::assert_snapshot!(printed("dmesg-crash-kernel", LOG.as_bytes()));
 }

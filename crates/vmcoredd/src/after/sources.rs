@@ -60,6 +60,7 @@ pub fn find(root: &Path, own: &Path) -> Result<Vec<Source>, Failure> {
     } else {
         sources.push(Source::new("ipmi-sel", &["ipmitool", "sel", "writeraw", "/dev/stdout"]));
         sources.push(Source::new("ipmi-sel-text", &["ipmitool", "sel", "elist"]));
+        sources.push(Source::new("ipmi-sdr", &["ipmitool", "sdr", "dump", "/dev/stdout"]));
     }
     if !is_there("nvme") {
         complain("nvme: not there: no nvme-cli");
