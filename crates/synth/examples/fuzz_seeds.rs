@@ -143,6 +143,7 @@ fn decoded() -> io::Result<()> {
         ("nvme-telemetry", records::nvme_telemetry()),
         ("nvme-ocp", records::nvme_ocp()),
         ("ipmi-sel", records::ipmi_sel()),
+        ("ipmi-sdr", records::ipmi_sdr()),
         ("dmesg", LINES.as_bytes().to_vec()),
     ] {
         let seed = [name.as_bytes(), b"\0", &bytes].concat();
