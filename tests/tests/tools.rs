@@ -158,6 +158,40 @@ fn check_kernel(saved: &Saved, dump: &Dump) {
     assert_eq!(dump.machine().as_deref(), Some(&b"x86_64"[..]));
 }
 
+/// The dead kernel's log, in the form that vmcore-dmesg has.
+fn log(dump: &Dump) -> String {
+    let log = dump.memory().kernel_log().unwrap();
+    assert_eq!((log.unread, log.left_out), (0, 0));
+    let mut text = String::new();
+    for record in &log.records {
+        let (seconds, micros) = (record.time / 1_000_000_000, record.time / 1000 % 1_000_000);
+        text += &format!("[{seconds:5}.{micros:06}] ");
+        for byte in &record.text {
+            match byte {
+                b' '..=b'~' | b'\t' | b'\n' | 0x0b..=0x0d => text.push(char::from(*byte)),
+                _ => text += &format!("\\x{byte:02x}"),
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn the_dead_kernels_log_is_that_of_vmcore_dmesg(series: Series) {
+    let saved = saved(series);
+    let expected = output(Command::new("vmcore-dmesg").arg(saved.raw())).unwrap();
+    assert!(expected.lines().count() > 100 && expected.contains("sysrq: Trigger a crash"));
+    assert_eq!(log(&Dump::open(saved.raw()).unwrap()), expected);
+    // Of these, page tables say where it is.
+    for (port, _) in SAVED {
+        let dump = Dump::open(saved.run.port(port)).unwrap();
+        assert_eq!(log(&dump), expected, "{port}");
+    }
+    // A record of a PCI function names it.
+    let records = Dump::open(saved.raw()).unwrap().memory().kernel_log().unwrap().records;
+    assert!(records.iter().any(|record| record.device.starts_with(b"+pci:0000:00:")));
+}
+
 /// Flattened, as they come out of the crash kernel, and then as files; and from a pipe.
 fn vmcoredd_reads_what_makedumpfile_saves(series: Series) {
     let saved = saved(series);
@@ -286,4 +320,5 @@ system_tests::on_each_kernel! {
     readelf_lists_the_notes
     eu_readelf_lists_the_notes
     gdb_reads_memory
+    the_dead_kernels_log_is_that_of_vmcore_dmesg
 }

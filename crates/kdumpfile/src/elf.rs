@@ -49,6 +49,8 @@ struct LastLoad {
 pub(crate) struct Load {
     /// Where it starts (`p_paddr`), in bytes.
     pub physical: u64,
+    /// Where the dead kernel had it (`p_vaddr`).
+    pub virtual_address: u64,
     /// How many bytes of it stand in the file.
     pub file_size: u64,
     /// How many there were; what is not in the file was left out.
@@ -191,6 +193,7 @@ impl Elf {
             if header.segment_type == PT_LOAD {
                 loads.push(Load {
                     physical: header.physical_address,
+                    virtual_address: header.virtual_address,
                     file_size: header.file_size,
                     memory_size: header.memory_size.max(header.file_size),
                     offset: header.offset,

@@ -29,9 +29,12 @@ impl Error {
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         match &self.fault {
-            Fault::Open(_) | Fault::Spool { .. } | Fault::NoMemory { .. } | Fault::Foreign(_) => {
-                None
-            }
+            Fault::Open(_)
+            | Fault::Spool { .. }
+            | Fault::NoMemory { .. }
+            | Fault::NoMapping { .. }
+            | Fault::NoLog { .. }
+            | Fault::Foreign(_) => None,
             Fault::Read { offset, .. }
             | Fault::Page { offset, .. }
             | Fault::Compressed { offset, .. } => Some(*offset),
@@ -103,6 +106,20 @@ pub enum Fault {
     NoMemory {
         /// The physical address.
         physical: u64,
+    },
+    /// The dead kernel had no memory at this virtual address, or it is not known which.
+    #[error("virtual address {address:#x}: {why}")]
+    NoMapping {
+        /// The virtual address.
+        address: u64,
+        /// Why it cannot be translated.
+        why: &'static str,
+    },
+    /// The dead kernel's log cannot be found.
+    #[error("the dead kernel's log: expected {expected}")]
+    NoLog {
+        /// What is needed to find it.
+        expected: String,
     },
     /// Something in it is not as it must be, or not there.
     #[error("{0}")]

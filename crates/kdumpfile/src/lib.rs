@@ -27,13 +27,17 @@
 //! - flattened streams of both (`makedumpfile -F`), as files and from pipes. Of a pipe,
 //!   a temporary file is made first.
 //!
-//! Memory is read by its physical address:
+//! Memory is read by its physical address, or by the dead kernel's virtual one; so is its
+//! log:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), kdumpfile::Error> {
 //! let dump = kdumpfile::Dump::open("vmcore")?;
 //! let mut page = vec![0; 4096];
 //! dump.memory().read(0x10_0000, &mut page)?;
+//! for record in dump.memory().kernel_log()?.records {
+//!     println!("{} {}", record.time, String::from_utf8_lossy(&record.text));
+//! }
 //! # Ok(())
 //! # }
 //! ```
@@ -53,6 +57,7 @@ mod file;
 mod flattened;
 mod foreign;
 mod format;
+mod kernel_log;
 mod machine;
 mod manifest;
 mod memory;
@@ -62,6 +67,7 @@ mod retry;
 mod source;
 mod sparse;
 mod stream;
+mod virtual_memory;
 mod vmcoreinfo;
 mod writable;
 
@@ -75,9 +81,11 @@ pub use dump::Dump;
 pub use error::{CopyError, Error, Fault, Foreign};
 pub use escaped::{Escaped, EscapedPath, Strerror};
 pub use format::{Format, Kind};
+pub use kernel_log::{KernelLog, LogRecord};
 pub use manifest::{Manifest, Matched, Record, Records, status_word};
 pub use memory::Memory;
 pub use notes::{Note, Notes};
+pub use virtual_memory::Virtual;
 pub use vmcore::bytes::Endian;
 pub use vmcore::device_dump::{Name, NameError};
 pub use vmcore::manifest::{Renamed, Status, Whereabouts};

@@ -18,6 +18,11 @@ pub struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
+    /// The first of the files, which has what the dead kernel says of itself.
+    pub(crate) fn first(self) -> &'a Dump {
+        self.first
+    }
+
     fn dumps(self) -> impl Iterator<Item = &'a Dump> {
         std::iter::once(self.first).chain(self.parts)
     }
