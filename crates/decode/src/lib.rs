@@ -10,6 +10,7 @@
 
 pub mod compare;
 pub mod cper;
+pub mod dead_log;
 mod fields;
 pub mod log;
 pub mod mca;

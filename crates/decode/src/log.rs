@@ -445,7 +445,7 @@ fn slot_at(text: &str) -> Option<String> {
 
 /// The PCI slot that `line` is about. A port that received a message is not the one that
 /// sent it.
-fn slot_of(line: &str) -> Option<String> {
+pub(crate) fn slot_of(line: &str) -> Option<String> {
     let told = ["message received from ", "error received: ", "Request device [", "device="];
     if let Some(slot) = told.iter().find_map(|prefix| slot_after(line, prefix)) {
         return Some(slot);

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use crate::dead_log::{self, DeadLog};
 use crate::model::{Decoded, Finding, Missing, Severity};
 
 /// One finding, of what, and what else supports it.
@@ -19,6 +20,20 @@ pub struct Entry {
     pub finding: Finding,
     /// What else in the file points to the same device, in words.
     pub support: Vec<String>,
+}
+
+impl Entry {
+    /// What it is of, with its slot and the name of the dump.
+    #[must_use]
+    pub fn of(&self) -> String {
+        let Self { dump, title, slot, .. } = self;
+        match slot {
+            Some(slot) => format!("{title} {slot} ({dump})"),
+            // The title of a log is its name.
+            None if title.contains(dump.as_str()) => title.clone(),
+            None => format!("{title} ({dump})"),
+        }
+    }
 }
 
 /// What was not read.
@@ -78,6 +93,19 @@ impl Verdict {
         verdict
     }
 
+    /// Adds the last lines of `log` that name a device to what supports a finding of it.
+    pub fn support_by(&mut self, log: &DeadLog) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.dump != dead_log::NAME) {
+            for slot in [&entry.slot, &entry.finding.points_to].into_iter().flatten() {
+                for line in log.of(slot) {
+                    if entry.support.iter().all(|words| !words.contains(line.as_str())) {
+                        entry.support.push(format!("{}: {line}", dead_log::NAME));
+                    }
+                }
+            }
+        }
+    }
+
     /// How bad the worst is.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
@@ -97,8 +125,11 @@ impl Verdict {
             .iter()
             .filter_map(|entry| {
                 let to = entry.finding.points_to.clone()?;
-                let from = entry.slot.as_ref().unwrap_or(&entry.dump);
-                Some((to, format!("{} {from}: {}", entry.title, entry.finding.text)))
+                let from = match &entry.slot {
+                    Some(slot) => format!("{} {slot}", entry.title),
+                    None => entry.of(),
+                };
+                Some((to, format!("{from}: {}", entry.finding.text)))
             })
             .collect();
         for entry in &mut self.entries {

@@ -6,9 +6,10 @@ mod json;
 use std::io::Write;
 use std::path::PathBuf;
 
+use decode::dead_log::{self, DeadLog};
 use decode::model::{Decoded, Missing, Severity};
 use decode::verdict::{Entry, Unread, Verdict};
-use kdumpfile::{Dump, Escaped, EscapedPath, Record, status_word};
+use kdumpfile::{Dump, Escaped, EscapedPath, Fault, Record, status_word};
 use profile::Library;
 
 use crate::failure::{Exit, Failure};
@@ -21,7 +22,8 @@ use crate::read::{self, Contents};
 /// Say what the device dumps of a file mean: what is abnormal, the worst first
 ///
 /// Each finding has the device, what is wrong, the registers that say so, what else in the
-/// file supports it, where the rule is from, and what to do. Then comes what was not read,
+/// file supports it, such as the last lines of the dead kernel's log that name the device,
+/// where the rule is from, and what to do. Then comes what was not read,
 /// and why. Findings that are only good to know are counted, and shown with --all.
 ///
 /// The exit status is 1 where something fatal was found.
@@ -49,10 +51,19 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     read::each_file(&arguments.files, |_, dump| {
         let Ok(dump) = dump else { return Ok(Exit::Done) };
         let contents = Contents::read(dump);
-        let (decoded, unknown) = decoded(&contents, &mut library)?;
+        let (mut decoded, unknown) = decoded(&contents, &mut library)?;
+        let (log, log_unread) = dead_log(dump)?;
+        if let Some(log) = &log {
+            let decoded_log = Decoded { nodes: Vec::new(), ..log.decode() };
+            decoded.push((dead_log::NAME.to_owned(), decoded_log));
+        }
         let mut verdict =
             Verdict::new(decoded.iter().map(|(name, decoded)| (name.as_str(), decoded)));
+        if let Some(log) = &log {
+            verdict.support_by(log);
+        }
         verdict.unread.extend(without_dump(&contents));
+        verdict.unread.extend(log_unread);
         if arguments.json {
             json::print(&mut stdout, dump.path(), &verdict, &unknown)?;
         } else {
@@ -69,6 +80,38 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         };
         Ok(status.max(contents.complain(dump.path())))
     })
+}
+
+/// The log of the dead kernel, and what of it was not read. Where the file has no memory, it
+/// is no vmcore of a kernel, and nothing is missing.
+fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
+    let unread = |what: &str, why: String| Unread {
+        dump: dead_log::NAME.to_owned(),
+        slot: None,
+        missing: Missing { what: what.to_owned(), why },
+    };
+    let log = match dump.memory().kernel_log() {
+        Ok(log) => log,
+        Err(_) if dump.memory().size().is_ok_and(|size| size == 0) => return Ok((None, None)),
+        Err(error) if read::is_read(&error) => return Err(Failure::Input(error)),
+        Err(error) => {
+            let why = match error.fault {
+                Fault::NoLog { expected } => format!("expected {expected}"),
+                fault => fault.to_string(),
+            };
+            return Ok((None, Some(unread("all of it", why))));
+        }
+    };
+    let missing = log.unread + log.left_out;
+    let why = if log.unread > 0 { "not in the dump" } else { "more than are looked at" };
+    let missing = (missing > 0).then(|| unread(&format!("{missing} records"), why.to_owned()));
+    let records = log.records.iter().map(|record| dead_log::Record {
+        time: record.time,
+        level: record.level,
+        device: &record.device,
+        text: &record.text,
+    });
+    Ok((Some(DeadLog::new(records)), missing))
 }
 
 /// What each dump says, with its name, and the names of those that nothing decodes.
@@ -150,10 +193,8 @@ fn print(
 
 /// One finding.
 fn entry(to: &mut impl Write, entry: &Entry) -> Result<(), Failure> {
-    let Entry { dump, title, slot, finding, support } = entry;
-    let slot = slot.as_ref().map(|slot| format!(" {slot}")).unwrap_or_default();
     writeln!(to)?;
-    print_head(to, finding, Some(&format!("{title}{slot} ({dump})")), 0)?;
-    print_details(to, finding, support, 4)?;
+    print_head(to, &entry.finding, Some(&entry.of()), 0)?;
+    print_details(to, &entry.finding, &entry.support, 4)?;
     Ok(())
 }

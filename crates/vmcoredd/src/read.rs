@@ -172,7 +172,7 @@ impl<'a> Contents<'a> {
 }
 
 /// Whether `error` is one of reading, not of what was read.
-fn is_read(error: &Error) -> bool {
+pub fn is_read(error: &Error) -> bool {
     matches!(error.fault, Fault::Read { .. } | Fault::Spool { .. })
 }
 

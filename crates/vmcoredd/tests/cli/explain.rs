@@ -4,7 +4,9 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use synth::{Class, Endian, NoteSpec, RegisterDevice, RegisterSpace, Registers, Vmcore};
+use synth::{
+    Class, Endian, KernelLog, Load, NoteSpec, RegisterDevice, RegisterSpace, Registers, Vmcore,
+};
 
 use crate::run::Folder;
 
@@ -169,4 +171,50 @@ fn a_root_port_points_to_the_source() {
         (&port["slot"], &port["points_to"]),
         (&"0000:00:00.0".into(), &"0000:01:00.0".into())
     );
+}
+
+/// What the dead kernel printed of a device supports what its registers say; what its log
+/// says itself is a finding, too.
+#[test]
+fn the_dead_kernels_log_supports() {
+    let log = KernelLog::new(4)
+        .line(1_500_000_000, 6, 0, "+pci:0000:02:00.0", "pci 0000:02:00.0: [1b36:0010] type 00")
+        .line(2_000_000_000, 6, 0, "+pci:0000:02:00.0", "nvme nvme1: pci function 0000:02:00.0")
+        .line(90_000_000_000, 4, 0, "c240:1", "nvme nvme1: I/O tag 7 (1007) QID 0 timeout, reset")
+        .line(
+            91_000_000_000,
+            4,
+            0,
+            "c240:1",
+            "nvme nvme1: controller is down; will reset: CSTS=0x3",
+        )
+        .line(92_000_000_000, 0, 0, "", "Kernel panic - not syncing: sysrq triggered crash");
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:02:00.0", nvme(2, 3).bytes().to_vec())
+        .note(NoteSpec::vmcoreinfo(&log.vmcoreinfo()));
+    let vmcore = log.loads(false).into_iter().fold(vmcore, Vmcore::load);
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["explain", "vmcore"]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), ""));
+    assert_snapshot!("dead_kernels_log", outcome.stdout());
+}
+
+/// A log that ought to be there and is not is missed; in a file without memory it is not.
+#[test]
+fn a_log_that_is_not_there_is_missed() {
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:01:00.0", nvme(1, 1).bytes().to_vec())
+        .note(NoteSpec::vmcoreinfo("OSRELEASE=5.4.0\n"));
+    let why = "\nnot read:\n  dead kernel's log: all of it: \
+               expected SYMBOL(prb) in VMCOREINFO, which Linux has from 5.10 on\n";
+    for (vmcore, expected) in
+        [(vmcore.clone(), ""), (vmcore.load(Load::new(0x1000, vec![1; 4096])), why)]
+    {
+        let folder = Folder::new().with("vmcore", &vmcore.image());
+        let outcome = folder.run(["explain", "vmcore"]);
+        assert_eq!(
+            outcome.stdout(),
+            format!("vmcore: nothing abnormal in 1 device dumps\n{expected}")
+        );
+    }
 }
