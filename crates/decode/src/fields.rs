@@ -228,6 +228,11 @@ impl Room {
         Self(NODES_MAX / 4)
     }
 
+    /// Of this many.
+    pub(crate) const fn of(nodes: usize) -> Self {
+        Self(nodes)
+    }
+
     /// Whether `nodes` still fit.
     pub(crate) fn take(&mut self, nodes: &[Node]) -> bool {
         let left = self.0.checked_sub(count(nodes));

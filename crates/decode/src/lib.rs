@@ -10,6 +10,7 @@
 
 pub mod compare;
 pub mod cper;
+pub mod cudbg;
 pub mod dead_log;
 mod fields;
 pub mod log;
@@ -27,7 +28,7 @@ use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
 pub const DECODERS: &[&dyn Decoder] =
-    &[&mca::Mca, &cper::Cper, &nvme::Nvme, &sel::Sel, &sdr::Sdr, &log::Log];
+    &[&mca::Mca, &cper::Cper, &nvme::Nvme, &cudbg::Cudbg, &sel::Sel, &sdr::Sdr, &log::Log];
 
 /// Whether the dump `name` that starts with these `bytes` is decoded.
 #[must_use]

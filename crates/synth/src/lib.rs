@@ -21,6 +21,7 @@
 
 mod config;
 mod content;
+pub mod cudbg;
 mod encode;
 mod image;
 mod kdump;

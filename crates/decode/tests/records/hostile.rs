@@ -24,6 +24,8 @@ fn dumps() -> Vec<(&'static str, Vec<u8>)> {
         ("ipmi-sel", records::ipmi_sel()),
         ("ipmi-sdr", records::ipmi_sdr()),
         ("dmesg", b"nvme 0000:01:00.0: CSTS=0x3\nmce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n".to_vec()),
+        ("cxgb4_0000:01:00.4", crate::cudbg::small(true)),
+        ("cxgb4_0000:01:00.4", crate::cudbg::small(false)),
     ]
 }
 
@@ -73,7 +75,7 @@ proptest! {
 
     #[test]
     fn changed_dumps(
-        dump in 0..14_usize,
+        dump in 0..16_usize,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         length in prop::option::of(any::<prop::sample::Index>()),
     ) {
@@ -90,7 +92,7 @@ proptest! {
 
     #[test]
     fn any_bytes(
-        dump in 0..14_usize,
+        dump in 0..16_usize,
         bytes in prop::collection::vec(any::<u8>(), 0..4096),
     ) {
         all(dumps()[dump].0, &bytes);

@@ -3,6 +3,7 @@
 //! of the specifications, cut and changed ones, and next to other programs' output.
 #![forbid(unsafe_code)]
 
+mod cudbg;
 mod hostile;
 mod peers;
 mod vectors;

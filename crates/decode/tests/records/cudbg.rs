@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What cxgb4 collects of an adapter.
+
+use decode::model::{Decoded, Finding, Node, Severity, Value};
+use synth::cudbg::{Collection, command, log_entry, registers};
+
+use crate::decoded;
+
+const NAME: &str = "cxgb4_0000:01:00.4";
+const T5: u8 = 0x50;
+const T6: u8 = 0x61;
+
+/// A dump with each entity that is decoded.
+pub fn adapter(compressed: bool) -> Vec<u8> {
+    entities()
+        .into_iter()
+        .fold(Collection::new(T6, compressed), |collection, (number, content)| {
+            collection.entity(number, &content)
+        })
+        .failed(3, -29, -110)
+        .failed(19, -24, 0)
+        .finished(0)
+}
+
+/// The same with few registers, for tests that decode it often.
+pub fn small(compressed: bool) -> Vec<u8> {
+    entities()
+        .into_iter()
+        .fold(Collection::new(T6, compressed), |collection, (number, mut content)| {
+            content.truncate(0x1100);
+            collection.entity(number, &content)
+        })
+        .failed(3, -29, -110)
+        .finished(0)
+}
+
+/// The entities of [`adapter`].
+fn entities() -> Vec<(u32, Vec<u8>)> {
+    let log = [
+        log_entry(12, 4, 0x18, "port %u link up, speed %uGbps\n", &[1, 25]),
+        vec![0; 256],
+        log_entry(10, 2, 8, "uncorrectable error in bank %u, syndrome 0x%08x\n", &[3, 0xbeef]),
+        log_entry(11, 1, 0, "watchdog\n", &[]),
+    ]
+    .concat();
+    let commands = [
+        command(1, [0x0480_0000_0000_0002, 1, 0, 0, 0, 0, 0, 0], 2),
+        command(2, [0x0880_0000_0000_1602, 0, 0, 0, 0, 0, 0, 0], 3),
+        command(3, [0x1380_0000_0000_0002, 0, 0, 0, 0, 0, 0, 0], -110),
+        vec![0; 144],
+    ]
+    .concat();
+    let registers = registers(&[
+        (0x1008, 0x8000_1401),
+        (0x1024, 1 << 22),
+        (0x306c, 0x1_0004),
+        (0x30b8, 0xc500_b000),
+        (0x1_940c, 0x10),
+        (0x1_e28c, 0xffff_ffff),
+        (0x5_2ffc, 7),
+    ]);
+    vec![(1, registers), (2, log), (66, commands), (6, (0..=255).collect()), (18, vec![7; 100_000])]
+}
+
+fn one(bytes: &[u8]) -> Decoded {
+    let mut all = decoded(NAME, bytes);
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+fn node<'a>(decoded: &'a Decoded, path: &str) -> &'a Node {
+    let names: Vec<&str> = path.split('.').collect();
+    let first = decoded.nodes.iter().find(|node| node.name == names[0]);
+    first.and_then(|node| node.find(&names[1..])).unwrap_or_else(|| panic!("no {path}"))
+}
+
+fn number(decoded: &Decoded, path: &str) -> u64 {
+    node(decoded, path).unsigned().unwrap_or_else(|| panic!("{path} is no number"))
+}
+
+fn text<'a>(decoded: &'a Decoded, path: &str) -> &'a str {
+    match &node(decoded, path).value {
+        Some(Value::Text(text)) => text,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+fn finding<'a>(decoded: &'a Decoded, path: &str) -> &'a Finding {
+    let is = |finding: &&Finding| finding.values.iter().any(|(of, _)| of == path);
+    decoded.findings.iter().find(is).unwrap_or_else(|| panic!("no finding of {path}"))
+}
+
+fn missing(decoded: &Decoded) -> Vec<(&str, &str)> {
+    decoded.missing.iter().map(|missing| (&*missing.what, &*missing.why)).collect()
+}
+
+#[test]
+fn header_and_entities() {
+    for compressed in [true, false] {
+        let bytes = adapter(compressed);
+        let decoded = one(&bytes);
+        assert_eq!(decoded.title, "Chelsio T6 adapter");
+        assert_eq!(decoded.slot.as_deref(), Some("0000:01:00.4"));
+        assert_eq!(decoded.identity.as_deref(), Some("T6 revision 1"));
+        let good = entities().len();
+        assert_eq!(decoded.headline, Some(format!("{good} of {} entities", good + 2)));
+        assert_eq!(number(&decoded, "HEADER.DATA_LEN"), bytes.len() as u64);
+        assert_eq!(
+            missing(&decoded),
+            [
+                ("CIM_LA", "the driver could not collect it: error -110 (ETIMEDOUT)"),
+                ("EDC1", "the driver could not collect it: error -24 (entity not found)"),
+            ]
+        );
+        assert_eq!((decoded.damage, decoded.remarks), (None, Vec::new()));
+    }
+}
+
+#[test]
+fn what_is_not_decoded_is_shown() {
+    let decoded = one(&adapter(true));
+    let queue = node(&decoded, "CIM_IBQ_TP0");
+    assert_eq!(queue.meaning.as_deref(), Some("256 bytes"));
+    assert_eq!(queue.children.len(), 8);
+    assert_eq!(
+        text(&decoded, "CIM_IBQ_TP0.0x0020"),
+        "23222120 27262524 2b2a2928 2f2e2d2c 33323130 37363534 3b3a3938 3f3e3d3c"
+    );
+    // Memory is not inflated.
+    let memory = node(&decoded, "EDC0");
+    assert_eq!(memory.value, Some(Value::Bytes));
+    let meaning = memory.meaning.as_deref().unwrap();
+    assert!(meaning.starts_with("100000 bytes, compressed to "), "{meaning}");
+}
+
+#[test]
+fn the_registers_have_their_public_names() {
+    for compressed in [true, false] {
+        let decoded = one(&adapter(compressed));
+        let control = node(&decoded, "REG_DUMP.SGE_CONTROL");
+        assert_eq!((control.unsigned(), control.address), (Some(0x8000_1401), Some(0x1008)));
+        assert_eq!(control.place.is_some(), !compressed);
+        for (field, value) in
+            [("IgrAllCPLtoFL", 1), ("PktShift", 5), ("GlobalEnable", 1), ("FLSplitMin", 0)]
+        {
+            assert_eq!(number(&decoded, &format!("REG_DUMP.SGE_CONTROL.{field}")), value);
+        }
+        // What is 0 is there, what has no name, too.
+        assert_eq!(number(&decoded, "REG_DUMP.SGE_HOST_PAGE_SIZE"), 0);
+        assert_eq!(number(&decoded, "REG_DUMP.0x52ffc"), 7);
+        assert!(node(&decoded, "REG_DUMP").children.len() > 9_000);
+    }
+}
+
+#[test]
+fn registers_that_report_faults() {
+    let decoded = one(&adapter(true));
+    let firmware = finding(&decoded, "REG_DUMP.PCIE_FW");
+    assert_eq!(firmware.severity, Severity::Fatal);
+    assert_eq!(firmware.text, "the firmware has given up: the adapter is too hot");
+    assert_eq!(number(&decoded, "REG_DUMP.PCIE_FW.Master"), 3);
+    let parity = finding(&decoded, "REG_DUMP.SGE_INT_CAUSE1");
+    assert_eq!(parity.severity, Severity::Error);
+    assert_eq!(parity.text, "the adapter reports errors in SGE_INT_CAUSE1: perr_pc_req");
+    // Summaries and messages are no faults.
+    for path in ["REG_DUMP.PL_INT_CAUSE", "REG_DUMP.CIM_PF_HOST_INT_CAUSE[0]"] {
+        assert!(number(&decoded, path) != 0);
+        assert!(
+            !decoded
+                .findings
+                .iter()
+                .any(|finding| finding.values[..].iter().any(|(of, _)| of == path))
+        );
+    }
+    assert_eq!(decoded.findings[0].text, firmware.text);
+}
+
+#[test]
+fn firmware_log() {
+    let decoded = one(&adapter(true));
+    let log = node(&decoded, "DEV_LOG");
+    let messages: Vec<_> =
+        (0..log.children.len()).map(|at| text(&decoded, &format!("DEV_LOG.[{at}]"))).collect();
+    assert_eq!(
+        messages,
+        [
+            "uncorrectable error in bank 3, syndrome 0x0000beef",
+            "watchdog",
+            "port 1 link up, speed 25Gbps",
+        ]
+    );
+    assert_eq!(number(&decoded, "DEV_LOG.[0].SEQNO"), 10);
+    assert_eq!(number(&decoded, "DEV_LOG.[0].TIMESTAMP"), 1070);
+    assert_eq!(node(&decoded, "DEV_LOG.[0].FACILITY").meaning.as_deref(), Some("HW"));
+    assert_eq!(node(&decoded, "DEV_LOG.[2].LEVEL").meaning.as_deref(), Some("INFO"));
+    let texts: Vec<_> = decoded.findings.iter().map(|finding| &*finding.text).collect();
+    assert!(
+        texts.contains(&"the firmware logged a critical error, 1 times; the last: watchdog"),
+        "{texts:#?}"
+    );
+}
+
+#[test]
+fn commands_to_the_firmware() {
+    let decoded = one(&adapter(true));
+    let log = node(&decoded, "MBOX_LOG");
+    let names: Vec<_> = log.children.iter().map(|node| node.meaning.as_deref().unwrap()).collect();
+    assert_eq!(names, ["FW_HELLO_CMD", "FW_PARAMS_CMD", "FW_EQ_CTRL_CMD"]);
+    assert_eq!(number(&decoded, "MBOX_LOG.[1].RETVAL"), 0x16);
+    assert_eq!(number(&decoded, "MBOX_LOG.[1].SEQNO"), 2);
+    assert_eq!(node(&decoded, "MBOX_LOG.[2].EXECUTE").value, Some(Value::Signed(-110)));
+    assert!(
+        text(&decoded, "MBOX_LOG.[0].COMMAND").starts_with("0480000000000002 0000000000000001 ")
+    );
+    let silent = finding(&decoded, "MBOX_LOG.[2]");
+    assert_eq!(silent.text, "the firmware did not answer FW_EQ_CTRL_CMD: error -110 (ETIMEDOUT)");
+    assert_eq!(silent.severity, Severity::Error);
+}
+
+#[test]
+fn assertion_of_the_firmware() {
+    let name = u64::from_be_bytes(*b"sched.c\0");
+    let words =
+        [0x8100_0000_0000_0003, 0x0000_0009_0000_04d2, 0x0000_0001_0000_00ff, name, 0, 0, 0, 0];
+    let collection = Collection::new(T5, true).entity(66, &command(1, words, 5));
+    let decoded = one(&collection.finished(0));
+    let assertion = finding(&decoded, "MBOX_LOG.[0]");
+    assert_eq!(assertion.severity, Severity::Fatal);
+    assert_eq!(assertion.text, "the firmware reports a failed assertion: sched.c:1234, 0x1, 0xff");
+}
+
+#[test]
+fn a_collector_that_crashed() {
+    let registers = registers(&[(0x1008, 1)]);
+    let collection = Collection::new(T6, true).entity(1, &registers).failed(3, -29, -110).begun(37);
+    let decoded = one(&collection.crashed(1 << 20));
+    assert_eq!(decoded.headline.as_deref(), Some("1 of 3 entities"));
+    assert_eq!(number(&decoded, "REG_DUMP.SGE_CONTROL"), 1);
+    let missing = missing(&decoded);
+    assert_eq!(missing.len(), 2, "{missing:#?}");
+    let (what, why) = missing[1];
+    assert!(what.starts_with("DEV_LOG, CIM_MA_LA, "), "{what}");
+    assert!(!what.contains("FLASH") && !what.contains("SGE_INDIRECT"), "{what}");
+    assert_eq!(why, "the driver's collector stopped in SGE_INDIRECT");
+    let crash = finding(&decoded, "HEADER.DATA_LEN");
+    assert_eq!(crash.text, "the driver did not finish this dump: it stopped in SGE_INDIRECT");
+}
+
+#[test]
+fn a_cut_dump() {
+    let bytes = adapter(true);
+    let whole = one(&bytes);
+    // In the memory EDC0, which is the last entity.
+    let cut = one(&bytes[..bytes.len() - 100]);
+    assert_eq!(
+        missing(&cut)[2..],
+        [("the end of EDC0", &*format!("the dump ends at {:#x}", bytes.len() - 100))]
+    );
+    assert_eq!(cut.findings, whole.findings);
+    // In the table of entities.
+    let cut = one(&bytes[..56 + 52 * 10]);
+    let missing = missing(&cut);
+    assert_eq!(missing.len(), 3, "{missing:#?}");
+    assert_eq!(missing[1].1, "offset 0x240: expected 52 bytes, found the end at 0x240");
+    assert_eq!(missing[2].0, "REG_DUMP, DEV_LOG, CIM_IBQ_TP0");
+    // In the header.
+    let cut = one(&bytes[..20]);
+    assert_eq!(cut.damage.as_deref(), Some("offset 0: expected 56 bytes, found the end at 0x14"));
+}
+
+#[test]
+fn an_entity_that_lies() {
+    let mut bytes = adapter(true);
+    let slot = |number: usize| 56 + 52 * (number - 1);
+    // Another number, and the part of another entity.
+    bytes[slot(2)] = 9;
+    let start: [u8; 8] = bytes[slot(18) + 4..][..8].try_into().unwrap();
+    bytes[slot(6) + 4..][..8].copy_from_slice(&start);
+    let at = u32::from_le_bytes(bytes[slot(1) + 4..][..4].try_into().unwrap()) as usize;
+    // The second chunk of the registers is not one.
+    let second = at + 280 + u64::from_le_bytes(bytes[at + 16..][..8].try_into().unwrap()) as usize;
+    bytes[second] = 18;
+    let decoded = one(&bytes);
+    let missing = missing(&decoded);
+    assert!(
+        missing.contains(&(
+            "entity 2",
+            &*format!("offset {:#x}: expected entity 2, found 9", slot(2))
+        )),
+        "{missing:#?}"
+    );
+    assert!(
+        missing.contains(&(
+            "the rest of REG_DUMP",
+            &*format!("offset {second:#x}: expected chunk 17, found 18")
+        )),
+        "{missing:#?}"
+    );
+    assert!(
+        missing.iter().any(|(what, _)| what.ends_with(" registers of REG_DUMP")),
+        "{missing:#?}"
+    );
+    assert_eq!(number(&decoded, "REG_DUMP.SGE_CONTROL"), 0x8000_1401);
+}
+
+/// Neither a lie about lengths nor a dump full of chunks takes much.
+#[test]
+fn bombs() {
+    let content = vec![0; 5 << 20];
+    let mut bytes = Collection::new(T6, true).entity(6, &content).finished(0);
+    let decoded = one(&bytes);
+    assert_eq!(
+        missing(&decoded),
+        [("the rest of CIM_IBQ_TP0", "more than 4194304 bytes are not inflated")]
+    );
+    // All entities are this one.
+    let slot: Vec<u8> = bytes[56 + 52 * 5..][..52].to_vec();
+    for number in 1..=72_usize {
+        bytes[56 + 52 * (number - 1)..][..52].copy_from_slice(&slot);
+        bytes[56 + 52 * (number - 1)] = number as u8;
+    }
+    let decoded = one(&bytes);
+    assert!(
+        missing(&decoded).iter().filter(|(_, why)| why.ends_with("overlaps with others")).count()
+            > 60
+    );
+}
