@@ -51,6 +51,55 @@ pub fn differences(a: &[Decoded], b: &[Decoded]) -> Vec<Difference> {
     differences
 }
 
+/// How one thing that is in the dump of a healthy system has changed since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The slot of a PCI function, or what the decoder calls it.
+    pub of: String,
+    /// How it has changed.
+    pub how: How,
+}
+
+/// How something has changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum How {
+    /// It is in the first dump alone.
+    Gone,
+    /// It is in the second dump alone.
+    New,
+    /// These values differ.
+    Values(Vec<Difference>),
+}
+
+/// What changed between the dump of a healthy system and one of a crash, of the same name.
+///
+/// Only what is known on both sides and [`Stable`](Behaviour::Stable) is compared: which
+/// registers were read says how the two dumps were made, and counters differ each time.
+#[must_use]
+pub fn changes(before: &[Decoded], now: &[Decoded]) -> Vec<Change> {
+    let mut others = keyed(now);
+    let mut changes = Vec::new();
+    for (key, decoded) in keyed(before) {
+        let Some(other) = others.remove(&key) else {
+            changes.push(Change { of: key.0, how: How::Gone });
+            continue;
+        };
+        let mut differences = Vec::new();
+        nodes(&key.0, "", &decoded.nodes, &other.nodes, &mut differences);
+        let is_known = |side: &Option<Side>| {
+            side.as_ref().is_some_and(|side| !matches!(side.value, Value::Unknown(_)))
+        };
+        differences.retain(|each| {
+            each.behaviour == Behaviour::Stable && is_known(&each.a) && is_known(&each.b)
+        });
+        if !differences.is_empty() {
+            changes.push(Change { of: key.0, how: How::Values(differences) });
+        }
+    }
+    changes.extend(others.into_keys().map(|(of, _)| Change { of, how: How::New }));
+    changes
+}
+
 /// What each is of, and which of several of that it is.
 fn keyed(all: &[Decoded]) -> BTreeMap<(String, usize), &Decoded> {
     let mut keyed = BTreeMap::new();
@@ -170,6 +219,27 @@ mod tests {
         };
         let found = differences(&decoded(vec![at(1)]), &decoded(vec![at(2)]));
         assert_eq!(found.len(), 1);
+        assert_eq!(changes(&decoded(vec![at(1)]), &decoded(vec![at(2)])), []);
         assert_eq!((found[0].path.as_str(), found[0].behaviour), ("GPRC.LOW", Behaviour::Counter));
+    }
+
+    /// What a dump lacks was not read for it; a device that is gone was there.
+    #[test]
+    fn a_change_is_in_what_both_have() {
+        let of = |slot: &str, nodes: Vec<Node>| Decoded {
+            slot: Some(slot.to_owned()),
+            nodes,
+            ..Decoded::default()
+        };
+        let unknown = Node::value("CC", Value::Unknown("not read".to_owned()), 0..4);
+        let before = [of("1", vec![value("CSTS", 1), value("AQA", 7), unknown]), of("2", vec![])];
+        let now = [of("3", vec![]), of("1", vec![value("CSTS", 3), value("CC", 1)])];
+        let found = changes(&before, &now);
+        assert_eq!(found.len(), 3, "{found:#?}");
+        let How::Values(values) = &found[0].how else { panic!("{:?}", found[0]) };
+        let paths: Vec<_> = values.iter().map(|each| each.path.as_str()).collect();
+        assert_eq!((found[0].of.as_str(), paths), ("1", vec!["CSTS"]));
+        assert_eq!(found[1], Change { of: "2".to_owned(), how: How::Gone });
+        assert_eq!(found[2], Change { of: "3".to_owned(), how: How::New });
     }
 }

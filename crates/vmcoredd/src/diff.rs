@@ -7,12 +7,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kdumpfile::{DeviceDump, Dump, Escaped, EscapedPath};
 
 use fields::How;
 
+use crate::baseline;
 use crate::failure::{Exit, Failure};
 use crate::names::file_and_name;
 use crate::own_profiles::Directory;
@@ -45,8 +46,12 @@ pub struct Arguments {
     #[arg(value_name = "A[:NAME]")]
     a: OsString,
     /// Another one; without NAME, that of A
-    #[arg(value_name = "B[:NAME]")]
-    b: OsString,
+    #[arg(value_name = "B[:NAME]", required_unless_present = "baseline")]
+    b: Option<OsString>,
+    /// Compare A with the newest snapshot in DIRECTORY from before it crashed, as
+    /// vmcoredd-baseline.service keeps them
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "b")]
+    baseline: Option<PathBuf>,
     /// Show all ranges, and all of each
     #[arg(long)]
     all: bool,
@@ -63,11 +68,23 @@ pub struct Arguments {
 
 /// Compares what is asked for.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let (a_path, a_name) = file_and_name(&arguments.a, Path::exists);
-    let (b_path, b_name) = file_and_name(&arguments.b, Path::exists);
-    let (a, b) = (read::open(a_path)?, read::open(b_path)?);
+    let (path, name) = file_and_name(&arguments.a, Path::exists);
+    let first = read::open(path)?;
+    let mut baseline = None;
+    let (a, a_name, b, b_name) = if let Some(directory) = &arguments.baseline {
+        // The snapshot is older: it comes first.
+        let of_before = baseline.insert(baseline::before(directory, &first)?);
+        (read::open(&of_before.path)?, None, first, name)
+    } else {
+        let b = arguments.b.as_deref().unwrap_or_default();
+        let (path, b_name) = file_and_name(b, Path::exists);
+        (first, name, read::open(path)?, b_name)
+    };
     let (a_contents, b_contents) = (Contents::read(&a), Contents::read(&b));
     let mut stdout = crate::stdout::lock();
+    if let Some(baseline) = &baseline {
+        writeln!(stdout, "compared with {baseline}")?;
+    }
     let how = How { all: arguments.all, brief: arguments.brief };
     let mut library = arguments.fields.then(|| arguments.profiles.library()).transpose()?;
     let mut compare = |pair: Pair<'_>, to: &mut UntilClosed<io::StdoutLock<'_>>| match &mut library

@@ -2,18 +2,22 @@
 //! `vmcoredd explain`.
 
 mod json;
+mod since;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use decode::compare::How;
 use decode::dead_log::{self, DeadLog};
 use decode::model::{Decoded, Missing, Severity};
 use decode::verdict::{Entry, Unread, Verdict};
 use kdumpfile::{Dump, Escaped, EscapedPath, Fault, Record, status_word};
 use profile::Library;
+use since::{Changed, Since};
 
+use crate::difference::shown;
 use crate::failure::{Exit, Failure};
-use crate::finding::{print_details, print_head};
+use crate::finding::{print_details, print_head, safe};
 use crate::outcome::{self, OTHERS_SHOWN};
 use crate::own_profiles::Directory;
 use crate::payload;
@@ -23,8 +27,9 @@ use crate::read::{self, Contents};
 ///
 /// Each finding has the device, what is wrong, the registers that say so, what else in the
 /// file supports it, such as the last lines of the dead kernel's log that name the device,
-/// where the rule is from, and what to do. Then comes what was not read,
-/// and why. Findings that are only good to know are counted, and shown with --all.
+/// where the rule is from, and what to do. Then comes what was not read, and why, and what
+/// changed since the machine was healthy, where a snapshot of that is kept. Findings that are
+/// only good to know are counted, and shown with --all.
 ///
 /// The exit status is 1 where something fatal was found.
 #[derive(Debug, clap::Args)]
@@ -39,6 +44,12 @@ pub struct Arguments {
     /// Print a JSON object for each file, on a line of its own
     #[arg(long)]
     json: bool,
+    /// Say what changed since the newest snapshot in DIRECTORY from before the crash
+    ///
+    /// vmcoredd-baseline.timer keeps snapshots in /var/lib/vmcoredd/baseline. Without this,
+    /// that is used for files below /var/crash alone: no other is known to be of this machine.
+    #[arg(long, value_name = "DIRECTORY")]
+    baseline: Option<PathBuf>,
     #[command(flatten)]
     profiles: Directory,
 }
@@ -51,7 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     read::each_file(&arguments.files, |_, dump| {
         let Ok(dump) = dump else { return Ok(Exit::Done) };
         let contents = Contents::read(dump);
-        let (mut decoded, unknown) = decoded(&contents, &mut library)?;
+        let (baseline, found) = since::find(arguments.baseline.as_deref(), dump);
+        let mut since = baseline.as_ref().map(Since::new);
+        let (mut decoded, unknown) = decoded(&contents, &mut library, since.as_mut())?;
         let (log, log_unread) = dead_log(dump)?;
         if let Some(log) = &log {
             let decoded_log = Decoded { nodes: Vec::new(), ..log.decode() };
@@ -64,21 +77,25 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         verdict.unread.extend(without_dump(&contents));
         verdict.unread.extend(log_unread);
+        if let Some(since) = &since {
+            since.support(&mut verdict);
+        }
         if arguments.json {
-            json::print(&mut stdout, dump.path(), &verdict, &unknown)?;
+            json::print(&mut stdout, dump.path(), &verdict, &unknown, since.as_ref())?;
         } else {
             if !is_first {
                 writeln!(stdout)?;
             }
             is_first = false;
             print(&mut stdout, arguments, dump, &contents, &verdict, &unknown)?;
+            since.as_ref().map_or(Ok(()), |since| print_since(&mut stdout, since))?;
         }
         stdout.flush()?;
         let status = match verdict.worst() {
             Some(Severity::Fatal) => Exit::Negative,
             _ => Exit::Done,
         };
-        Ok(status.max(contents.complain(dump.path())))
+        Ok(status.max(found).max(contents.complain(dump.path())))
     })
 }
 
@@ -117,7 +134,11 @@ fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
 /// What each dump says, with its name, and the names of those that nothing decodes.
 type AllDecoded = (Vec<(String, Decoded)>, Vec<String>);
 
-fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded, Failure> {
+fn decoded(
+    contents: &Contents<'_>,
+    library: &mut Library,
+    mut since: Option<&mut Since<'_>>,
+) -> Result<AllDecoded, Failure> {
     let mut all = Vec::new();
     let mut unknown = Vec::new();
     for device_dump in &contents.device_dumps {
@@ -125,9 +146,16 @@ fn decoded(contents: &Contents<'_>, library: &mut Library) -> Result<AllDecoded,
         let before = all.len();
         payload::each_decoded(device_dump, library, |mut decoded| {
             // Only what is said of it is held: the values of all dumps may be many.
-            decoded.nodes = Vec::new();
+            if since.is_none() {
+                decoded.nodes = Vec::new();
+            }
             all.push((name.clone(), decoded));
         })?;
+        if let Some(since) = &mut since {
+            let of_it = all.get_mut(before..).unwrap_or_default();
+            since.compare(device_dump, of_it.iter().map(|(_, decoded)| decoded), library)?;
+            of_it.iter_mut().for_each(|(_, decoded)| decoded.nodes = Vec::new());
+        }
         if all.len() == before {
             unknown.push(name);
         }
@@ -187,6 +215,34 @@ fn print(
     }
     if !unknown.is_empty() {
         writeln!(to, "\nnot decoded: {}", unknown.join(", "))?;
+    }
+    Ok(())
+}
+
+/// What changed since the machine was healthy.
+fn print_since(to: &mut impl Write, since: &Since<'_>) -> Result<(), Failure> {
+    writeln!(to, "\nchanged since {}:", since.baseline)?;
+    if since.changed.is_empty() {
+        writeln!(to, "  nothing that is the same each time")?;
+    }
+    for Changed { dump, change, more } in &since.changed {
+        let of = format!("{} ({dump})", safe(&change.of));
+        match &change.how {
+            How::Gone => writeln!(to, "  {of}: it was there")?,
+            How::New => writeln!(to, "  {of}: it was not there")?,
+            How::Values(values) => {
+                writeln!(to, "  {of}")?;
+                for difference in values {
+                    writeln!(to, "    {}", shown(difference))?;
+                }
+            }
+        }
+        if *more > 0 {
+            writeln!(to, "    {more} more values: vmcoredd diff --fields")?;
+        }
+    }
+    if since.more > 0 {
+        writeln!(to, "  {} more devices: vmcoredd diff --fields", since.more)?;
     }
     Ok(())
 }

@@ -52,6 +52,14 @@ pub enum Failure {
         /// What there is.
         others: String,
     },
+    /// No snapshot of the machine is older than its crash.
+    #[error("{}: expected a snapshot from before {time}, found none", EscapedPath(directory))]
+    NoBaseline {
+        /// Where they are kept.
+        directory: PathBuf,
+        /// When it crashed.
+        time: String,
+    },
     /// A device dump is damaged.
     #[error("{}: {name}: damaged: {available} of {length} bytes are there", EscapedPath(path))]
     Damaged {
@@ -151,7 +159,10 @@ impl Failure {
         complain(self);
         match self {
             Self::NotFound { status, .. } => Exit::Negative.max(*status),
-            Self::Damaged { .. } | Self::Partial { .. } | Self::Drawback(_) => Exit::Negative,
+            Self::Damaged { .. }
+            | Self::Partial { .. }
+            | Self::Drawback(_)
+            | Self::NoBaseline { .. } => Exit::Negative,
             Self::OutputIsInput(_) | Self::Name(_) | Self::WhichOne { .. } | Self::Usage(_) => {
                 Exit::Usage
             }

@@ -75,6 +75,7 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 16] = [
         &[
             "vmcoredd diff monday/vmcore tuesday/vmcore",
             "vmcoredd diff --brief healthy:e1000e_0000:00:02.0 /var/crash/vmcore",
+            "vmcoredd diff --fields /var/crash/vmcore --baseline /var/lib/vmcoredd/baseline",
         ],
     ),
     (
@@ -99,6 +100,7 @@ pub const OF_SUBCOMMANDS: [(&str, &[&str]); 16] = [
             "vmcoredd snapshot -o healthy",
             "vmcoredd snapshot -o nic 0000:02:00.0",
             "vmcoredd snapshot --leave-out nvme",
+            "vmcoredd snapshot --keep 7 -o /var/lib/vmcoredd/baseline",
         ],
     ),
     (

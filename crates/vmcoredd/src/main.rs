@@ -5,12 +5,14 @@
 mod add;
 mod after;
 mod attach;
+mod baseline;
 mod capture;
 mod collect;
 mod collectors;
 mod decode;
 mod devices;
 mod diff;
+mod difference;
 mod doctor;
 mod explain;
 mod extract;

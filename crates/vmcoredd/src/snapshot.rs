@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd snapshot`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kdumpfile::{Escaped, EscapedPath};
 
+use crate::baseline::Directory;
 use crate::devices;
 use crate::failure::{Exit, Failure, complain};
 use crate::outcome;
@@ -30,6 +32,10 @@ const MODULE: &str = "vmcoredd";
 /// changes, and no window is moved, whatever the options say. If vmcoredd.ko is not loaded,
 /// it is loaded for this and removed after it; if it is, OUT has what it had before, too.
 ///
+/// With --keep, OUT is a directory in which the newest snapshots are kept, to compare a
+/// crash with: see vmcoredd-baseline.timer. One is written whole or not at all, and older
+/// ones go only after that. Only root can read them.
+///
 /// The exit status is 1 where a device that was asked for has no whole dump.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -40,13 +46,33 @@ pub struct Arguments {
     /// Where the file is written
     #[arg(short, long, value_name = "OUT", default_value = "vmcoredd-snapshot")]
     output: PathBuf,
+    /// Write to a file of its own in the directory OUT, and keep the newest COUNT of them
+    #[arg(long, value_name = "COUNT", requires = "output")]
+    keep: Option<NonZeroUsize>,
     #[command(flatten)]
     reading: devices::Reading,
 }
 
 /// Takes a snapshot.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let Arguments { devices, output, reading } = arguments;
+    let Some(count) = arguments.keep else {
+        return take(arguments, &arguments.output).map(|(status, _)| status);
+    };
+    let directory = Directory::lock(&arguments.output)?;
+    let path = directory.next();
+    let (status, dumps) = take(arguments, &path)?;
+    if dumps == 0 {
+        // Nothing can be compared with it: it takes no other's place.
+        fs::remove_file(&path).map_err(|error| Failure::output(&path, error))?;
+        return Ok(status.max(Exit::Negative));
+    }
+    directory.keep(count.get(), &path)?;
+    Ok(status)
+}
+
+/// Takes one into `output`; returns the status, and how many device dumps it has.
+fn take(arguments: &Arguments, output: &Path) -> Result<(Exit, usize), Failure> {
+    let Arguments { devices, reading, .. } = arguments;
     let (_loaded, read) = match reading.read(devices) {
         Err(failure) if devices::is_not_loaded(&failure) => {
             (Some(Loaded::load()?), reading.read(devices)?)
@@ -59,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         io::copy(&mut from, to).map_err(|error| Failure::output(output, error))
     })?;
     if !output.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return Ok(read);
+        return Ok((read, 0));
     }
     let dump = read::open(output)?;
     let contents = Contents::read(&dump);
@@ -69,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = EscapedPath(output);
     writeln!(stdout, "{path}: {count} device dumps, {length} bytes")?;
     stdout.flush()?;
-    Ok(status.max(read).max(contents.complain(output)))
+    Ok((status.max(read).max(contents.complain(output)), count))
 }
 
 /// Says which dumps are not whole, and which of `wanted` there are none of.

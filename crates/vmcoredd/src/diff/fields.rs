@@ -3,11 +3,12 @@
 
 use std::io::Write;
 
-use decode::compare::{Difference, Side, differences};
-use decode::model::{Behaviour, Value};
+use decode::compare::{Difference, differences};
+use decode::model::Behaviour;
 use kdumpfile::DeviceDump;
 use profile::Library;
 
+use crate::difference::shown as line;
 use crate::failure::Failure;
 use crate::payload;
 
@@ -65,40 +66,10 @@ pub fn compare(
             of = &difference.of;
             writeln!(to, "  {of}")?;
         }
-        line(difference, to)?;
+        writeln!(to, "    {}", line(difference))?;
     }
     if !how.all && shown.len() > SHOWN {
         writeln!(to, "  {} more values; --all shows them", shown.len() - SHOWN)?;
     }
     Ok(Some(false))
-}
-
-fn line(difference: &Difference, to: &mut impl Write) -> Result<(), Failure> {
-    let Difference { path, behaviour, a, b, .. } = difference;
-    let more = match (behaviour, a, b) {
-        (
-            Behaviour::Counter,
-            Some(Side { value: Value::Unsigned(a), .. }),
-            Some(Side { value: Value::Unsigned(b), .. }),
-        ) if b > a => format!("  (+{})", b - a),
-        _ => String::new(),
-    };
-    writeln!(to, "    {path}: {} -> {}{more}", side(a.as_ref()), side(b.as_ref()))?;
-    Ok(())
-}
-
-fn side(side: Option<&Side>) -> String {
-    let Some(Side { value, meaning }) = side else {
-        return "not there".to_owned();
-    };
-    let value = match value {
-        Value::Unsigned(value) if *value < 10 => value.to_string(),
-        Value::Unsigned(value) => format!("{value:#x}"),
-        Value::Signed(value) => value.to_string(),
-        Value::Real(value) => value.to_string(),
-        Value::Text(text) => format!("{text:?}"),
-        Value::Bytes => "bytes".to_owned(),
-        Value::Unknown(why) => format!("unknown ({why})"),
-    };
-    meaning.as_ref().map_or(value.clone(), |meaning| format!("{value} ({meaning})"))
 }

@@ -50,6 +50,7 @@ pub fn checks(machine: &Machine) -> Vec<Check> {
         checks.push(space(machine, core_directory(machine), false));
     }
     checks.push(saved(machine));
+    checks.extend(baseline(machine));
     checks
 }
 
@@ -291,4 +292,19 @@ fn saved(machine: &Machine) -> Check {
         let enable = [Change::Task(Task::Enable)];
         Check::failure(name, said).fix_by(Fix::new(format!("systemctl enable {unit}"), enable))
     }
+}
+
+/// Whether snapshots of the healthy machine are kept. That is up to its operator: it is said,
+/// and neither a fault nor something for `--fix`.
+fn baseline(machine: &Machine) -> Option<Check> {
+    let name = "baseline";
+    let unit = "vmcoredd-baseline.timer";
+    let is_there = |directory: &str| machine.has(&format!("{directory}/{unit}"));
+    if is_there("/etc/systemd/system/timers.target.wants") {
+        return Some(Check::ok(name, "snapshots of this machine are kept to compare a crash with"));
+    }
+    ["/usr/lib/systemd/system", "/lib/systemd/system"].into_iter().any(is_there).then(|| {
+        let said = "no snapshots of this machine are kept to compare a crash with";
+        Check::ok(name, format!("{said}; if wanted: systemctl enable --now {unit}"))
+    })
 }

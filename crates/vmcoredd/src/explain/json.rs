@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
+use decode::compare::How;
 use decode::verdict::Verdict;
 use serde::Serialize;
 
+use super::since::Since;
+use crate::difference::side;
 use crate::failure::Failure;
 use crate::json;
 
@@ -19,6 +22,31 @@ struct Object<'a> {
     findings: Vec<Finding<'a>>,
     unread: Vec<Unread<'a>>,
     unknown: &'a [String],
+    baseline: Option<Baseline<'a>>,
+}
+
+#[derive(Serialize)]
+struct Baseline<'a> {
+    file: String,
+    taken: i64,
+    changes: Vec<Change<'a>>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    dump: &'a str,
+    of: &'a str,
+    how: &'static str,
+    values: Vec<Changed<'a>>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct Changed<'a> {
+    path: &'a str,
+    before: String,
+    now: String,
 }
 
 #[derive(Serialize)]
@@ -49,6 +77,7 @@ pub fn print(
     path: &Path,
     verdict: &Verdict,
     unknown: &[String],
+    since: Option<&Since<'_>>,
 ) -> Result<(), Failure> {
     let findings = verdict.entries.iter().map(|entry| Finding {
         severity: entry.finding.severity.word(),
@@ -75,6 +104,30 @@ pub fn print(
         findings: findings.collect(),
         unread: unread.collect(),
         unknown,
+        baseline: since.map(baseline),
     };
     json::line(to, &object)
+}
+
+fn baseline<'a>(since: &'a Since<'_>) -> Baseline<'a> {
+    let changes = since.changed.iter().map(|changed| {
+        let (how, values) = match &changed.change.how {
+            How::Gone => ("gone", [].as_slice()),
+            How::New => ("new", [].as_slice()),
+            How::Values(values) => ("values", values.as_slice()),
+        };
+        let values = values.iter().map(|difference| Changed {
+            path: &difference.path,
+            before: side(difference.a.as_ref()),
+            now: side(difference.b.as_ref()),
+        });
+        let values = values.collect();
+        Change { dump: &changed.dump, of: &changed.change.of, how, values, more: changed.more }
+    });
+    Baseline {
+        file: since.baseline.path.to_string_lossy().into_owned(),
+        taken: since.baseline.taken.as_second(),
+        changes: changes.collect(),
+        more: since.more,
+    }
 }

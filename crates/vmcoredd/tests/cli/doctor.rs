@@ -179,6 +179,26 @@ fn all_is_well() {
     assert_snapshot!("well_json", machine.doctor(&["--json"]));
 }
 
+/// Snapshots are up to the operator: that there are none is no fault.
+#[test]
+fn snapshots_are_proposed() {
+    let machine = Machine::new();
+    let said = |machine: &Machine| {
+        let all = machine.run(&["--fix"]);
+        assert_eq!(all.status, Some(0), "{all:?}");
+        let said = all.stdout().lines().filter(|line| line.contains(" baseline "));
+        said.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&machine), [""; 0]);
+    machine.write("/usr/lib/systemd/system/vmcoredd-baseline.timer", "");
+    let [proposed] = &said(&machine)[..] else { panic!("one line") };
+    let command = "systemctl enable --now vmcoredd-baseline.timer";
+    assert!(proposed.starts_with("ok ") && proposed.ends_with(command), "{proposed}");
+    machine.write("/etc/systemd/system/timers.target.wants/vmcoredd-baseline.timer", "");
+    let [kept] = &said(&machine)[..] else { panic!("one line") };
+    assert!(kept.starts_with("ok ") && kept.contains("are kept"), "{kept}");
+}
+
 type Spoil = fn(&Machine);
 
 /// Only what differs from the machine on which all is well.

@@ -24,7 +24,7 @@ fn device(profile: &str, bus: u8) -> RegisterDevice<'_> {
 }
 
 /// The registers of an NVMe controller, with this CSTS.
-fn nvme(bus: u8, csts: u32) -> Registers {
+pub fn nvme(bus: u8, csts: u32) -> Registers {
     // CAP, VS, CC, CSTS, AQA; the others are 0.
     let mut words = [0_u32; 27];
     let known = [(0, 0x0f00_07ff), (1, 0x30), (2, 0x0001_0400), (5, 0x0046_0001), (7, csts)];

@@ -3,6 +3,7 @@
 
 mod after;
 mod attach;
+mod baseline;
 mod compressed;
 mod damage;
 mod decode;
