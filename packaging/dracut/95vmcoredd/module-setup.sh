@@ -28,6 +28,10 @@ install() {
 	local collector file
 	inst_multiple vmcoredd modprobe
 	inst_simple /usr/lib/vmcoredd/crash-kernel
+	# kdump of RHEL and Fedora saves /proc/vmcore, and runs what is in post.d after that.
+	inst_simple /usr/lib/vmcoredd/kdump-post /etc/kdump/post.d/vmcoredd
+	inst_multiple date sed cat mv sync
+	inst_multiple -o zstd
 	inst_multiple -o /etc/vmcoredd/vmcoredd.conf /etc/vmcoredd/modules
 	for file in "${dracutsysrootdir-}"/etc/vmcoredd/profiles.d/*.kdl; do
 		[[ ! -f $file ]] || inst_simple "${file#"${dracutsysrootdir-}"}"
