@@ -63,9 +63,15 @@ test: deps lint ## The tests that each change must pass: half an hour
 test-all: deps lint ## Every test: both kernels, whole machines, crash (root, an hour, 20 GB)
 	@$(UNIT_TESTS); \
 	$(VM_TEST) --tests || status=$$?; \
+	$(MAKE) test-own-dumps || status=$$?; \
 	$(MAKE) test-crash || status=$$?; \
 	$(MAKE) test-install || status=$$?; \
 	exit $$status
+
+.PHONY: test-own-dumps
+test-own-dumps: deps ## Kernels with device dumps of their own, one with KASAN (builds them)
+	@scripts/install-packages bc bison flex libelf-dev
+	@$(CARGO) test --package system-tests --test own_dumps -- --ignored
 
 .PHONY: test-crash
 test-crash: deps ## The crash utility reads the vmcore (a large download)

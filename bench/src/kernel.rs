@@ -9,14 +9,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use system_tests::Modules;
+use system_tests::{Modules, own_dumps};
 use vmtest::{Kernel, PanicCycle, Series};
 
 use crate::arguments::Arguments;
 use crate::error::Error;
 
-/// What both kernels have.
-const CONFIG: &str = include_str!("../kernel.config");
 const SCRIPT: &str = include_str!("kernel/script.sh");
 const DUMPS: &str = include_str!("kernel/dumps.sh");
 const EIGHT: &str = include_str!("kernel/eight.sh");
@@ -295,11 +293,9 @@ fn progress(steps: u64) -> ProgressBar {
 /// Both kernels, C's first, with the modules for them.
 fn subjects(bar: &ProgressBar) -> Result<[Subject; 2], Error> {
     bar.set_message("kernels");
-    let stock = Kernel::fetch(Series::V6_12)?;
     let report = |step: &str| bar.println(step);
-    let without = stock.build("bench", CONFIG, None, report)?;
-    let with = format!("{CONFIG}CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
-    let with = stock.build("bench-c", &with, Some(&without), report)?;
+    let without = own_dumps::kernel_without(report)?;
+    let with = own_dumps::kernel_with(report)?;
     Ok([Subject::new(Side::C, with)?, Subject::new(Side::Rust, without)?])
 }
 

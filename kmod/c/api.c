@@ -60,27 +60,25 @@ int shim_call_collector(struct vmcoredd_data *data, void *buffer)
 	return data->vmcoredd_callback(data, buffer);
 }
 
+int vmcoredd_add_device_dump(struct vmcoredd_data *data)
+{
+	if (!data)
+		return rust_add(NULL, NULL, 0, false);
+	return rust_add(data, data->dump_name, data->size, data->vmcoredd_callback);
+}
+EXPORT_SYMBOL(vmcoredd_add_device_dump);
+
+/* A symbol that the kernel exports cannot be exported again. */
 #ifdef PROVIDES_DEVICE_DUMPS
 /**
  * vmcore_add_device_dump() - add a device dump to the vmcore
  * @data: name, size and callback of the dump, as in mainline
  *
- * Calls the callback with a zero-filled buffer of the size that it asked for
- * and keeps what it left there, compressed.
- *
- * Context: process context; may sleep. The callback is called in a thread of its
- * own, while this one waits, so that it may crash without harm to its driver.
- * Return: 0; -EINVAL for bad arguments, or when novmcoredd is given; -ENOMEM;
- * -EFBIG for more than a note can hold; -ENOSPC when not all of it was kept;
- * -EFAULT when the callback crashed; -ETIMEDOUT when it did not end within
- * callback_deadline_ms; or what it returned. Every outcome is in the log and in
- * the manifest.
+ * The same as vmcoredd_add_device_dump(), by mainline's name.
  */
 int vmcore_add_device_dump(struct vmcoredd_data *data)
 {
-	if (!data)
-		return rust_add(NULL, NULL, 0, false);
-	return rust_add(data, data->dump_name, data->size, data->vmcoredd_callback);
+	return vmcoredd_add_device_dump(data);
 }
 EXPORT_SYMBOL(vmcore_add_device_dump);
 #endif

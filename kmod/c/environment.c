@@ -5,6 +5,8 @@
  */
 #include <linux/cc_platform.h>
 #include <linux/crash_dump.h>
+#include <linux/errno.h>
+#include <linux/kconfig.h>
 #include <linux/list.h>
 #include <linux/pci.h>
 #include <linux/version.h>
@@ -78,4 +80,29 @@ u32 shim_environment(void)
 	else if (has_vmcore_callback())
 		found |= SHIM_ENV_CALLBACK;
 	return found;
+}
+
+static int cancel(struct vmcoredd_data *data, void *buffer)
+{
+	return -ECANCELED;
+}
+
+/*
+ * Adds a dump whose callback fails, so that the kernel keeps nothing of it. The kernel
+ * returns -EINVAL before it calls the callback if it takes no dumps, or if an argument is
+ * bad, which none here is. sysfs does not have novmcoredd, and a wrong guess from
+ * /proc/cmdline would be a use after free: the kernel writes to the entry of its
+ * /proc/vmcore when it takes a dump.
+ */
+u32 shim_own_dumps(void)
+{
+	struct vmcoredd_data dump = {
+		.dump_name = "vmcoredd",
+		.size = 1,
+		.vmcoredd_callback = cancel,
+	};
+
+	if (!IS_ENABLED(CONFIG_PROC_VMCORE_DEVICE_DUMP))
+		return SHIM_OWN_DUMPS_NONE;
+	return vmcore_add_device_dump(&dump) == -EINVAL ? SHIM_OWN_DUMPS_OFF : SHIM_OWN_DUMPS_ON;
 }

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The module: its parameters, its lines in the kernel log, loading and unloading.
- *
- * A kernel that has device dumps of its own needs no such module.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/init.h>
-#include <linux/kconfig.h>
 #include <linux/kern_levels.h>
 #include <linux/module.h>
 #include <linux/printk.h>
@@ -57,6 +54,10 @@ static bool live;
 module_param(live, bool, 0444);
 MODULE_PARM_DESC(live, "In a running system, ask drivers for device dumps (default: no)");
 
+static bool off;
+module_param(off, bool, 0444);
+MODULE_PARM_DESC(off, "Take no device dumps, and leave /proc/vmcore alone (default: no)");
+
 void shim_parameters(struct shim_parameters *parameters)
 {
 	parameters->budget_kib = budget_kib;
@@ -65,6 +66,7 @@ void shim_parameters(struct shim_parameters *parameters)
 	parameters->deadline_ms = deadline_ms;
 	parameters->callback_deadline_ms = callback_deadline_ms;
 	parameters->live = live;
+	parameters->off = off;
 }
 
 #ifdef VMCOREDD_FAULTS
@@ -100,10 +102,6 @@ void shim_pin_module(void)
 
 static int __init vmcoredd_init(void)
 {
-	if (IS_ENABLED(CONFIG_PROC_VMCORE_DEVICE_DUMP)) {
-		pr_info("this kernel has vmcore device dumps of its own; /proc/vmcore is left alone\n");
-		return -EEXIST;
-	}
 	return rust_load();
 }
 

@@ -52,6 +52,11 @@
 /* How large a workspace shim_compress() needs, in bytes. */
 #define SHIM_COMPRESS_WORKSPACE	16384U
 
+/* What shim_own_dumps() finds. */
+#define SHIM_OWN_DUMPS_NONE	0U
+#define SHIM_OWN_DUMPS_OFF	1U
+#define SHIM_OWN_DUMPS_ON	2U
+
 /* The files that are served. */
 #define SHIM_FILE_VMCORE	0U
 #define SHIM_FILE_VMCOREDD	1U
@@ -81,6 +86,7 @@ struct shim_parameters {
 	u32 deadline_ms;
 	u32 callback_deadline_ms;
 	u32 live;
+	u32 off;
 };
 
 /** What is known of a PCI function before it is read; the text ends in a zero byte. */
@@ -137,6 +143,12 @@ bool shim_is_crash_kernel(void);
 
 /** What this kernel runs on: SHIM_ENV bits. May sleep. */
 u32 shim_environment(void);
+
+/**
+ * Whether this kernel was built with device dumps of its own, and takes them. Writes a line
+ * to the log, once, where it does not. Sleeps.
+ */
+u32 shim_own_dumps(void);
 
 /** How much memory could be had without swapping, in bytes. Any context. */
 u64 shim_memory_available(void);

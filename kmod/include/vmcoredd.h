@@ -2,9 +2,9 @@
 /*
  * Device dumps that a driver writes in pieces.
  *
- * Drivers that know mainline's vmcore_add_device_dump() from
- * <linux/crash_dump.h> need nothing of this: vmcoredd.ko exports that symbol,
- * too.
+ * Drivers that know mainline's vmcore_add_device_dump() from <linux/crash_dump.h> need
+ * nothing of this: vmcoredd.ko exports that symbol, too, for kernels that do not, and
+ * vmcoredd_add_device_dump() for all.
  */
 #ifndef VMCOREDD_H
 #define VMCOREDD_H
@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 struct module;
+struct vmcoredd_data;
 struct vmcoredd_writer;
 struct vmcoredd_collector;
 
@@ -45,10 +46,28 @@ struct vmcoredd_collector {
 /* Implemented in C. */
 
 /**
+ * vmcoredd_add_device_dump() - add a device dump to the vmcore
+ * @data: name, size and callback of the dump, as in mainline
+ *
+ * Calls the callback with a zero-filled buffer of the size that it asked for
+ * and keeps what it left there, compressed. On a kernel that has device dumps of its
+ * own, vmcore_add_device_dump() is the kernel's function, and this one is ours.
+ *
+ * Context: process context; may sleep. The callback is called in a thread of its
+ * own, while this one waits, so that it may crash without harm to its driver.
+ * Return: 0; -EINVAL for bad arguments, or when device dumps are switched off; -ENOMEM;
+ * -EFBIG for more than a note can hold; -ENOSPC when not all of it was kept;
+ * -EFAULT when the callback crashed; -ETIMEDOUT when it did not end within
+ * callback_deadline_ms; or what it returned. Every outcome is in the log and in
+ * the manifest.
+ */
+int vmcoredd_add_device_dump(struct vmcoredd_data *data);
+
+/**
  * vmcoredd_wanted() - whether drivers are to hand over device dumps
  *
- * They are in a crash kernel, unless novmcoredd is given, and in a running system
- * where the module's parameter live is set.
+ * They are in a crash kernel, unless device dumps are switched off, and in a running
+ * system where the module's parameter live is set.
  *
  * Context: any.
  * Return: true when they are.
@@ -66,7 +85,7 @@ bool vmcoredd_wanted(void);
  * Context: process context; may sleep. The collector's functions are called without
  * a lock of this module held.
  * Return: 0 when all that was written is kept; -EINVAL when the collector is not
- * as described, wrote nothing, or novmcoredd is given; -ENOMEM; -EFBIG for more
+ * as described, wrote nothing, or device dumps are switched off; -ENOMEM; -EFBIG for more
  * than a note can hold; -ENOSPC for more than the limits allow; -EFAULT when it
  * crashed; -ETIMEDOUT; or what it returned. Every outcome is in the log and in the
  * manifest.

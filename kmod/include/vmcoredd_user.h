@@ -32,7 +32,7 @@ struct vmcoredd_name {
 
 /*
  * Names what is written, before anything else. EBUSY when it has a name, EINVAL for
- * one that cannot be or when novmcoredd is given, ENOMEM.
+ * one that cannot be or when device dumps are switched off, ENOMEM.
  */
 #define VMCOREDD_IOC_NAME	_IOW(0xdc, 0, struct vmcoredd_name)
 
@@ -76,7 +76,8 @@ struct vmcoredd_devices {
 /*
  * Reads devices; each becomes a device dump of its own, and the manifest says what became
  * of it. EPERM where the kernel is locked down and a plan is not one of the module's,
- * EINVAL for what is no plan, an unknown flag, or novmcoredd, EFAULT, EFBIG, ENOMEM.
+ * EINVAL for what is no plan, an unknown flag, or when device dumps are switched off,
+ * EFAULT, EFBIG, ENOMEM.
  */
 #define VMCOREDD_IOC_DEVICES	_IOW(0xdc, 2, struct vmcoredd_devices)
 

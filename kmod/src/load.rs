@@ -15,7 +15,7 @@ use vmcore::original::Original;
 use vmcore::{Error, PAGE_SIZE, page_align_down};
 
 use crate::kernel::command_line::CommandLine;
-use crate::kernel::environment;
+use crate::kernel::environment::{self, OwnDumps};
 use crate::kernel::error::Errno;
 use crate::kernel::file::File;
 use crate::kernel::log::{Hex, Line, Show, log};
@@ -130,15 +130,19 @@ pub struct Plan {
 }
 
 /// Reads and checks the kernel's file, and says in the log why it is left
-/// alone if it is. Sleeps.
+/// alone if it is: by what dumps are `switched_off`, if they are, or what is in doubt.
+/// Sleeps.
 ///
 /// # Errors
 /// [`NoMemory`] even for the file without memory.
-pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
-    let found = if command_line.has_novmcoredd() {
-        Err(Doubt::Environment("novmcoredd is given"))
-    } else {
-        take_over(command_line)
+pub fn plan(
+    command_line: &CommandLine,
+    own_dumps: OwnDumps,
+    switched_off: Option<&'static str>,
+) -> Result<Plan, NoMemory> {
+    let found = match switched_off {
+        Some(by) => Err(Doubt::Environment(by)),
+        None => take_over(command_line, own_dumps),
     };
     match found {
         Ok(plan) => Ok(plan),
@@ -158,8 +162,8 @@ pub fn plan(command_line: &CommandLine) -> Result<Plan, NoMemory> {
     }
 }
 
-fn take_over(command_line: &CommandLine) -> Result<Plan, Doubt> {
-    environment::check().map_err(Doubt::Environment)?;
+fn take_over(command_line: &CommandLine, own_dumps: OwnDumps) -> Result<Plan, Doubt> {
+    environment::check(own_dumps).map_err(Doubt::Environment)?;
     let file = File::open(VMCORE).map_err(Doubt::Unreadable)?;
     let header = read_header(&file)?;
     let original = Original::parse(&header)?;

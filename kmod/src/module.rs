@@ -6,7 +6,7 @@ use kmem::NoMemory;
 
 use crate::kernel::command_line::CommandLine;
 use crate::kernel::device::Device;
-use crate::kernel::environment;
+use crate::kernel::environment::{self, OwnDumps};
 use crate::kernel::error::{EINVAL, Errno};
 use crate::kernel::log::log;
 use crate::kernel::memory::{Arc, Global, KernelMemory};
@@ -91,10 +91,13 @@ impl Module {
         if environment::panics_on_oops() {
             log!(Warning, "panic_on_oops is set: a collector that crashes ends this kernel");
         }
-        let Plan { vmcore, vmcoredd, room, notes_size, compared } = load::plan(&command_line)?;
         let parameters = Parameters::read();
+        let own_dumps = environment::own_dumps();
+        let switched_off = switched_off_by(&parameters, own_dumps, &command_line);
+        let plan = load::plan(&command_line, own_dumps, switched_off)?;
+        let Plan { vmcore, vmcoredd, room, notes_size, compared } = plan;
+        let switched_off = switched_off.is_some();
         let crash_kernel = environment::is_crash_kernel();
-        let switched_off = command_line.has_novmcoredd();
         let limits = limits(&parameters, crash_kernel, room, notes_size);
         let store = Arc::new(Store::new(limits)?)?;
         let plain = |served: Arc<Served>| {
@@ -186,7 +189,7 @@ impl Module {
         }
     }
 
-    /// Whether `novmcoredd` is given.
+    /// Whether no dump is taken.
     #[must_use]
     pub fn is_switched_off(&self) -> bool {
         self.switched_off
@@ -218,6 +221,22 @@ impl Module {
         let served = self.vmcore.as_ref().map(|vmcore| &vmcore.served);
         let files = [(vmcore.as_mut(), served), (vmcoredd.as_mut(), Some(&self.vmcoredd))];
         proc::set_sizes(files.map(|(entry, served)| Some((entry?, served?.size(&state)?))));
+    }
+}
+
+/// What says that no dump is to be taken. A kernel that has device dumps of its own takes
+/// `novmcoredd` for them, and distributions give it by default.
+fn switched_off_by(
+    parameters: &Parameters,
+    own_dumps: OwnDumps,
+    command_line: &CommandLine,
+) -> Option<&'static str> {
+    if parameters.off {
+        Some("vmcoredd.off is set")
+    } else if own_dumps == OwnDumps::Absent && command_line.has_novmcoredd() {
+        Some("novmcoredd is given")
+    } else {
+        None
     }
 }
 

@@ -8,6 +8,7 @@ pub mod chelsio;
 pub mod crash_header;
 pub mod cudbg;
 mod in_tree;
+pub mod own_dumps;
 pub mod registers;
 pub mod soft;
 pub mod watched;
@@ -131,27 +132,14 @@ impl Modules {
         Ok(Self { out, headers: kernel.headers() })
     }
 
-    /// Builds `vmcoredd.ko` as for a `kernel` that has device dumps of its own.
-    ///
-    /// # Errors
-    /// [`Error::Program`] with what the build printed.
-    pub fn build_where_not_needed(kernel: &Kernel) -> Result<PathBuf> {
-        Self::build_variant(kernel, "not-needed", "CONFIG_PROC_VMCORE_DEVICE_DUMP=1")
-    }
-
     /// Builds a `vmcoredd.ko` in which calls of the kernel can be made to fail: its
     /// parameters `fail_at`, `fail_count` and `calls`.
     ///
     /// # Errors
     /// [`Error::Program`] with what the build printed.
     pub fn build_with_faults(kernel: &Kernel) -> Result<PathBuf> {
-        Self::build_variant(kernel, "faults", "VMCOREDD_FAULTS")
-    }
-
-    fn build_variant(kernel: &Kernel, variant: &str, define: &str) -> Result<PathBuf> {
-        let out = format!("target/kmod/{}/{variant}", kernel.release());
-        let flags = format!("MODULE_FLAGS=--cflag -D{define}");
-        make(kernel, &["kmod", &format!("OUT={out}"), &flags])?;
+        let out = format!("target/kmod/{}/faults", kernel.release());
+        make(kernel, &["kmod", &format!("OUT={out}"), "MODULE_FLAGS=--cflag -DVMCOREDD_FAULTS"])?;
         Ok(root().join(out).join("vmcoredd.ko"))
     }
 
@@ -172,10 +160,25 @@ impl Modules {
     /// # Errors
     /// [`Error::Program`] with what the build printed.
     pub fn test_module(&self, name: &str) -> Result<PathBuf> {
-        let out = self.out.join("tests").join(name);
+        self.test_module_with(name, "", &[])
+    }
+
+    /// Builds one of them in which mainline's function is ours, `vmcoredd_add_device_dump()`,
+    /// as for a kernel that has device dumps of its own.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with what the build printed.
+    pub fn test_module_by_our_name(&self, name: &str) -> Result<PathBuf> {
+        let renamed = "-Dvmcore_add_device_dump=vmcoredd_add_device_dump";
+        self.test_module_with(name, "our-name", &["--cflag", renamed])
+    }
+
+    fn test_module_with(&self, name: &str, variant: &str, arguments: &[&str]) -> Result<PathBuf> {
+        let out = self.out.join("tests").join(variant).join(name);
         let source = root().join("tests/modules").join(name).join(name).with_extension("c");
         let mut build = Command::new(root().join("kmod/build/rust-module"));
         build.args(["--name", name, "--cflag", "-DCONFIG_PROC_VMCORE_DEVICE_DUMP=1"]);
+        build.args(arguments);
         build.arg("--c-source").arg(source).arg("--kdir").arg(&self.headers);
         build.arg("--cache").arg(vmtest::target_dir().join("kmod/cache"));
         build.arg("--include").arg(root().join("kmod/include"));

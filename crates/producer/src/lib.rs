@@ -96,7 +96,7 @@ impl Request {
     /// # Errors
     /// Those of `open()` for [`DEVICE`]; [`io::ErrorKind::PermissionDenied`] where the
     /// kernel is locked down and a plan is not one of the module's;
-    /// [`io::ErrorKind::InvalidInput`] for what is no plan, or where `novmcoredd` is given;
+    /// [`io::ErrorKind::InvalidInput`] for what is no plan, or where dumps are switched off;
     /// [`io::ErrorKind::FileTooLarge`] and [`io::ErrorKind::OutOfMemory`].
     pub fn send(&self) -> io::Result<()> {
         self.send_to(Path::new(DEVICE))
@@ -190,7 +190,7 @@ impl Producer {
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] for a name that is empty or longer than
-    /// [`NAME_MAX`], where `novmcoredd` is given, and where `VMCOREDD_IOC_NAME` is
+    /// [`NAME_MAX`], where dumps are switched off, and where `VMCOREDD_IOC_NAME` is
     /// something else to the device; [`io::ErrorKind::ResourceBusy`] for a second name;
     /// [`io::ErrorKind::OutOfMemory`].
     pub fn name(&mut self, name: &[u8], size: u64) -> io::Result<()> {

@@ -175,7 +175,8 @@ pub enum Reason {
     NoCallback,
     /// The collector's module was not named.
     NoOwner,
-    /// `novmcoredd` is on the kernel's command line.
+    /// No dump is taken: `novmcoredd` is on the kernel's command line, or the module's
+    /// parameter `off` is set.
     SwitchedOff,
     /// It was read from a file that does not have all of it.
     Cut,
@@ -220,7 +221,7 @@ impl Reason {
             Self::NoSize => "its size is 0",
             Self::NoCallback => "it has no callback",
             Self::NoOwner => "its module is not named",
-            Self::SwitchedOff => "novmcoredd is given",
+            Self::SwitchedOff => "device dumps are switched off",
             Self::Cut => "the file that it came from is cut",
             Self::NoAnswer => "its device does not answer",
             Self::Stopped => "its device stopped answering",

@@ -162,8 +162,8 @@ pub trait Collector: Send + 'static {
 ///
 /// # Errors
 /// What [`Collector::collect`] gave; [`EINVAL`] for an empty name, when nothing was
-/// written, or when `novmcoredd` is given; [`ENOMEM`]; or why not all is kept. The
-/// reason is in the log and in the manifest.
+/// written, or when device dumps are switched off; [`ENOMEM`]; or why not all is kept.
+/// The reason is in the log and in the manifest.
 pub fn register<C: Collector>(collector: C) -> Result<(), Errno> {
     let shown = shim::vmcoredd_collector {
         // SAFETY: may be called at any time.
@@ -242,8 +242,8 @@ unsafe extern "C" fn release<C>(registered: *mut shim::vmcoredd_collector) {
     }
 }
 
-/// Whether device dumps are wanted: in a crash kernel, unless `novmcoredd` is given, and
-/// in a running system where `vmcoredd.ko` was loaded with `live=1`.
+/// Whether device dumps are wanted: in a crash kernel, unless they are switched off, and in
+/// a running system where `vmcoredd.ko` was loaded with `live=1`.
 #[must_use]
 pub fn dumps_are_wanted() -> bool {
     // SAFETY: may be called at any time.

@@ -15,6 +15,10 @@ pub struct pci_dev {
     _unused: [u8; 0],
 }
 #[repr(C)]
+pub struct vmcoredd_data {
+    _unused: [u8; 0],
+}
+#[repr(C)]
 pub struct vmcoredd_writer {
     _unused: [u8; 0],
 }
@@ -74,6 +78,7 @@ unsafe extern "C" {
     );
     pub fn driver_read_register(from: *const ::core::ffi::c_void) -> u32_;
     pub fn rust_probe(pdev: *mut pci_dev) -> ::core::ffi::c_int;
+    pub fn vmcoredd_add_device_dump(data: *mut vmcoredd_data) -> ::core::ffi::c_int;
     pub fn vmcoredd_wanted() -> bool_;
     pub fn vmcoredd_register(collector: *mut vmcoredd_collector) -> ::core::ffi::c_int;
     pub fn vmcoredd_write(

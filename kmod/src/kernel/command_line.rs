@@ -37,8 +37,7 @@ impl CommandLine {
         self.text.get(..self.length).unwrap_or_default()
     }
 
-    /// Whether device dumps are switched off: `novmcoredd[=BOOL]`, as for the C
-    /// implementation.
+    /// Whether `novmcoredd[=BOOL]` is given, which is read as the C implementation reads it.
     #[must_use]
     pub fn has_novmcoredd(&self) -> bool {
         vmcore::command_line::has_novmcoredd(self.text())

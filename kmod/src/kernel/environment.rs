@@ -4,15 +4,41 @@
 use super::file::File;
 use super::shim;
 
+/// The kernel's own implementation of device dumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnDumps {
+    /// It was built without.
+    Absent,
+    /// `novmcoredd` switches it off.
+    Off,
+    /// It takes dumps, and changes the size of its file for them.
+    On,
+}
+
+/// Asks the kernel for its own device dumps. Sleeps.
+#[must_use]
+pub fn own_dumps() -> OwnDumps {
+    // SAFETY: modules are loaded in process context.
+    let found = unsafe { shim::shim_own_dumps() };
+    let known = [
+        (shim::SHIM_OWN_DUMPS_NONE, OwnDumps::Absent),
+        (shim::SHIM_OWN_DUMPS_OFF, OwnDumps::Off),
+        (shim::SHIM_OWN_DUMPS_ON, OwnDumps::On),
+    ];
+    known.into_iter().find(|(number, _)| *number == found).map_or(OwnDumps::On, |(_, own)| own)
+}
+
 /// What makes serving old memory impossible, or unwanted.
 ///
 /// # Errors
 /// The first of them, in words.
-pub fn check() -> Result<(), &'static str> {
+pub fn check(own_dumps: OwnDumps) -> Result<(), &'static str> {
     // SAFETY: modules are loaded in process context.
     let found = unsafe { shim::shim_environment() };
     let doubts = [
         (!is_crash_kernel(), "this is not a crash kernel"),
+        // Its entry in /proc must stay: the next dump of a driver writes to it.
+        (own_dumps == OwnDumps::On, "this kernel adds device dumps itself"),
         (found & shim::SHIM_ENV_ENCRYPTED != 0, "memory is encrypted"),
         (found & shim::SHIM_ENV_XEN != 0, "the kernel runs on Xen"),
         (found & shim::SHIM_ENV_VIRTIO_MEM != 0, "there is a virtio-mem device"),

@@ -22,6 +22,8 @@ pub struct Parameters {
     pub callback_deadline: Option<u32>,
     /// Whether drivers are asked for dumps in a running system.
     pub live: bool,
+    /// Whether no dump is taken.
+    pub off: bool,
 }
 
 impl Parameters {
@@ -35,6 +37,7 @@ impl Parameters {
             deadline_ms: 0,
             callback_deadline_ms: 0,
             live: 0,
+            off: 0,
         };
         // SAFETY: `given` takes them all.
         unsafe { shim::shim_parameters(&raw mut given) };
@@ -47,6 +50,7 @@ impl Parameters {
             deadline: milliseconds(given.deadline_ms),
             callback_deadline: milliseconds(given.callback_deadline_ms),
             live: given.live != 0,
+            off: given.off != 0,
         }
     }
 }

@@ -70,6 +70,7 @@ pub struct shim_parameters {
     pub deadline_ms: u32_,
     pub callback_deadline_ms: u32_,
     pub live: u32_,
+    pub off: u32_,
 }
 #[repr(C)]
 pub struct shim_pci {
@@ -134,6 +135,9 @@ pub const SHIM_THREAD_ENDED: u32 = 0;
 pub const SHIM_THREAD_CRASHED: u32 = 1;
 pub const SHIM_THREAD_LATE: u32 = 2;
 pub const SHIM_COMPRESS_WORKSPACE: u32 = 16384;
+pub const SHIM_OWN_DUMPS_NONE: u32 = 0;
+pub const SHIM_OWN_DUMPS_OFF: u32 = 1;
+pub const SHIM_OWN_DUMPS_ON: u32 = 2;
 pub const SHIM_FILE_VMCORE: u32 = 0;
 pub const SHIM_FILE_VMCOREDD: u32 = 1;
 pub const SHIM_FILES: u32 = 2;
@@ -153,6 +157,8 @@ const _: () = {
         [::core::mem::offset_of!(shim_parameters, callback_deadline_ms) - 28usize];
     ["Offset of field: shim_parameters::live"]
         [::core::mem::offset_of!(shim_parameters, live) - 32usize];
+    ["Offset of field: shim_parameters::off"]
+        [::core::mem::offset_of!(shim_parameters, off) - 36usize];
 };
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
@@ -212,6 +218,7 @@ unsafe extern "C" {
     pub fn shim_log(level: u32_, text: *const ::core::ffi::c_char, length: usize);
     pub fn shim_is_crash_kernel() -> bool_;
     pub fn shim_environment() -> u32_;
+    pub fn shim_own_dumps() -> u32_;
     pub fn shim_memory_available() -> u64_;
     pub fn shim_memory_cached() -> u64_;
     pub fn shim_alloc(size: usize) -> *mut ::core::ffi::c_void;

@@ -7,13 +7,14 @@ use vmcore::command_line::boolean;
 pub type Takes = fn(Option<&[u8]>) -> bool;
 
 /// Each parameter as it is called on the kernel's command line: those of `kmod/c/module.c`.
-pub const OF_MODULE: [(&str, Takes); 6] = [
+pub const OF_MODULE: [(&str, Takes); 7] = [
     ("vmcoredd.budget_kib", is_number),
     ("vmcoredd.dump_kib", is_number),
     ("vmcoredd.inline_kib", is_number),
     ("vmcoredd.deadline_ms", is_number),
     ("vmcoredd.callback_deadline_ms", is_number),
     ("vmcoredd.live", is_boolean),
+    ("vmcoredd.off", is_boolean),
 ];
 
 fn is_number(value: Option<&[u8]>) -> bool {
