@@ -126,6 +126,7 @@ fn checks(machine: &Machine) -> Result<Vec<Check>, Failure> {
     checks.push(ready::loaded(machine));
     checks.extend(command_line::check(machine));
     checks.push(ready::module(machine));
+    checks.extend(ready::own_device_dumps(machine));
     checks.push(ready::signature(machine));
     checks.push(ready::initramfs(machine));
     checks.extend(ready::kernels(machine));

@@ -133,18 +133,37 @@ fn last<'a>(text: &'a [u8], name: &str) -> Option<Parameter<'a>> {
     Parameters::new(text).filter(|parameter| parameter.is(name.as_bytes())).last()
 }
 
-/// A kernel with device dumps of its own is looked at elsewhere.
+/// On a kernel with device dumps of its own, novmcoredd makes room for ours.
 fn switched_off(machine: &Machine, text: &[u8]) -> Option<Fault> {
-    let release = machine.crash_release();
-    if release.is_some_and(|release| machine.has_own_device_dumps(&release)) {
-        return None;
+    let with_own = machine.crash_release().filter(|it| machine.has_own_device_dumps(it));
+    let off = "vmcoredd.off";
+    if parameters::boolean_of(text, off) == Some(true) {
+        return Some(Fault {
+            status: Health::Failure,
+            message: format!("{off} is given: there will be no device dumps"),
+            parameter: Some(off),
+            undone_by: Some(format!("{off}=0")),
+        });
     }
-    has_novmcoredd(text).then(|| Fault {
-        status: Health::Failure,
-        message: "novmcoredd is given: there will be no device dumps".to_owned(),
-        parameter: Some("novmcoredd"),
-        undone_by: Some("novmcoredd=0".to_owned()),
-    })
+    match (with_own, has_novmcoredd(text)) {
+        (None, true) => Some(Fault {
+            status: Health::Failure,
+            message: "novmcoredd is given: there will be no device dumps".to_owned(),
+            parameter: Some("novmcoredd"),
+            undone_by: Some("novmcoredd=0".to_owned()),
+        }),
+        (Some(release), false) => Some(Fault {
+            status: Health::Warning,
+            message: format!(
+                "{} has device dumps of its own, and novmcoredd is not given: vmcoredd's will be \
+                 in /proc/vmcoredd alone, and the kernel's can use up its memory",
+                Escaped(release.as_bytes())
+            ),
+            parameter: None,
+            undone_by: Some("novmcoredd".to_owned()),
+        }),
+        (None, false) | (Some(_), true) => None,
+    }
 }
 
 /// What modprobe.blacklist= and rd.driver.blacklist= forbid is loaded by name all the

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! The parameters of `vmcoredd.ko`, and which values it takes.
 
-use vmcore::command_line::boolean;
+use vmcore::command_line::{Parameters, boolean};
 
 /// Whether the module takes a value, or none, for a parameter.
 pub type Takes = fn(Option<&[u8]>) -> bool;
@@ -23,6 +23,14 @@ fn is_number(value: Option<&[u8]>) -> bool {
 
 fn is_boolean(value: Option<&[u8]>) -> bool {
     boolean(value).is_some()
+}
+
+/// What the boolean parameter `name` is in the end, of all that the kernel does not refuse.
+pub fn boolean_of(text: &[u8], name: &str) -> Option<bool> {
+    Parameters::new(text)
+        .filter(|parameter| parameter.is(name.as_bytes()))
+        .filter_map(|parameter| boolean(parameter.value))
+        .last()
 }
 
 /// A number as the kernel's `kstrtoull()` takes it: decimal, octal or hexadecimal.

@@ -14,7 +14,8 @@ use super::check::{Check, Fix};
 use super::fixes;
 use super::kdump::Kdump;
 use super::lines;
-use super::machine::{self, Machine};
+use super::machine::{self, Machine, VMCOREDD_CONF};
+use super::parameters::boolean_of;
 use super::shell;
 use crate::collectors::{self, Collector};
 use crate::failure::Failure;
@@ -49,8 +50,11 @@ pub fn module(machine: &Machine) -> Check {
         return Check::unknown(name, "which kernel is the crash kernel is not known");
     };
     let shown = Escaped(release.as_bytes());
-    if machine.has_own_device_dumps(&release) {
-        return own_device_dumps(machine, &release);
+    let own = machine.module_parameters();
+    if boolean_of(own.as_bytes(), "off") == Some(true) {
+        let said = format!("off is set in {VMCOREDD_CONF}: there will be no device dumps");
+        let Fix { words, .. } = fixes::initramfs(machine);
+        return Check::failure(name, said).fix(format!("take it off MODULE_PARAMETERS, {words}"));
     }
     if let Some(path) = machine.module(&release, "vmcoredd") {
         return Check::ok(name, format!("{shown} has {}", EscapedPath(&path)));
@@ -80,9 +84,7 @@ pub fn kernels(machine: &Machine) -> Vec<Check> {
     let names = machine.names("/boot");
     let releases = names.iter().filter_map(|name| name.strip_prefix("vmlinuz-"));
     let uncovered = releases.filter(|release| {
-        crash_release.as_deref() != Some(release)
-            && machine.module(release, "vmcoredd").is_none()
-            && !machine.has_own_device_dumps(release)
+        crash_release.as_deref() != Some(release) && machine.module(release, "vmcoredd").is_none()
     });
     let check = |release: &str| {
         let shown = Escaped(release.as_bytes());
@@ -113,22 +115,20 @@ fn not_covered(machine: &Machine, release: &str) -> Option<String> {
     (grep.wait().ok()?.code() == Some(1)).then(|| pattern.to_owned())
 }
 
-/// A kernel that was built with PROC_VMCORE_DEVICE_DUMP: vmcoredd.ko is not loaded there.
-/// There is no advice to take novmcoredd off: it keeps the kernel's own implementation,
-/// which has no bound, from using up the crash kernel's memory.
-fn own_device_dumps(machine: &Machine, release: &str) -> Check {
-    let name = "module";
-    let shown = Escaped(release.as_bytes());
-    let line = lines::of(machine).configured.unwrap_or_default();
-    let own = format!("{shown} has device dumps of its own, with which vmcoredd.ko does not load");
-    if has_novmcoredd(line.as_bytes()) {
-        let said = format!("{own}; novmcoredd switches them off: there will be no device dumps");
-        let fix = "none: without novmcoredd, the kernel's own can use up the crash kernel's memory";
-        return Check::failure(name, said).fix(fix);
+/// A kernel that was built with PROC_VMCORE_DEVICE_DUMP, where novmcoredd is given. Where it
+/// is missing, the check of the command line reports that.
+pub fn own_device_dumps(machine: &Machine) -> Option<Check> {
+    let release = machine.crash_release()?;
+    let line = lines::of(machine).configured.ok()?;
+    if !machine.has_own_device_dumps(&release) || !has_novmcoredd(line.as_bytes()) {
+        return None;
     }
-    let said = format!("{own}: collectors and /etc/vmcoredd/modules are not used");
-    let fix = "see that crashkernel= is enough for all dumps of its drivers, which have no bound";
-    Check::warning(name, said).fix(fix)
+    let shown = Escaped(release.as_bytes());
+    let said = format!(
+        "{shown} has device dumps of its own; novmcoredd switches them off, and vmcoredd takes \
+         their place"
+    );
+    Some(Check::ok("own dumps", said))
 }
 
 /// Whether the crash kernel will take the module.

@@ -7,6 +7,7 @@ use kdumpfile::{Escaped, EscapedPath};
 
 use super::change::{Change, Task};
 use super::check::{Check, Fix, mib};
+use super::fixes;
 use super::kdump::Kdump;
 use super::machine::Machine;
 
@@ -16,6 +17,10 @@ const SPACE_MIN: u64 = 128 << 20;
 const SPACE_PART: u64 = 8;
 /// How deep devices may be stacked: LVM on LUKS on RAID, and some more.
 const DEPTH_MAX: u32 = 8;
+
+/// What is saved.
+const SAVING: &str = "saving";
+const SAVED_BESIDE: &str = "/proc/vmcoredd is saved beside the vmcore";
 
 /// Where a vmcore goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +54,10 @@ pub fn checks(machine: &Machine) -> Vec<Check> {
         checks.extend(storage(machine, core_directory(machine)));
         checks.push(space(machine, core_directory(machine), false));
     }
-    checks.push(saved(machine));
+    checks.push(match (machine.kdump, targets.as_slice()) {
+        (Kdump::Ctl, [target]) => saved_by_kdumpctl(machine, target),
+        _ => saved(machine),
+    });
     checks.extend(baseline(machine));
     checks
 }
@@ -269,8 +277,27 @@ fn space(machine: &Machine, directory: &str, is_of_vmcore: bool) -> Check {
     }
 }
 
+/// kdumpctl's initramfs runs what is in post.d after it has saved `/proc/vmcore`; ours saves
+/// to the same file system.
+fn saved_by_kdumpctl(machine: &Machine, target: &Target) -> Check {
+    let hook = "etc/kdump/post.d/vmcoredd";
+    let said = "only what is in /proc/vmcore is saved";
+    if matches!(target, Target::Remote("SSH", _) | Target::Raw(_)) {
+        let said = format!("{said}: /proc/vmcoredd is saved to file systems alone");
+        return Check::warning(SAVING, said).fix("save to a file system, or by NFS");
+    }
+    match machine.initramfs_files() {
+        None => Check::unknown(SAVING, format!("whether the initramfs has /{hook} is not known")),
+        Some(files) if files.iter().any(|file| file.ends_with(hook)) => {
+            Check::ok(SAVING, SAVED_BESIDE)
+        }
+        Some(_) => Check::warning(SAVING, format!("{said}: the initramfs lacks /{hook}"))
+            .fix_by(fixes::initramfs(machine)),
+    }
+}
+
 fn saved(machine: &Machine) -> Check {
-    let name = "saving";
+    let name = SAVING;
     let unit = "vmcoredd-save.service";
     let wanted = ["kdump-tools.service", "kdump-tools-dump.service"]
         .iter()
@@ -280,7 +307,7 @@ fn saved(machine: &Machine) -> Check {
         return Check::warning(name, said).fix("save /proc/vmcoredd as well: docs/operate.md");
     }
     if wanted {
-        Check::ok(name, "/proc/vmcoredd is saved beside the vmcore")
+        Check::ok(name, SAVED_BESIDE)
     } else {
         let said = "/proc/vmcoredd is not saved: what is too large for /proc/vmcore would be lost";
         if ["/usr/lib", "/lib"]

@@ -210,7 +210,7 @@ fn differing(found: &str, well: &str) -> String {
 
 #[test]
 fn each_fault_is_told_with_what_corrects_it() {
-    let failures: [(&str, Spoil); 43] = [
+    let failures: [(&str, Spoil); 45] = [
         ("no_configuration", |it| it.remove("/etc/default/kdump-tools")),
         ("no_package", |it| {
             it.remove("/usr/sbin/vmcoredd-update-initramfs");
@@ -267,6 +267,12 @@ fn each_fault_is_told_with_what_corrects_it() {
             let loaded = KEXEC_CMD.replace("irqpoll", "irqpoll novmcoredd=on");
             it.write("/var/crash/kexec_cmd", &loaded);
         }),
+        ("switched_off_by_our_own_parameter", |it| {
+            it.configure("KDUMP_CMDLINE_APPEND='vmcoredd.off=1 nr_cpus=1'");
+        }),
+        ("switched_off_by_our_configuration", |it| {
+            it.write("/etc/vmcoredd/vmcoredd.conf", "MODULE_PARAMETERS='off'\n");
+        }),
         ("forbidden", |it| it.boots_with("module_blacklist=nouveau,vmcoredd")),
         ("another_initramfs_script", |it| it.boots_with("rdinit=/bin/sh")),
         ("not_used", |it| it.configure("USE_KDUMP=0")),
@@ -310,7 +316,11 @@ fn each_fault_is_told_with_what_corrects_it() {
             it.remove("/etc/systemd/system/kdump-tools-dump.service.wants");
         }),
     ];
-    let warnings: [(&str, Spoil); 20] = [
+    let warnings: [(&str, Spoil); 21] = [
+        // As Ubuntu has it.
+        ("own_dumps", |it| {
+            it.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
+        }),
         ("uncovered_kernel", |it| it.write("/boot/vmlinuz-7.3.1+deb13-cloud-amd64", "")),
         ("oops_panics", |it| it.configure("KDUMP_CMDLINE_APPEND=\"oops=panic nr_cpus=1\"")),
         ("oops_panics_here", |it| it.boots_with("oops=panic")),
@@ -503,8 +513,18 @@ fn without_another_thread_it_is_told() {
 /// The distributions whose kdump is another one.
 #[test]
 fn what_is_not_debian_is_not_told_debians_answers() {
-    let cases: [(&str, Spoil); 5] = [
-        ("rhel", |it| it.of_rhel("path /var/crash\ncore_collector makedumpfile -l -d 31\n")),
+    let cases: [(&str, Spoil); 7] = [
+        ("rhel", |it| {
+            it.of_rhel("path /var/crash\ncore_collector makedumpfile -l -d 31\n");
+            let initramfs = format!("/boot/initramfs-{RELEASE}kdump.img");
+            let files = fs::read_to_string(it.path(&initramfs)).expect("read");
+            it.write(&initramfs, &format!("{files}\netc/kdump/post.d/vmcoredd"));
+        }),
+        ("rhel_by_ssh", |it| it.of_rhel("ssh root@host\n")),
+        ("suse_with_own_dumps", |it| {
+            it.of_suse("KDUMP_SAVEDIR=\"/var/crash\"\n");
+            it.write(&format!("/boot/config-{RELEASE}"), "CONFIG_PROC_VMCORE_DEVICE_DUMP=y\n");
+        }),
         ("rhel_by_nfs", |it| it.of_rhel("nfs server:/srv # there\n")),
         ("fedora_raw", |it| {
             it.of_rhel("raw /dev/vdb1\n");
