@@ -122,6 +122,10 @@ impl<'p> Compiler<'p, '_, '_> {
 
     fn bytes(self) -> Vec<u8> {
         let profile = self.profile;
+        // What only decodes the dumps of drivers reads nothing.
+        if profile.matches.is_empty() {
+            return Vec::new();
+        }
         let mut name = [0; NAME_SIZE];
         for (to, from) in name.iter_mut().take(NAME_SIZE - 1).zip(profile.name.bytes()) {
             *to = from;

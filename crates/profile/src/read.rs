@@ -382,7 +382,10 @@ impl<'k> Reader<'_, '_> {
         for (is_there, what) in [
             (has_profile, "profile NAME version=N"),
             (!profile.sources.is_empty() || !has_profile, "source, where its facts are from"),
-            (!profile.matches.is_empty() || !has_profile, "match, with a device in it"),
+            (
+                !profile.matches.is_empty() || !profile.dumps.is_empty() || !has_profile,
+                "match, with a device or a dump in it",
+            ),
             (collects > 0 || !has_profile, "collect"),
         ] {
             if !is_there {

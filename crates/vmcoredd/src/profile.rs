@@ -106,6 +106,10 @@ fn report(file: &Path, found: &Compiled) -> Exit {
 fn compile(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
     let found = read(file)?;
     let Ok((_, plan)) = &found else { return Ok(report(file, &found)) };
+    if plan.is_empty() {
+        complain(format_args!("{}: matches no device, so that it has no plan", EscapedPath(file)));
+        return Ok(Exit::Negative);
+    }
     let beside = file.with_extension("plan");
     write(output.unwrap_or(&beside), plan)
 }

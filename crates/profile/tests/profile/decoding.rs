@@ -220,6 +220,8 @@ fn profiles_that_are_built_in() {
     for (name, text) in profile::BUILT_IN {
         let (profile, plan) = compile(text).unwrap_or_else(|faults| panic!("{name}: {faults:#?}"));
         assert_eq!(profile.name, *name);
-        assert!(plan::Plan::parse(&plan).is_ok(), "{name}");
+        let has_plan = !profile.matches.is_empty();
+        assert_eq!(plan::Plan::parse(&plan).is_ok(), has_plan, "{name}");
+        assert_eq!(plan.is_empty(), !has_plan, "{name}");
     }
 }
