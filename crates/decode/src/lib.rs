@@ -6,6 +6,20 @@
 //! reports are views of it. Profiles are one source of it ([`registers`]), decoders of
 //! formats the other. They do no I/O, do not trust the bytes, and give a bounded number of
 //! values. [`verdict`] is what all dumps of a file say together.
+//!
+//! ```
+//! use decode::verdict::Verdict;
+//! use profile::Library;
+//!
+//! // A payload, as kdumpfile reads it from a vmcore, and its name.
+//! let log = b"[  2.1] DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xdead000 [fault reason 0x06] PTE Read\n";
+//! let mut profiles = Library::with_built_in([]);
+//! let decoded: Vec<_> = decode::decode("dmesg-crash-kernel", log, &mut profiles).collect();
+//! let verdict = Verdict::new(decoded.iter().map(|each| ("dmesg-crash-kernel", each)));
+//! let worst = &verdict.entries[0].finding;
+//! assert_eq!(worst.text.split(": ").next(), Some("the IOMMU stopped a device"));
+//! assert_eq!(worst.points_to.as_deref(), Some("0000:01:00.0"));
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod compare;
