@@ -7,6 +7,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use system_tests::registers::{
     self, Aer, BAR, CONFIG, Config, Device, End, LOOK, PORT, PRINT_CONFIGS, Recorded, UNIT,
 };
@@ -139,7 +140,9 @@ fn erring(kernel: &Kernel, name: &str) -> Result<PanicCycle> {
         .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
         .file(vmtest::static_program("vmcoredd")?, "/bin/vmcoredd")
         .at_pause("inject", inject)
+        .program("/usr/bin/makedumpfile")
         .port("configs")
+        .port("vmcore")
         .port("vmcoredd"))
 }
 
@@ -219,9 +222,6 @@ fn crash_script() -> String {
             look {E1000E} 0 0x4078/32 0x4078/32
             look {NVME} 0 0x24/32 0x28/64
         }} >/ports/after
-        vmtest-guest physical /proc/vmcore $(devmem $(printf %#x $((\
-            $(head -n 1 /sys/bus/pci/devices/{NVME}/resource | cut -d ' ' -f 1) + 0x28))) 64) 2048 \
-            >/ports/queue
         "
     )
 }
@@ -249,6 +249,7 @@ const FORBIDDEN_DMA: &str = "
 const COLLECT: &str = "
         vmcoredd collect
         cat /proc/vmcoredd >/ports/vmcoredd
+        makedumpfile -c -d 31 -F /proc/vmcore >/ports/vmcore
 ";
 
 fn panic(series: Series) -> Result<Run> {
@@ -264,7 +265,7 @@ fn panic(series: Series) -> Result<Run> {
     for (position, module) in with_dependencies(&kernel, &["virtio_net"])?.iter().enumerate() {
         vm = vm.file(module, &format!("/network/{position:02}.ko"));
     }
-    let ports = ["recorded", "watchdog", "configs-after", "after", "queue"];
+    let ports = ["recorded", "watchdog", "configs-after", "after"];
     let run = ports
         .into_iter()
         .fold(vm, Vm::port)
@@ -376,17 +377,50 @@ fn nvme_was_running_and_the_other_one_had_failed(series: Series) {
     let after = registers::recorded(&after).unwrap();
     let queue = after.iter().find(|register| register.slot == NVME && register.offset == 0x28);
     assert_eq!(running.register(BAR, 0, 0x28, 8), queue.unwrap().value);
-    let entries: Vec<(u8, u16)> = fs::read_to_string(run.port("queue"))
-        .unwrap()
-        .lines()
-        .map(|line| {
-            let byte = |at: usize| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).unwrap();
-            (byte(0), u16::from_le_bytes([byte(2), byte(3)]))
-        })
-        .collect();
     let commands = commands(run);
-    assert!(commands.len() > 10 && commands.len() < entries.len(), "{commands:x?}");
-    assert_eq!(entries[..commands.len()], commands);
+    let decoded = decoded(run, &format!("regs_{NVME}"));
+    let entries = values(&decoded, &["ctrl", "ASQ"]);
+    let entry = |index: usize| {
+        let command = &entries[index];
+        assert_eq!(command["name"], format!("command[{index}]"));
+        (command["value"].as_u64().unwrap(), value(command, "CID"))
+    };
+    assert!(commands.len() > 10 && commands.len() <= entries.len(), "{commands:x?}");
+    for (index, (code, number)) in commands.iter().enumerate() {
+        assert_eq!(entry(index), (u64::from(*code), u64::from(*number)), "{index}");
+    }
+    // All but the request for events were answered, and none with an error.
+    let completions = values(&decoded, &["ctrl", "ACQ"]);
+    let number = |completion: &Value| value(completion, "CID");
+    let answered: BTreeSet<u64> = completions.iter().map(number).collect();
+    let asked = commands.iter().filter(|(code, _)| *code != 0x0c);
+    assert_eq!(answered, asked.map(|(_, number)| u64::from(*number)).collect());
+    for completion in completions {
+        assert_eq!(completion["meaning"], "success", "{completion}");
+    }
+}
+
+/// What `vmcoredd decode` says of a dump in the vmcore, which makedumpfile has saved with as
+/// little memory as it can.
+fn decoded(run: &Run, dump: &str) -> Value {
+    let command = vmtest::static_program("vmcoredd").unwrap();
+    let mut decode = Command::new(command);
+    let json = decode.arg("decode").arg("--json").arg(run.port("vmcore")).arg(dump);
+    serde_json::from_str(&output(json).unwrap()).unwrap()
+}
+
+/// The values that the one at this path consists of.
+fn values<'a>(decoded: &'a Value, path: &[&str]) -> &'a [Value] {
+    let of = |node: &'a Value| node["values"].as_array().unwrap();
+    let named =
+        |all: &'a [Value], name: &str| all.iter().find(|node| node["name"] == name).unwrap();
+    path.iter().fold(of(decoded), |all, name| of(named(all, name)))
+}
+
+/// The number that is called so in `node`.
+fn value(node: &Value, name: &str) -> u64 {
+    let found = values(node, &[]).iter().find(|each| each["name"] == name);
+    found.and_then(|found| found["value"].as_u64()).unwrap_or_else(|| panic!("{name}: {node}"))
 }
 
 /// The operation code and the number of each command that the driver has sent, by what the

@@ -129,6 +129,7 @@ mod tests {
             record(6, "", "pci 0000:04:00.0: [1b36:0010] type 00 class 0x010802"),
             record(6, "+pci:0000:04:00.0", "nvme nvme0: pci function 0000:04:00.0"),
             record(6, "c240:0", "nvme nvme0: 2/0/0 default/read/poll queues"),
+            record(6, "", "pci 0000:07:00.0: [1b36:000d] type 00 class 0x0c0330"),
             record(4, "", "nvme nvme1: I/O 7 QID 0 timeout, disable controller"),
             record(6, "", "e1000e 0000:06:00.0 eth0: NIC Link is Up\nof two lines"),
             record(4, "", "pci 0000:06:00.0: BAR 0: can't assign"),
@@ -153,6 +154,7 @@ mod tests {
         );
         assert_eq!(log.of("0000:00:03.0").len(), 1);
         assert_eq!(log.of("0000:05:00.0").len(), 0);
+        assert_eq!(log.of("0000:07:00.0").len(), 0);
         // Only of which the slot is known, it is.
         let found = log.decode().findings;
         let to: Vec<_> = found.iter().map(|finding| finding.points_to.as_deref()).collect();

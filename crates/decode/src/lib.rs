@@ -22,6 +22,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod behind;
 pub mod compare;
 pub mod cper;
 pub mod cudbg;
@@ -37,6 +38,7 @@ pub mod sdr;
 pub mod sel;
 pub mod verdict;
 
+use behind::Memory;
 use model::{All, Decoder};
 use profile::Library;
 
@@ -56,10 +58,21 @@ pub fn recognises(name: &str, bytes: &[u8], library: &mut Library) -> bool {
 /// profiles of `library`; nothing where none of them knows it.
 #[must_use]
 pub fn decode<'a>(name: &str, bytes: &'a [u8], library: &'a mut Library) -> All<'a> {
+    decode_with(name, bytes, library, None)
+}
+
+/// The same, with what registers point to in the memory of the dead kernel, if there is one.
+#[must_use]
+pub fn decode_with<'a>(
+    name: &str,
+    bytes: &'a [u8],
+    library: &'a mut Library,
+    memory: Option<&'a dyn Memory>,
+) -> All<'a> {
     let decoder = DECODERS.iter().find(|decoder| decoder.recognises(name, bytes));
     match decoder {
         Some(decoder) => Box::new(decoder.decode(name, bytes).into_iter()),
-        None if registers::recognises(bytes) => registers::decode(bytes, library),
+        None if registers::recognises(bytes) => registers::decode(bytes, library, memory),
         None => Box::new(registers::of_driver(name, bytes, library).into_iter()),
     }
 }

@@ -83,7 +83,8 @@ pub struct Node {
     pub place: Option<Range<u64>>,
     /// Which bits of its parent's value it is, the lowest and the highest.
     pub bits: Option<(u32, u32)>,
-    /// Its address in the device.
+    /// Its address in the device; of what a register points to, its physical address in the
+    /// dead kernel's memory.
     pub address: Option<u64>,
     /// How many bytes of the dead kernel's memory it describes, where the value is their
     /// physical address.

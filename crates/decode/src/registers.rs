@@ -8,6 +8,7 @@ use plan::dump::{self, Damage, Outcome};
 use plan::plan::Kind;
 use profile::{Area, By, Decoded as Block, Device, FieldValue, Library, Number, Segment};
 
+use crate::behind::{self, Memory};
 use crate::model::{
     All, Behaviour, Bytes, Decoded, Finding, Missing, NODES_MAX, Node, Severity, Value,
 };
@@ -21,7 +22,11 @@ pub fn recognises(bytes: &[u8]) -> bool {
 
 /// What the register dump in `bytes` says of each of its devices, by the profiles of
 /// `library`.
-pub(crate) fn decode<'a>(bytes: &'a [u8], library: &'a mut Library) -> All<'a> {
+pub(crate) fn decode<'a>(
+    bytes: &'a [u8],
+    library: &'a mut Library,
+    memory: Option<&'a dyn Memory>,
+) -> All<'a> {
     let devices = match profile::devices(bytes) {
         Ok(devices) => devices,
         Err(damage) => return Box::new(iter::once(damaged(damage))),
@@ -34,7 +39,12 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], library: &'a mut Library) -> All<'a> {
         Ok(device) if pci::is_whole_device(&device) => of_function(&device, &known),
         Ok(mut device) => {
             device.decode(library);
-            of_device(device, &known)
+            let profile = profile::text(&device.about.profile);
+            let mut decoded = of_device(device, &known);
+            if let Some(memory) = memory {
+                behind::follow(&profile, &mut decoded, memory);
+            }
+            decoded
         }
         Err(damage) => damaged(damage),
     }))

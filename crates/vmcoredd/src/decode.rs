@@ -13,13 +13,14 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use ::decode::behind::Memory;
 use ::decode::model::Decoded;
 use ::profile::Library;
 use kdumpfile::{DeviceDump, Escaped, EscapedPath};
 
 use crate::failure::{Exit, Failure, complain};
 use crate::own_profiles::Directory;
-use crate::payload::{DECODED_MAX, check_whole, read_all, read_full};
+use crate::payload::{self, DECODED_MAX, DeadMemory, check_whole, read_all, read_full};
 use crate::read::{self, Contents};
 use filter::Pattern;
 use print::How;
@@ -37,6 +38,10 @@ const DUMPS: [&[u8]; 4] = [b"\x7fELF", b"KDUMP   ", b"DISKDUMP", b"makedumpfile"
 /// worst first, what was not read and why, and every register with its fields. Without NAME,
 /// all dumps of FILE are decoded that can be. FILE may be one device dump by itself, too, as
 /// `extract` writes it.
+///
+/// Where FILE has the memory of the dead kernel, what registers point to is decoded, too: the
+/// admin queues of NVMe controllers, command lists of AHCI, event rings of xHCI, descriptor
+/// rings of e1000e, and the tables of an Intel IOMMU for a device that it refused.
 ///
 /// A device whose profile is not known is shown as numbers. Of one that was read by another
 /// version of its profile, that is said.
@@ -92,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let mut status = Exit::Done;
     if let Some((name, bytes)) = plain(&arguments.file, &mut decoder.library)? {
-        status = decoder.dump(&mut to, &name, &bytes)?;
+        status = decoder.dump(&mut to, &name, &bytes, None)?;
     } else {
         let dump = read::open(&arguments.file)?;
         let contents = Contents::read(&dump);
@@ -108,10 +113,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             complain(format_args!("{path}: expected dumps that can be decoded, found none"));
             status = Exit::Negative;
         }
+        let memory = payload::memory(&dump);
         for device_dump in &chosen {
             let bytes = read_all(device_dump, DECODED_MAX)?;
             let name = Escaped(device_dump.name()).to_string();
-            status = status.max(decoder.dump(&mut to, &name, &bytes)?);
+            status = status.max(decoder.dump(&mut to, &name, &bytes, memory.as_ref())?);
             to.flush()?;
             if let Err(failure) = check_whole(&dump, device_dump) {
                 status = status.max(failure.report());
@@ -174,16 +180,28 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Decodes one dump.
-    fn dump(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
+    fn dump(
+        &mut self,
+        to: &mut impl Write,
+        name: &str,
+        bytes: &[u8],
+        memory: Option<&DeadMemory<'_>>,
+    ) -> Result<Exit, Failure> {
         match self.arguments.form {
             Some(Form::Lspci) => to.write_all(::decode::pci::lspci(bytes).as_bytes())?,
             Some(Form::Raw) => raw::print(to, bytes)?,
-            None => return self.decode(to, name, bytes),
+            None => return self.decode(to, name, bytes, memory),
         }
         Ok(Exit::Done)
     }
 
-    fn decode(&mut self, to: &mut impl Write, name: &str, bytes: &[u8]) -> Result<Exit, Failure> {
+    fn decode(
+        &mut self,
+        to: &mut impl Write,
+        name: &str,
+        bytes: &[u8],
+        memory: Option<&DeadMemory<'_>>,
+    ) -> Result<Exit, Failure> {
         let Arguments { json, abnormal, bits, file, .. } = self.arguments;
         let how = How {
             abnormal: *abnormal,
@@ -192,7 +210,8 @@ impl Decoder<'_> {
         };
         let mut status = Exit::Done;
         let mut is_known = false;
-        for mut decoded in ::decode::decode(name, bytes, &mut self.library) {
+        let memory = memory.map(|memory| memory as &dyn Memory);
+        for mut decoded in ::decode::decode_with(name, bytes, &mut self.library, memory) {
             is_known = true;
             if let Some(pattern) = &self.pattern
                 && !pattern.filter(&mut decoded.nodes)

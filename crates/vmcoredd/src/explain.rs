@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let contents = Contents::read(dump);
         let (baseline, found) = since::find(arguments.baseline.as_deref(), dump);
         let mut since = baseline.as_ref().map(Since::new);
-        let (mut decoded, unknown) = decoded(&contents, &mut library, since.as_mut())?;
+        let (mut decoded, unknown) = decoded(dump, &contents, &mut library, since.as_mut())?;
         let (log, log_unread) = dead_log(dump)?;
         if let Some(log) = &log {
             let decoded_log = Decoded { nodes: Vec::new(), ..log.decode() };
@@ -109,7 +109,7 @@ fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
     };
     let log = match dump.memory().kernel_log() {
         Ok(log) => log,
-        Err(_) if dump.memory().size().is_ok_and(|size| size == 0) => return Ok((None, None)),
+        Err(_) if payload::memory(dump).is_none() => return Ok((None, None)),
         Err(error) if read::is_read(&error) => return Err(Failure::Input(error)),
         Err(error) => {
             let why = match error.fault {
@@ -135,16 +135,18 @@ fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
 type AllDecoded = (Vec<(String, Decoded)>, Vec<String>);
 
 fn decoded(
+    dump: &Dump,
     contents: &Contents<'_>,
     library: &mut Library,
     mut since: Option<&mut Since<'_>>,
 ) -> Result<AllDecoded, Failure> {
+    let memory = payload::memory(dump);
     let mut all = Vec::new();
     let mut unknown = Vec::new();
     for device_dump in &contents.device_dumps {
         let name = Escaped(device_dump.name()).to_string();
         let before = all.len();
-        payload::each_decoded(device_dump, library, |mut decoded| {
+        payload::each_decoded(device_dump, library, memory.as_ref(), |mut decoded| {
             // Only what is said of it is held: the values of all dumps may be many.
             if since.is_none() {
                 decoded.nodes = Vec::new();

@@ -3,8 +3,9 @@
 
 use std::io::{self, Read};
 
+use decode::behind::{Absent, Memory};
 use decode::model::Decoded;
-use kdumpfile::{CopyError, DeviceDump, Dump, Escaped};
+use kdumpfile::{CopyError, DeviceDump, Dump, Escaped, Fault};
 use profile::Library;
 
 use crate::failure::Failure;
@@ -42,15 +43,36 @@ pub fn read_all(device_dump: &DeviceDump<'_>, most: u64) -> Result<Vec<u8>, Fail
 /// How much of one dump is decoded, in bytes: many times what a plan may read.
 pub const DECODED_MAX: u64 = 64 << 20;
 
+/// The dead kernel's memory in a dump.
+pub struct DeadMemory<'a>(pub kdumpfile::Memory<'a>);
+
+impl Memory for DeadMemory<'_> {
+    fn read(&self, physical: u64, to: &mut [u8]) -> Result<(), Absent> {
+        self.0.read(physical, to).map_err(|error| match error.fault {
+            Fault::NoMemory { .. } => Absent("not in the dump".to_owned()),
+            fault => Absent(fault.to_string()),
+        })
+    }
+}
+
+/// The dead kernel's memory, where the file has any.
+pub fn memory(dump: &Dump) -> Option<DeadMemory<'_>> {
+    let memory = dump.memory();
+    memory.end().is_ok_and(|end| end > 0).then_some(DeadMemory(memory))
+}
+
 /// Calls `each` with what `device_dump` says of one thing after the other, as far as it is
-/// there; never, where it cannot be decoded.
+/// there, and with what its registers point to in `memory`; never, where it cannot be decoded.
 pub fn each_decoded(
     device_dump: &DeviceDump<'_>,
     library: &mut Library,
+    memory: Option<&DeadMemory<'_>>,
     each: impl FnMut(Decoded),
 ) -> Result<(), Failure> {
     let bytes = read_all(device_dump, DECODED_MAX)?;
-    decode::decode(&Escaped(device_dump.name()).to_string(), &bytes, library).for_each(each);
+    let memory = memory.map(|memory| memory as &dyn Memory);
+    let name = Escaped(device_dump.name()).to_string();
+    decode::decode_with(&name, &bytes, library, memory).for_each(each);
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub fn compare(
 ) -> Result<Option<bool>, Failure> {
     let mut decoded = |dump| {
         let mut all = Vec::new();
-        payload::each_decoded(dump, library, |decoded| all.push(decoded)).map(|()| all)
+        payload::each_decoded(dump, library, None, |decoded| all.push(decoded)).map(|()| all)
     };
     let (a, b) = (decoded(a)?, decoded(b)?);
     if a.is_empty() || b.is_empty() {

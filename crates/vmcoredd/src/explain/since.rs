@@ -89,7 +89,7 @@ impl<'a> Since<'a> {
     ) -> Result<(), Failure> {
         let Some(other) = self.device_dumps.get(device_dump.name()) else { return Ok(()) };
         let mut before = Vec::new();
-        payload::each_decoded(other, library, |decoded| before.push(decoded))?;
+        payload::each_decoded(other, library, None, |decoded| before.push(decoded))?;
         let now: Vec<_> = now.cloned().collect();
         for mut change in changes(&before, &now) {
             if self.changed.len() == CHANGES_MAX {
