@@ -214,8 +214,42 @@ fn of_device(device: Device<'_>, known: &BTreeSet<String>) -> Decoded {
         let why = "they are more than are decoded".to_owned();
         decoded.missing.push(Missing { what: "some registers".to_owned(), why });
     }
+    if device.about.kind == Kind::Drhd {
+        point_to_sources(&mut decoded);
+    }
     decoded.sort();
     decoded
+}
+
+/// Faults that an IOMMU of Intel recorded point to the devices that they are of (VT-d 4.1,
+/// Fault Recording Registers and Invalidation Queue Error Record Register). Which segment it
+/// serves is not in its registers: it is 0 in nearly all machines.
+fn point_to_sources(decoded: &mut Decoded) {
+    let value = |block: &str, register: &str| {
+        let block = decoded.nodes.iter().find(|node| node.name == block)?;
+        block.find(&[register])?.unsigned()
+    };
+    let of = |finding: &Finding| {
+        let block = finding.source.rsplit(", ").next().filter(|block| block.starts_with("fault["));
+        if let Some(block) = block {
+            return value(block, "FRCD_HIGH");
+        }
+        let says = |field: &str| finding.values.iter().any(|(path, _)| path.ends_with(field));
+        let error = value("iqer", "IQER").filter(|error| *error != 0)?;
+        match () {
+            () if says("FSTS.ITE") => Some(error >> 32),
+            () if says("FSTS.ICE") => Some(error >> 48),
+            () => None,
+        }
+    };
+    let sources: Vec<_> = decoded.findings.iter().map(of).collect();
+    for (finding, source) in decoded.findings.iter_mut().zip(sources) {
+        let slot = source.map(|id| {
+            let (bus, device, function) = (id >> 8 & 0xff, id >> 3 & 0x1f, id & 7);
+            format!("0000:{bus:02x}:{device:02x}.{function}")
+        });
+        finding.points_to = finding.points_to.take().or(slot);
+    }
 }
 
 /// What the dump says of the device and of how it was read.

@@ -104,6 +104,25 @@ fn scalable_entries_lead_to_the_domain() {
     assert_eq!(entries(&decoded), ["ROOT_ENTRY 0x0 not present"]);
 }
 
+/// The device is the one to look at, not the unit.
+#[test]
+fn faults_point_to_their_source() {
+    let decoded = unit(0, SOURCE, 5, &Pages::new());
+    let refused = decoded.findings.iter().find(|finding| finding.text.contains("not allowed"));
+    let refused = refused.expect("a finding");
+    assert_eq!(refused.points_to.as_deref(), Some("0000:04:03.2"), "{refused:?}");
+    let others = decoded.findings.iter().filter(|finding| finding.points_to.is_none());
+    assert!(others.count() > 0, "{:?}", decoded.findings);
+    // A device that did not answer an invalidation is named by another register.
+    let mut global = [0_u32; 18];
+    (global[0], global[2], global[13]) = (0x10, 32 << 24, 1 << 6);
+    let error = [0, 0x0510_0498];
+    let registers: [(u64, &[u32]); 2] = [(0, &global), (0xb0, &error)];
+    let decoded = decode(&dump("vt-d", (RegisterSpace::Unit, 0), &registers), &Pages::new());
+    let silent = decoded.findings.iter().find(|finding| finding.text.contains("did not answer"));
+    assert_eq!(silent.expect("a finding").points_to.as_deref(), Some("0000:04:13.0"));
+}
+
 #[test]
 fn tables_that_were_left_out_are_not_in_the_dump() {
     let pages = Pages::new().with_wides(ROOT + 4 * 16, &[CONTEXT | 1, 0]);
