@@ -5,6 +5,8 @@
 mod on_disk;
 
 use kdumpfile::{Dump, Fault, KernelLog};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use synth::{Class, Compression, Endian, Image, Kdump, KernelLog as Made, NoteSpec, Vmcore, Width};
 
 use on_disk::on_disk;
@@ -169,4 +171,27 @@ fn rings_that_lie_end() {
     assert!(log_of_many.left_out > 1 << 30 && log_of_many.unread > 1 << 16);
     let made = many(4).with_number(16, bits(32));
     assert!(matches!(log(&kdump(&made, None)), Err(Fault::NoLog { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever is in the ring, its descriptors and the page tables, reading it ends.
+    #[test]
+    fn damaged_memory_is_read_to_an_end(
+        changes in vec((any::<prop::sample::Index>(), 0..512_usize, any::<u64>(), 0..64_u32), 1..40),
+    ) {
+        let made = many(5);
+        let mut pages = made.pages().clone();
+        for (page, at, value, shift) in changes {
+            let numbers: Vec<u64> = pages.keys().copied().collect();
+            let page = pages.get_mut(page.get(&numbers)).expect("a page");
+            page[8 * at..8 * at + 8].copy_from_slice(&(value >> shift).to_le_bytes());
+        }
+        let dump = Kdump::new(Width::Bits64, Endian::Little, 6).vmcoreinfo(&made.vmcoreinfo());
+        let dump = pages.iter().fold(dump, |dump, (number, page)| dump.page(*number, page));
+        if let Ok(log) = log(&dump.image()) {
+            prop_assert!(log.records.len() <= 1 << 18);
+        }
+    }
 }
