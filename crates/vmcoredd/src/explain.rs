@@ -107,9 +107,14 @@ fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
         slot: None,
         missing: Missing { what: what.to_owned(), why },
     };
+    if payload::memory(dump).is_none() {
+        return Ok((None, None));
+    }
+    if !payload::is_at_hand(dump) {
+        return Ok((None, Some(unread("all of it", payload::IS_STREAM.to_owned()))));
+    }
     let log = match dump.memory().kernel_log() {
         Ok(log) => log,
-        Err(_) if payload::memory(dump).is_none() => return Ok((None, None)),
         Err(error) if read::is_read(&error) => return Err(Failure::Input(error)),
         Err(error) => {
             let why = match error.fault {

@@ -43,22 +43,41 @@ pub fn read_all(device_dump: &DeviceDump<'_>, most: u64) -> Result<Vec<u8>, Fail
 /// How much of one dump is decoded, in bytes: many times what a plan may read.
 pub const DECODED_MAX: u64 = 64 << 20;
 
+/// Why memory is not read of a file that has to be read from its start on: it is anywhere in
+/// it, and all of what is before would be copied to a temporary file.
+pub const IS_STREAM: &str =
+    "not read from a compressed file or a pipe; make a plain file of it first";
+
 /// The dead kernel's memory in a dump.
-pub struct DeadMemory<'a>(pub kdumpfile::Memory<'a>);
+pub struct DeadMemory<'a> {
+    memory: kdumpfile::Memory<'a>,
+    /// Whether it can be read anywhere.
+    is_at_hand: bool,
+}
 
 impl Memory for DeadMemory<'_> {
     fn read(&self, physical: u64, to: &mut [u8]) -> Result<(), Absent> {
-        self.0.read(physical, to).map_err(|error| match error.fault {
+        if !self.is_at_hand {
+            return Err(Absent(IS_STREAM.to_owned()));
+        }
+        self.memory.read(physical, to).map_err(|error| match error.fault {
             Fault::NoMemory { .. } => Absent("not in the dump".to_owned()),
             fault => Absent(fault.to_string()),
         })
     }
 }
 
+/// Whether the file can be read anywhere: it is none that is compressed as a whole, and no
+/// pipe, but where such a one was short enough to be read to its end.
+pub fn is_at_hand(dump: &Dump) -> bool {
+    dump.known_size().is_some()
+}
+
 /// The dead kernel's memory, where the file has any.
 pub fn memory(dump: &Dump) -> Option<DeadMemory<'_>> {
     let memory = dump.memory();
-    memory.end().is_ok_and(|end| end > 0).then_some(DeadMemory(memory))
+    let is_at_hand = is_at_hand(dump);
+    memory.end().is_ok_and(|end| end > 0).then_some(DeadMemory { memory, is_at_hand })
 }
 
 /// Calls `each` with what `device_dump` says of one thing after the other, as far as it is

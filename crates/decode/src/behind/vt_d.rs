@@ -23,6 +23,9 @@ const PASID_TRANSLATION: &[(u64, &str)] =
 const WIDTHS: &[(u64, &str)] =
     &[(1, "39 bits, 3 levels"), (2, "48 bits, 4 levels"), (3, "57 bits, 5 levels")];
 
+/// Why the root table may not be there, in words.
+const OF_CRASH_KERNEL: &str = "the crash kernel may have a root table of its own";
+
 /// The `N` numbers of 8 bytes at `physical`.
 fn wides<const N: usize>(reader: &Reader<'_>, physical: u64) -> Result<[u64; N], String> {
     let mut wides = [0; N];
@@ -68,7 +71,8 @@ fn entries(reader: &Reader<'_>, root_table: u64, source: u64) -> Vec<Node> {
     let mut nodes = Vec::new();
     let halves: [u64; 2] = match wides(reader, root) {
         Ok(halves) => halves,
-        Err(why) => return vec![unread("ROOT_ENTRY", root, why)],
+        // A crash kernel that sets up the IOMMU has put its own table in place of the other.
+        Err(why) => return vec![unread("ROOT_ENTRY", root, format!("{why}; {OF_CRASH_KERNEL}"))],
     };
     let [low, high] = halves;
     // Of a root entry in scalable mode, each half is of half of the bus.

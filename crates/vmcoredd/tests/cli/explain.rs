@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! `vmcoredd explain`.
 
+use std::process::Command;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use synth::{
-    Class, Endian, KernelLog, Load, NoteSpec, RegisterDevice, RegisterSpace, Registers, Vmcore,
+    Class, Content, Endian, KernelLog, Load, NoteSpec, RegisterDevice, RegisterSpace, Registers,
+    Vmcore,
 };
 
 use crate::run::Folder;
@@ -217,4 +220,26 @@ fn a_log_that_is_not_there_is_missed() {
             format!("vmcore: nothing abnormal in 1 device dumps\n{expected}")
         );
     }
+}
+
+/// Memory is anywhere in a file, so it is not looked for where all before it would have to be
+/// copied, which is much.
+#[test]
+fn memory_of_a_compressed_file_is_left_alone() {
+    let log = KernelLog::new(4).line(1, 4, 0, "", "nvme 0000:01:00.0: timeout");
+    let vmcore = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("regs_0000:01:00.0", nvme(1, 1).bytes().to_vec())
+        .note(NoteSpec::vmcoreinfo(&log.vmcoreinfo()))
+        .load(Load::new(0x10_0000, Content::Zeros(160 << 20)));
+    let vmcore = log.loads(false).into_iter().fold(vmcore, Vmcore::load);
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let said = "\n  dead kernel's log: all of it: not read from a compressed file or a pipe; ";
+    let outcome = folder.run(["explain", "vmcore"]);
+    assert!(!outcome.stdout().contains(said), "{}", outcome.stdout());
+    let gzip = Command::new("gzip").arg("-1").arg(folder.path("vmcore")).status().expect("run");
+    assert!(gzip.success());
+    let outcome = folder.run(["explain", "vmcore.gz"]);
+    assert!(outcome.stdout().contains(said), "{}", outcome.stdout());
+    let outcome = folder.run(["decode", "vmcore.gz", "regs_0000:01:00.0"]);
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
