@@ -15,7 +15,7 @@ use system_tests::{
     Modules, Result, TAKES, fault, make_adapter, module_log, names, names_before_memory, own_dumps,
     payload, rearranged, root,
 };
-use vmtest::{Kernel, KexecCall, PanicCycle, Run};
+use vmtest::{Boot, Kernel, KexecCall, PanicCycle, Run};
 
 const LEFT_ALONE: &str = "/proc/vmcore is left alone: this kernel adds device dumps itself";
 /// What a driver logs that the kernel's own function has refused.
@@ -241,5 +241,31 @@ fn the_kernel_is_asked() {
 fn our_own_parameter_switches_ours_off() {
     let run = boot(&with(), "own-dumps-ours-off", "novmcoredd", "off=1").unwrap();
     assert_eq!(module_log(run.dmesg())[0], "/proc/vmcore is left alone: vmcoredd.off is set");
+    assert_eq!(fault(run.dmesg()), None);
+}
+
+#[test]
+#[ignore = "builds a kernel: make test-own-dumps"]
+fn a_running_system_dumps_as_on_any_kernel() {
+    let kernel = with();
+    let modules = Modules::build(&kernel).unwrap();
+    let adapters = modules.test_module_by_our_name("adapters").unwrap();
+    let run = Boot::new(&kernel, "own-dumps-live")
+        .append("novmcoredd")
+        .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
+        .file(adapters, "/modules/adapters.ko")
+        .port("vmcoredd")
+        .script(
+            "insmod /modules/vmcoredd.ko live=1
+             insmod /modules/adapters.ko size=1000 name=ours
+             cat /proc/vmcoredd >/ports/vmcoredd
+             rmmod adapters
+             rmmod vmcoredd",
+        )
+        .run()
+        .unwrap();
+    let said = module_log(run.dmesg());
+    assert_eq!(said[0], "/proc/vmcore is left alone: this is not a crash kernel");
+    assert_eq!(names(run.port("vmcoredd")).unwrap(), ["ours0"]);
     assert_eq!(fault(run.dmesg()), None);
 }
