@@ -412,15 +412,19 @@ fn decoded(run: &Run, dump: &str) -> Value {
 /// The values that the one at this path consists of.
 fn values<'a>(decoded: &'a Value, path: &[&str]) -> &'a [Value] {
     let of = |node: &'a Value| node["values"].as_array().unwrap();
-    let named =
-        |all: &'a [Value], name: &str| all.iter().find(|node| node["name"] == name).unwrap();
     path.iter().fold(of(decoded), |all, name| of(named(all, name)))
+}
+
+/// The value that is called so.
+fn named<'a>(all: &'a [Value], name: &str) -> &'a Value {
+    let found = all.iter().find(|node| node["name"] == name);
+    found.unwrap_or_else(|| panic!("{name}: {all:#?}"))
 }
 
 /// The number that is called so in `node`.
 fn value(node: &Value, name: &str) -> u64 {
-    let found = values(node, &[]).iter().find(|each| each["name"] == name);
-    found.and_then(|found| found["value"].as_u64()).unwrap_or_else(|| panic!("{name}: {node}"))
+    let found = named(values(node, &[]), name);
+    found["value"].as_u64().unwrap_or_else(|| panic!("{found}"))
 }
 
 /// The operation code and the number of each command that the driver has sent, by what the
@@ -439,6 +443,45 @@ fn commands(run: &Run) -> Vec<(u8, u16)> {
             (code, number.parse().unwrap())
         })
         .collect()
+}
+
+/// What the disk was asked, the events of the keyboard, and the buffers of the adapter, which
+/// still received when its kernel was dead.
+fn what_registers_point_to_is_decoded(series: Series) {
+    let run = RUN.get(series);
+    let words = |node: &Value| node["meaning"].as_str().unwrap_or_default().to_owned();
+    let ahci = decoded(run, &format!("regs_{AHCI}"));
+    let slots = values(&ahci, &["port[0]", "CLB"]);
+    let asked: Vec<String> = slots.iter().map(words).collect();
+    assert!(asked.contains(&"IDENTIFY DEVICE".to_owned()), "{asked:?}");
+    // The table of partitions was looked for.
+    let reads_table = |slot: &Value| {
+        let command = named(values(slot, &[]), "CTBA");
+        words(slot) == "READ FPDMA QUEUED" && value(command, "LBA") == 0
+    };
+    assert!(slots.iter().any(reads_table), "{slots:#?}");
+    let answer = named(values(&ahci, &["port[0]", "FB"]), "REGISTER_FIS");
+    assert_eq!((value(answer, "STATUS"), value(answer, "ERROR")), (0x50, 0));
+
+    let xhci = decoded(run, &format!("regs_{XHCI}"));
+    let keyboard = values(&xhci, &["op", "DCBAAP", "slot[1]"]);
+    assert_eq!(words(named(keyboard, "STATE")), "configured");
+    assert_eq!(words(named(keyboard, "endpoint[3]")), "interrupt in, running");
+    let port = value(named(values(&xhci, &["op", "DCBAAP"]), "slot[1]"), "ROOT_PORT");
+    let events = values(&xhci, &["intr", "ERSTBA", "segment[0]"]);
+    let events: Vec<String> = events.iter().map(words).filter(|words| !words.is_empty()).collect();
+    assert!(events.contains(&format!("Port Status Change Event: success, port {port}")));
+    assert!(events.contains(&"Command Completion Event: success, slot 1".to_owned()));
+    let went_well =
+        |event: &String| event.contains(": success") || event.contains(": short packet");
+    assert!(events.iter().all(went_well), "{events:#?}");
+
+    let adapter = decoded(run, &format!("regs_{E1000E}"));
+    let buffers = values(&adapter, &["rx", "RDBA"]);
+    let received = buffers.iter().filter(|buffer| words(buffer).starts_with("packet of 60 bytes"));
+    assert!(received.count() as u64 >= BROADCASTS, "{buffers:#?}");
+    let free = buffers.iter().filter(|buffer| words(buffer) == "a buffer, the device's");
+    assert!(free.count() > 200, "{buffers:#?}");
 }
 
 /// A second reader sees what came in since the driver had looked, and clears it; ICR, the
@@ -499,14 +542,32 @@ fn what_is_abnormal_is_reported(series: Series) {
     let running = findings(run, &format!("regs_{NVME}"));
     assert!(!running.contains("  fatal "), "{running}");
     let functions = findings(run, "pci-config");
-    let malformed = functions.split("pci-config: ").find(|part| part.contains(MALFORMED[1]));
-    assert!(malformed.is_some_and(|part| part.contains("  error malformed TLP")), "{functions}");
-    let timeout = functions.split("pci-config: ").find(|part| part.contains(TIMEOUT[1]));
-    assert!(timeout.is_some_and(|part| part.contains("  error completion timeout")), "{functions}");
+    let of = |slot: &str| {
+        let mut parts = functions.split("pci-config: ");
+        let part = parts.find(|part| part.lines().next().is_some_and(|line| line.contains(slot)));
+        part.unwrap_or_else(|| panic!("{slot}: {functions}"))
+    };
+    assert!(of(MALFORMED[1]).contains("  fatal malformed TLP"), "{functions}");
+    assert!(of(TIMEOUT[1]).contains("  error completion timeout"), "{functions}");
     let processor = findings(run, "mca_cpu0");
-    assert!(processor.contains("  fatal bank[9]: uncorrected error"), "{processor}");
+    assert!(processor.contains("  fatal bank 9: uncorrected error"), "{processor}");
     let bridge = findings(run, &format!("regs_{LPC}"));
     assert!(bridge.contains("  error the watchdog expired"), "{bridge}");
+}
+
+/// The function that sent a malformed packet is the first; the dead kernel's log has what the
+/// kernel died of, and supports what a device says.
+fn the_worst_is_explained(series: Series) {
+    let run = RUN.get(series);
+    let command = vmtest::static_program("vmcoredd").unwrap();
+    let explain = Command::new(command).arg("explain").arg(run.port("vmcore")).output().unwrap();
+    let text = String::from_utf8(explain.stdout).unwrap();
+    assert_eq!((explain.status.code(), explain.stderr.as_slice()), (Some(1), &b""[..]), "{text}");
+    let first = text.lines().find(|line| line.starts_with("fatal")).unwrap();
+    assert!(first.contains(MALFORMED[1]), "{text}");
+    let panic = "dead kernel's log: the kernel stopped for a machine check: ";
+    assert!(text.contains(panic), "{text}");
+    assert!(text.contains("\n    also: dead kernel's log: ["), "{text}");
 }
 
 fn all_is_well(series: Series) {
@@ -526,10 +587,12 @@ system_tests::on_each_kernel! {
     configuration_spaces_are_as_they_are
     devices_are_as_the_dead_kernel_left_them
     nvme_was_running_and_the_other_one_had_failed
+    what_registers_point_to_is_decoded
     counters_of_e1000e_are_left_alone
     the_watchdog_has_run_out
     what_a_driver_has_is_marked
     what_is_abnormal_is_reported
+    the_worst_is_explained
     all_is_well
 }
 
@@ -593,5 +656,49 @@ fn a_forbidden_access_to_memory_is_there() {
     let line = "DMAR: [DMA Read NO_PASID] Request device [00:03.0] fault addr 0x7654000";
     assert!(run.dmesg().contains(line), "{}", run.dmesg());
     let found = findings(run, "vt-d_fed90000");
-    assert!(found.contains("fault[0]: a device did DMA, or sent an interrupt, that was refused"));
+    assert!(found.contains("a device did DMA, or sent an interrupt, that was refused"), "{found}");
+    assert!(found.contains("points to 0000:00:03.0"), "{found}");
+    // The root table is that of the crash kernel, which has read the record, too.
+    let decoded = decoded(run, "vt-d_fed90000");
+    let root = named(values(&decoded, &["fault[0]"]), "ROOT_ENTRY");
+    assert!(root["unknown"].as_str().unwrap().starts_with("not in the dump; "), "{root}");
+}
+
+/// The same, and a crash kernel that leaves the IOMMU as it is.
+fn panic_refused() -> Result<Run> {
+    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let modules = Modules::build(&kernel)?;
+    let vm = PanicCycle::new(&kernel, "devices-refused").crashkernel_mib(192).time_limit(LIMIT);
+    let run = with_devices(vm, &["edu,addr=3.0", "intel-iommu"])
+        .append("iomem=relaxed intel_iommu=on")
+        .crash_append("intel_iommu=off")
+        .first_program("/usr/bin/setpci")
+        .program("/usr/bin/makedumpfile")
+        .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
+        .file(vmtest::static_program("vmcoredd")?, "/bin/vmcoredd")
+        .before_panic(FORBIDDEN_DMA)
+        .crash_script(&format!("insmod /modules/vmcoredd.ko\n{COLLECT}"))
+        .port("unit")
+        .port("vmcore")
+        .port("vmcoredd")
+        .run()?;
+    Ok(run)
+}
+
+/// The tables of the dead kernel say how the device was translated, whose access it refused.
+#[test]
+fn entries_of_the_iommu_are_found_in_memory() {
+    let run = panic_refused().unwrap();
+    let decoded = decoded(&run, "vt-d_fed90000");
+    let fault = values(&decoded, &["fault[0]"]);
+    let high = named(fault, "FRCD_HIGH")["value"].as_u64().unwrap();
+    // Reading was not allowed, for 00:03.0.
+    assert_eq!((high >> 32 & 0xff, high & 0xffff), (6, 3 << 3), "{high:#x}");
+    for name in ["ROOT_ENTRY", "CONTEXT_ENTRY"] {
+        assert_eq!(named(fault, name)["meaning"], "present", "{fault:#?}");
+    }
+    let context = named(fault, "CONTEXT_ENTRY");
+    assert!(value(context, "DOMAIN") > 0 && value(context, "PAGE_TABLE") > 0, "{context:#}");
+    let found = findings(&run, "vt-d_fed90000");
+    assert!(found.contains("points to 0000:00:03.0"), "{found}");
 }
