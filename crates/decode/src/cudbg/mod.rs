@@ -8,9 +8,12 @@
 //! Facts: Linux, drivers/net/ethernet/chelsio/cxgb4: `cudbg_if.h`, `cudbg_entity.h`,
 //! `cudbg_lib_common.h`, `cudbg_lib.c`, `cudbg_zlib.h`.
 
+mod adapter;
+mod indirect;
 mod inflate;
 mod logs;
 mod registers;
+mod tables;
 
 use crate::cudbg::inflate::Inflate;
 use crate::fields::{Field, Room, field, read, too_many};
@@ -77,7 +80,7 @@ const KINDS: &[Kind] = &[
     kind(2, "DEV_LOG", "log of the firmware", How::By(logs::device)),
     kind(3, "CIM_LA", "trace of the microprocessor", How::Raw),
     kind(4, "CIM_MA_LA", "trace of the microprocessor's memory accesses", How::Raw),
-    kind(5, "CIM_QCFG", "queues of the microprocessor", How::Raw),
+    kind(5, "CIM_QCFG", "queues of the microprocessor", How::By(adapter::queues)),
     kind(6, "CIM_IBQ_TP0", "inbound queue TP0 of the microprocessor", How::Raw),
     kind(7, "CIM_IBQ_TP1", "inbound queue TP1 of the microprocessor", How::Raw),
     kind(8, "CIM_IBQ_ULP", "inbound queue ULP of the microprocessor", How::Raw),
@@ -94,37 +97,42 @@ const KINDS: &[Kind] = &[
     kind(19, "EDC1", "embedded memory 1", How::Memory),
     kind(20, "MC0", "external memory 0", How::Memory),
     kind(21, "MC1", "external memory 1", How::Memory),
-    kind(22, "RSS", "receive side scaling table", How::Raw),
-    kind(25, "RSS_VF_CONF", "receive side scaling of virtual functions", How::Raw),
-    kind(27, "PATH_MTU", "table of MTUs", How::Raw),
-    kind(30, "PM_STATS", "payload manager statistics", How::Raw),
-    kind(31, "HW_SCHED", "transmit schedulers", How::Raw),
-    kind(36, "TP_INDIRECT", "indirect registers of TP", How::Raw),
-    kind(37, "SGE_INDIRECT", "indirect registers of the SGE", How::Raw),
+    kind(22, "RSS", "receive side scaling table", How::By(tables::rss)),
+    kind(25, "RSS_VF_CONF", "receive side scaling of virtual functions", How::By(tables::rss_vf)),
+    kind(27, "PATH_MTU", "table of MTUs", How::By(adapter::mtus)),
+    kind(30, "PM_STATS", "payload manager statistics", How::By(adapter::pm)),
+    kind(31, "HW_SCHED", "transmit schedulers", How::By(adapter::schedulers)),
+    kind(36, "TP_INDIRECT", "indirect registers of TP", How::By(indirect::registers)),
+    kind(37, "SGE_INDIRECT", "indirect registers of the SGE", How::By(indirect::sge)),
     kind(41, "ULPRX_LA", "trace of ULP RX", How::Raw),
     kind(43, "TP_LA", "trace of TP", How::Raw),
-    kind(44, "MEMINFO", "memory map", How::Raw),
+    kind(44, "MEMINFO", "memory map", How::By(adapter::memory)),
     kind(45, "CIM_PIF_LA", "trace of the microprocessor's interface", How::Raw),
-    kind(46, "CLK", "clocks and timers", How::Raw),
+    kind(46, "CLK", "clocks and timers", How::By(adapter::clocks)),
     kind(47, "CIM_OBQ_RXQ0", "outbound queue RXQ0 of the microprocessor", How::Raw),
     kind(48, "CIM_OBQ_RXQ1", "outbound queue RXQ1 of the microprocessor", How::Raw),
-    kind(50, "PCIE_INDIRECT", "indirect registers of PCIe", How::Raw),
-    kind(51, "PM_INDIRECT", "indirect registers of PM", How::Raw),
-    kind(54, "TID_INFO", "ranges of connection identifiers", How::Raw),
-    kind(55, "PCIE_CONFIG", "configuration space", How::Raw),
-    kind(56, "DUMP_CONTEXT", "contexts of SGE queues", How::Raw),
-    kind(57, "MPS_TCAM", "MAC address filters", How::Raw),
-    kind(58, "VPD_DATA", "vital product data", How::Raw),
-    kind(59, "LE_TCAM", "table of connections", How::Raw),
-    kind(60, "CCTRL", "congestion control table", How::Raw),
-    kind(61, "MA_INDIRECT", "indirect registers of the memory arbiter", How::Raw),
+    kind(50, "PCIE_INDIRECT", "indirect registers of PCIe", How::By(indirect::registers)),
+    kind(51, "PM_INDIRECT", "indirect registers of PM", How::By(indirect::registers)),
+    kind(54, "TID_INFO", "ranges of connection identifiers", How::By(adapter::tids)),
+    kind(55, "PCIE_CONFIG", "configuration space", How::By(indirect::config)),
+    kind(56, "DUMP_CONTEXT", "contexts of SGE queues", How::By(tables::contexts)),
+    kind(57, "MPS_TCAM", "MAC address filters", How::By(tables::mps)),
+    kind(58, "VPD_DATA", "vital product data", How::By(adapter::product)),
+    kind(59, "LE_TCAM", "table of connections", How::By(tables::le)),
+    kind(60, "CCTRL", "congestion control table", How::By(adapter::congestion)),
+    kind(61, "MA_INDIRECT", "indirect registers of the memory arbiter", How::By(indirect::arbiter)),
     kind(62, "ULPTX_LA", "trace of ULP TX", How::Raw),
-    kind(64, "UP_CIM_INDIRECT", "indirect registers of the microprocessor", How::Raw),
+    kind(
+        64,
+        "UP_CIM_INDIRECT",
+        "indirect registers of the microprocessor",
+        How::By(indirect::microprocessor),
+    ),
     kind(65, "PBT_TABLE", "tables of the microprocessor's cache", How::Raw),
     kind(66, "MBOX_LOG", "commands to the firmware", How::By(logs::mailbox)),
-    kind(67, "HMA_INDIRECT", "indirect registers of HMA", How::Raw),
+    kind(67, "HMA_INDIRECT", "indirect registers of HMA", How::By(indirect::registers)),
     kind(68, "HMA", "host memory of the adapter", How::Memory),
-    kind(70, "QDESC", "queue descriptors", How::Raw),
+    kind(70, "QDESC", "queue descriptors", How::By(tables::descriptors)),
     kind(71, "FLASH", "flash memory", How::Memory),
 ];
 /// What the driver does not collect for a vmcore.
@@ -193,6 +201,23 @@ impl Out<'_> {
     fn missing(&mut self, what: &str, why: String) {
         self.decoded.missing.push(Missing { what: what.to_owned(), why });
     }
+}
+
+/// A node with the little-endian number of `size` bytes at `at`.
+fn number(bytes: &Bytes<'_>, name: impl Into<String>, at: usize, size: usize) -> Option<Node> {
+    Some(Node::value(name, Value::Unsigned(bytes.little(at, size)?), bytes.place(at, size)))
+}
+
+/// The same for each of `names`, one after the other from `at` on.
+fn numbers(bytes: &Bytes<'_>, at: usize, size: usize, names: &[&str]) -> Vec<Node> {
+    let of = |(index, name): (usize, &&str)| number(bytes, *name, at + index * size, size);
+    names.iter().enumerate().filter_map(of).collect()
+}
+
+/// A group of `count` little-endian numbers of `size` bytes from `at` on.
+fn array(bytes: &Bytes<'_>, name: &str, at: usize, size: usize, count: usize) -> Node {
+    let of = |index: usize| number(bytes, format!("[{index}]"), at + index * size, size);
+    Node { children: (0..count).filter_map(of).collect(), ..Node::group(name) }
 }
 
 fn unplaced(nodes: &mut [Node]) {
@@ -324,12 +349,16 @@ impl Decoder for Cudbg {
 /// The slot in the name of a dump, as `cxgb4_0000:01:00.4`.
 fn slot_of(name: &str) -> Option<String> {
     let (_, slot) = name.rsplit_once('_')?;
-    let known = |(index, byte): (usize, u8)| match index {
-        4 | 7 => byte == b':',
-        10 => byte == b'.',
-        _ => byte.is_ascii_hexdigit(),
+    let (domain, rest) = slot.split_once(':')?;
+    let (bus, rest) = rest.split_once(':')?;
+    let (device, function) = rest.split_once('.')?;
+    let is = |part: &str, length| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    (slot.len() == 12 && slot.bytes().enumerate().all(known)).then(|| slot.to_owned())
+    // Domains of the kernel's own bridges have more digits.
+    let known =
+        (4..=8).any(|length| is(domain, length)) && is(bus, 2) && is(device, 2) && is(function, 1);
+    known.then(|| slot.to_owned())
 }
 
 /// One entity after the other.
@@ -416,7 +445,6 @@ impl Walk<'_, '_> {
         if there < end {
             self.cut.push(format!("the end of {name}"));
         }
-        self.good += 1;
         if slot.warning != 0 {
             self.out.missing(&name, format!("not all was collected: {}", status(slot.warning)));
         }
@@ -425,6 +453,7 @@ impl Walk<'_, '_> {
         let length = slot.size.saturating_sub(slot.padding).min(part.length());
         let Some(body) = part.part(0..length) else { return node };
         if matches!(how, How::Memory) {
+            self.good += 1;
             let meaning = match self.compressed {
                 true => inflate::declared(&body),
                 false => format!("{} bytes", body.length()),
@@ -432,13 +461,20 @@ impl Walk<'_, '_> {
             return Node { value: Some(Value::Bytes), ..node }.meaning(meaning);
         }
         if !self.compressed {
+            self.good += 1;
             let children = self.children(how, &body);
             return Node { children, ..node }.meaning(format!("{} bytes", body.length()));
         }
         let (content, cut) = self.inflate.content(&body);
-        if let Some(why) = cut {
+        // The end of the dump says enough of an entity that it cuts.
+        if let Some(why) = cut.filter(|_| there == end) {
             self.out.missing(&format!("the rest of {name}"), why);
         }
+        if content.is_empty() {
+            let why = "nothing of it can be inflated".to_owned();
+            return Node { value: Some(Value::Unknown(why)), ..node };
+        }
+        self.good += 1;
         let mut children = self.children(how, &Bytes::new(&content));
         unplaced(&mut children);
         Node { children, ..node }.meaning(format!("{} bytes", content.len()))
@@ -499,7 +535,9 @@ mod tests {
 
     #[test]
     fn slots() {
-        assert_eq!(slot_of("cxgb4_0000:01:00.4").as_deref(), Some("0000:01:00.4"));
+        for slot in ["0000:01:00.4", "10000:00:01.4"] {
+            assert_eq!(slot_of(&format!("cxgb4_{slot}")).as_deref(), Some(slot));
+        }
         for name in ["cxgb4_0000:01:00", "0000:01:00.4", "cxgb4_0000-01:00.4", "cxgb4_", "a_é"] {
             assert_eq!(slot_of(name), None, "{name}");
         }

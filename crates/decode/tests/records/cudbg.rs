@@ -3,6 +3,7 @@
 
 use decode::model::{Decoded, Finding, Node, Severity, Value};
 use synth::cudbg::{Collection, command, log_entry, registers};
+use synth::records::Raw;
 
 use crate::decoded;
 
@@ -59,7 +60,141 @@ fn entities() -> Vec<(u32, Vec<u8>)> {
         (0x1_e28c, 0xffff_ffff),
         (0x5_2ffc, 7),
     ]);
-    vec![(1, registers), (2, log), (66, commands), (6, (0..=255).collect()), (18, vec![7; 100_000])]
+    let mut all = vec![(1, registers), (2, log), (66, commands), (6, (0..=255).collect())];
+    all.extend(structures().into_iter().map(|(number, raw)| (number, raw.into_bytes())));
+    // The driver collects memory after all else.
+    all.push((18, vec![7; 100_000]));
+    all
+}
+
+/// Those that are structures, each value at its offset in the driver's.
+fn structures() -> Vec<(u32, Raw)> {
+    let versioned = |length| Raw::new(length).at(0, 4, 0xcced_b001).at(4, 2, 1);
+    let group = |raw: Raw, at, data, first, count| {
+        raw.at(at, 4, data - 4).at(at + 4, 4, data).at(at + 8, 4, first).at(at + 12, 4, count)
+    };
+    vec![
+        // The inbound queue ULP, and the outbound one to the SGE.
+        (
+            5,
+            Raw::new(360)
+                .at(2 + 2 * 2, 2, 0x800)
+                .at(30 + 2 * 2, 2, 0x400)
+                .at(58 + 2 * 2, 2, 0x80)
+                .at(136 + 16 * 2, 4, 0xffff_f123)
+                .at(136 + 16 * 2 + 4, 4, 0x124)
+                .at(136 + 16 * 2 + 8, 4, 0x10)
+                .at(136 + 16 * 2 + 12, 4, 0x0003_0002)
+                .at(2 + 2 * 10, 2, 0x1c00)
+                .at(72 + 8 * 4, 4, 0x1c40)
+                .at(136 + 16 * 10, 4, 0x1c20),
+        ),
+        (22, Raw::new(4096).at(2 * 17, 2, 0x123)),
+        (25, Raw::new(16).at(12, 4, 0xabcd)),
+        (27, Raw::new(32).at(2, 2, 1500)),
+        (30, Raw::new(168).at(4 * 6, 4, 5).at(28, 4, 9).at(56 + 8 * 6, 8, 1 << 40).at(112, 8, 77)),
+        (31, Raw::new(104).at(4, 4, 10_000).at(32 + 4, 4, 12).at(64 + 4, 4, 34).at(100, 4, 0xe4)),
+        (
+            36,
+            group(group(Raw::new(288), 0, 0x7e44, 0x20, 28), 144, 0x7e54, 0x68, 2).at(
+                16 + 4 * 3,
+                4,
+                6,
+            ),
+        ),
+        (
+            37,
+            group(group(Raw::new(288 + 4248), 0, 0x10d0, 0, 16), 144, 0x10d4, 0, 16)
+                .at(288, 4, 0x1250)
+                .at(288 + 20 + 16 * 7 + 4, 4, 0x77)
+                .at(288 + 20 + 16 * 9 + 12, 4, 0x99)
+                .at(288 + 4244, 4, 2),
+        ),
+        (
+            44,
+            versioned(560)
+                .at(8 + 4, 4, 0x10_0000)
+                .at(8 + 12, 4, 0x10_0000)
+                .at(8 + 16, 4, 0x30_0000)
+                .at(8 + 20, 4, 2)
+                .at(8 + 48, 4, 0x1000)
+                .at(8 + 48 + 8, 4, 3)
+                .at(8 + 60, 4, 0x2000)
+                .at(8 + 60 + 4, 4, 0x2fff)
+                .at(8 + 60 + 8, 4, 9)
+                .at(8 + 72 + 8, 4, 24)
+                .at(8 + 372, 4, 2)
+                .at(8 + 376, 4, 3)
+                .at(8 + 380 + 4 * 4, 4, 4096)
+                .at(8 + 380 + 4 * 11, 4, 555)
+                .at(8 + 476 + 16 + 8, 4, 21)
+                .at(8 + 540 + 8, 4, 33),
+        ),
+        (46, Raw::new(88).at(8, 8, 64_000_000).at(64, 4, 10).at(72, 4, 4000).at(80, 4, 7)),
+        (50, group(Raw::new(144), 0, 0x5a0c, 0x21, 32).at(16 + 4 * 31, 4, 0x40)),
+        (54, versioned(160).at(8, 4, 2048).at(8 + 4 * 13, 4, 96).at(8 + 4 * 20, 4, 3)),
+        (55, Raw::new(4 * 0x61).at(0, 4, 0x6401_1425).at(4 * 36, 4, 0x1482_0001)),
+        (
+            56,
+            Raw::new(96).at(4, 4, 3).at(8, 4, 0xaa).at(32, 4, 2).at(36, 4, 5).at(40 + 20, 4, 0xbb),
+        ),
+        (
+            57,
+            Raw::new(176)
+                .at(88, 8, 0xffff_ffff_ffff)
+                .at(88 + 40, 4, 1)
+                .at(88 + 44, 4, 0x2000 | 3 << 9 | 0x100 | 0x21)
+                .at(88 + 48, 4, 2)
+                .bytes(88 + 78, &[0, 7, 0x43, 0xaa, 0xbb, 0xcc]),
+        ),
+        (
+            58,
+            Raw::new(88)
+                .bytes(0, b"PT00112233")
+                .bytes(25, b"110123450A0")
+                .bytes(42, b"000743AABBCC")
+                .bytes(55, b"T62100-LP-CR    ")
+                .at(72, 2, 1)
+                .at(74, 2, 27)
+                .at(80, 4, 0x1001)
+                .at(84, 4, 2),
+        ),
+        (
+            59,
+            Raw::new(24 + 3 * 84)
+                .at(0, 4, 96)
+                .at(4, 4, 64)
+                .at(8, 4, 128)
+                .at(20, 4, 1024)
+                .at(24 + 16, 4, 0x11)
+                .at(24 + 84, 4, 70)
+                .at(24 + 84 + 16 + 64, 4, 0x8000),
+        ),
+        (60, Raw::new(1024).at(64 + 2 * 31, 2, 0x123)),
+        (
+            61,
+            group(group(Raw::new(288), 0, 0x78fc, 0xa000, 23), 144, 0x78fc, 0xe640 + 13 * 0x20, 0)
+                .at(144 + 16 + 4 * 12, 4, 0xcc),
+        ),
+        (
+            64,
+            group(group(Raw::new(288), 0, 0x7b54, 0x2000, 32), 144, 0x7b54, 0x4924, 16)
+                .at(16 + 4, 4, 0x11)
+                .at(144 + 16 + 4, 4, 0x22),
+        ),
+        (
+            70,
+            versioned(16 + 20 + 64 + 20)
+                .at(12, 4, 2)
+                .at(16, 4, 64)
+                .at(20, 4, 1)
+                .at(24, 4, 12)
+                .at(28, 4, 64)
+                .at(32, 4, 1)
+                .at(100 + 4, 4, 4)
+                .at(100 + 8, 4, 13),
+        ),
+    ]
 }
 
 fn one(bytes: &[u8]) -> Decoded {
@@ -257,12 +392,20 @@ fn a_cut_dump() {
         [("the end of EDC0", &*format!("the dump ends at {:#x}", bytes.len() - 100))]
     );
     assert_eq!(cut.findings, whole.findings);
+    // In the entity before.
+    let start =
+        cut.nodes.iter().find(|node| node.name == "QDESC").unwrap().place.clone().unwrap().start;
+    let cut = one(&bytes[..start as usize + 100]);
+    assert_eq!(
+        missing(&cut)[2..],
+        [("EDC0, the end of QDESC", &*format!("the dump ends at {:#x}", start + 100))]
+    );
     // In the table of entities.
     let cut = one(&bytes[..56 + 52 * 10]);
     let missing = missing(&cut);
     assert_eq!(missing.len(), 3, "{missing:#?}");
     assert_eq!(missing[1].1, "offset 0x240: expected 52 bytes, found the end at 0x240");
-    assert_eq!(missing[2].0, "REG_DUMP, DEV_LOG, CIM_IBQ_TP0");
+    assert_eq!(missing[2].0, "REG_DUMP, DEV_LOG, CIM_QCFG, CIM_IBQ_TP0");
     // In the header.
     let cut = one(&bytes[..20]);
     assert_eq!(cut.damage.as_deref(), Some("offset 0: expected 56 bytes, found the end at 0x14"));
@@ -324,4 +467,190 @@ fn bombs() {
         missing(&decoded).iter().filter(|(_, why)| why.ends_with("overlaps with others")).count()
             > 60
     );
+}
+
+#[test]
+fn structures_of_the_adapter() {
+    let decoded = one(&adapter(true));
+    for (path, value) in [
+        ("CIM_QCFG.IBQ_ULP.BASE", 0x800),
+        ("CIM_QCFG.IBQ_ULP.SIZE", 0x400),
+        ("CIM_QCFG.IBQ_ULP.FULL_THRESHOLD", 0x80),
+        ("CIM_QCFG.IBQ_ULP.READ", 0x1123),
+        ("CIM_QCFG.IBQ_ULP.WRITE", 0x124),
+        ("CIM_QCFG.IBQ_ULP.FREE_FLITS", 0x10),
+        ("CIM_QCFG.IBQ_ULP.SOP", 2),
+        ("CIM_QCFG.IBQ_ULP.EOP", 3),
+        ("CIM_QCFG.OBQ_SGE.BASE", 0x1c00),
+        ("CIM_QCFG.OBQ_SGE.WRITE_ADDRESS", 0x1c40),
+        ("CIM_QCFG.OBQ_SGE.READ", 0x1c20),
+        ("RSS_VF_CONF.[1].RSS_VF_VFH", 0xabcd),
+        ("PATH_MTU.[1]", 1500),
+        ("PM_STATS.TX.LATENCY.COUNT", 5),
+        ("PM_STATS.TX.LATENCY.CYCLES", 1 << 40),
+        ("PM_STATS.RX.READ.COUNT", 9),
+        ("PM_STATS.RX.READ.BYTES", 77),
+        ("HW_SCHED.[1].RATE", 10_000),
+        ("HW_SCHED.[1].INTER_PACKET_GAP", 12),
+        ("HW_SCHED.[1].PACE", 34),
+        ("HW_SCHED.MAP", 0xe4),
+        ("MEMINFO.AVAILABLE.[0].LIMIT", 0x10_0000),
+        ("MEMINFO.AVAILABLE.[1].BASE", 0x10_0000),
+        // It has no limit of its own.
+        ("MEMINFO.REGIONS.[0].LIMIT", 0x1fff),
+        ("MEMINFO.REGIONS.[1].LIMIT", 0x2fff),
+        ("MEMINFO.RX_PAGES", 4096),
+        ("MEMINFO.P_STRUCTS", 555),
+        ("MEMINFO.PORT_ALLOC.[2]", 21),
+        ("MEMINFO.TX_PAGES_FREE", 33),
+        ("CLK.RETRANSMIT_MAX", 64_000_000),
+        ("CLK.DACK_TIMER", 10),
+        ("CLK.CORE_CLOCK", 4000),
+        ("CLK.DACK_SHIFT", 7),
+        ("TID_INFO.NTIDS", 2048),
+        ("TID_INFO.SERVER_INDEX", 96),
+        ("TID_INFO.TID_START", 3),
+        ("VPD_DATA.FW_MAJOR", 1),
+        ("VPD_DATA.FW_MINOR", 27),
+        ("VPD_DATA.SCFG_VERS", 0x1001),
+        ("VPD_DATA.VPD_VERS", 2),
+    ] {
+        assert_eq!(number(&decoded, path), value, "{path}");
+    }
+    for (path, expected) in [
+        ("VPD_DATA.SN", "PT00112233"),
+        ("VPD_DATA.PN", "110123450A0"),
+        ("VPD_DATA.NA", "000743AABBCC"),
+        ("VPD_DATA.ID", "T62100-LP-CR"),
+        ("RSS.[16]", "0 291 0 0 0 0 0 0 0 0 0 0 0 0 0 0"),
+    ] {
+        assert_eq!(text(&decoded, path), expected, "{path}");
+    }
+    assert!(text(&decoded, "CCTRL.[1]").ends_with(" 0 291"));
+    assert_eq!(node(&decoded, "MEMINFO.AVAILABLE.[1]").title.as_deref(), Some("MC"));
+    assert_eq!(node(&decoded, "MEMINFO.REGIONS.[1]").title.as_deref(), Some("Tx payload"));
+    // The driver hides a region.
+    assert_eq!(node(&decoded, "MEMINFO.REGIONS").children.len(), 2);
+}
+
+#[test]
+fn tables_and_queues() {
+    let decoded = one(&adapter(true));
+    for (path, value) in [
+        ("MPS_TCAM.[1].MASK", 0xffff_ffff_ffff),
+        ("MPS_TCAM.[1].INDEX", 1),
+        ("MPS_TCAM.[1].VALID", 1),
+        ("MPS_TCAM.[1].PF", 3),
+        ("MPS_TCAM.[1].VF", 0x21),
+        ("MPS_TCAM.[1].REPLICATE", 0),
+        ("MPS_TCAM.[1].PORTS", 2),
+        ("LE_TCAM.CLIP_START", 128),
+        ("LE_TCAM.MAX_TID", 1024),
+        ("QDESC.[0].QID", 12),
+        ("QDESC.[0].DATA_SIZE", 64),
+        ("QDESC.[1].QID", 13),
+    ] {
+        assert_eq!(number(&decoded, path), value, "{path}");
+    }
+    for (path, title) in [
+        ("DUMP_CONTEXT.[0]", "egress queue 3"),
+        ("DUMP_CONTEXT.[1]", "free list queue 5"),
+        ("LE_TCAM.[0]", "TID 0, connection"),
+        ("LE_TCAM.[1]", "TID 70, server"),
+        ("QDESC.[0]", "NIC_TXQ"),
+        ("QDESC.[1]", "CTRLQ"),
+    ] {
+        assert_eq!(node(&decoded, path).title.as_deref(), Some(title), "{path}");
+    }
+    assert_eq!(text(&decoded, "MPS_TCAM.[1].ADDRESS"), "00:07:43:aa:bb:cc");
+    assert!(text(&decoded, "LE_TCAM.[1]").ends_with(" 00008000"));
+    assert_eq!(
+        text(&decoded, "DUMP_CONTEXT.[1]"),
+        "00000000 00000000 00000000 00000000 00000000 000000bb"
+    );
+    // What the driver did not use is not there.
+    for (path, count) in [("MPS_TCAM", 1), ("DUMP_CONTEXT", 2), ("LE_TCAM", 6 + 2)] {
+        assert_eq!(node(&decoded, path).children.len(), count, "{path}");
+    }
+}
+
+#[test]
+fn indirect_registers() {
+    let decoded = one(&adapter(true));
+    for (path, value) in [
+        ("TP_INDIRECT.[0].0x0023", 6),
+        ("PCIE_INDIRECT.[0].0x0040", 0x40),
+        ("SGE_INDIRECT.PF[7].SGE_QBASE_MAP1", 0x77),
+        ("SGE_INDIRECT.VF[1].SGE_QBASE_MAP3", 0x99),
+        ("MA_INDIRECT.[1].0xe7c0", 0xcc),
+        ("UP_CIM_INDIRECT.[0].0x2004", 0x11),
+        ("UP_CIM_INDIRECT.[1].0x4934", 0x22),
+        ("PCIE_CONFIG.0x000", 0x6401_1425),
+        ("PCIE_CONFIG.0x100", 0x1482_0001),
+    ] {
+        assert_eq!(number(&decoded, path), value, "{path}");
+    }
+    for (path, title, count) in [
+        ("TP_INDIRECT.[0]", "TP_PIO", 28),
+        ("TP_INDIRECT.[1]", "TP_MIB", 2),
+        ("SGE_INDIRECT.[1]", "SGE_DEBUG_DATA_LOW", 16),
+        ("SGE_INDIRECT.VF[1]", "", 4),
+        ("MA_INDIRECT.[1]", "MA_LOCAL_DEBUG", 13),
+    ] {
+        let node = node(&decoded, path);
+        assert_eq!(
+            (node.title.as_deref().unwrap_or_default(), node.children.len()),
+            (title, count),
+            "{path}"
+        );
+    }
+    assert_eq!(node(&decoded, "SGE_INDIRECT").children.len(), 2 + 8 + 2);
+    assert_eq!(node(&decoded, "PCIE_CONFIG").children.len(), 91);
+}
+
+/// T5 has other bits, and no functions in `SGE_INDIRECT`.
+#[test]
+fn an_adapter_of_t5() {
+    let mps = Raw::new(88).at(44, 4, 0x1000 | 0x800 | 5 << 8 | 0x80 | 0x7f).at(78, 1, 2);
+    let sge = Raw::new(288 + 4248).at(4, 4, 0x10d0).at(12, 4, 16);
+    let collection = Collection::new(T5, true)
+        .entity(57, &mps.into_bytes())
+        .entity(37, &sge.into_bytes())
+        .entity(1, &registers(&[(0x30b8, 1 << 29)]));
+    let decoded = one(&collection.finished(0));
+    for (path, value) in [
+        ("MPS_TCAM.[0].VALID", 1),
+        ("MPS_TCAM.[0].PF", 5),
+        ("MPS_TCAM.[0].VF", 0x7f),
+        ("MPS_TCAM.[0].REPLICATE", 1),
+    ] {
+        assert_eq!(number(&decoded, path), value, "{path}");
+    }
+    assert_eq!(node(&decoded, "SGE_INDIRECT").children.len(), 1);
+    assert_eq!(finding(&decoded, "REG_DUMP.PCIE_FW").text, "the firmware is halted");
+    assert_eq!(number(&decoded, "REG_DUMP.PCIE_FW.Halt"), 1);
+}
+
+/// An entity that is shorter than its structure, or has another version.
+#[test]
+fn entities_that_are_cut() {
+    let content = Raw::new(60).at(0, 4, 0xcced_b001).at(4, 2, 1).into_bytes();
+    let other = Raw::new(60).at(0, 4, 0xcced_b001).at(4, 2, 2).into_bytes();
+    let collection = Collection::new(T6, true)
+        .entity(30, &content)
+        .entity(44, &content)
+        .entity(54, &other)
+        .entity(58, &content)
+        .entity(70, &content[..24]);
+    let decoded = one(&collection.finished(0));
+    assert_eq!(
+        missing(&decoded),
+        [
+            ("the rest of PM_STATS", "expected 168 bytes, found 60"),
+            ("the rest of MEMINFO", "expected 552 bytes, found 52"),
+            ("TID_INFO", "expected revision 1, found 2"),
+            ("the rest of VPD_DATA", "expected 88 bytes, found 60"),
+        ]
+    );
+    assert_eq!(number(&decoded, "PM_STATS.TX.READ.COUNT"), 0xcced_b001);
 }
