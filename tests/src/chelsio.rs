@@ -34,6 +34,8 @@ const FUNCTION: u32 = 4;
 const LOG: usize = 0x8000;
 const LOG_ENTRY: usize = 256;
 const LOG_ENTRIES: usize = 128;
+/// How many of them the firmware has written.
+pub const LOG_USED: usize = 100;
 
 /// How queues work; the driver changes it, but not before its dump.
 pub const SGE_CONTROL: u32 = 0x1008;
@@ -186,17 +188,36 @@ fn firmware_log(chip: Chip) -> Vec<u8> {
     const ERROR: u8 = 2;
     const HARDWARE: u8 = 8;
     let mut log = vec![0; LOG_ENTRIES * LOG_ENTRY];
-    for (number, entry) in log.chunks_mut(LOG_ENTRY).take(100).enumerate() {
+    for (number, entry) in log.chunks_mut(LOG_ENTRY).take(LOG_USED).enumerate() {
         let number = number as u32;
-        entry[..8].copy_from_slice(&(u64::from(number) * 1_000_003).to_be_bytes());
+        entry[..8].copy_from_slice(&log_time(number).to_be_bytes());
         entry[8..12].copy_from_slice(&number.to_be_bytes());
         entry[14..16].copy_from_slice(&[ERROR, HARDWARE]);
         let format = format!("{chip:?}: uncorrectable error in bank %u, syndrome 0x%x\n");
         entry[16..][..format.len()].copy_from_slice(format.as_bytes());
-        entry[208..212].copy_from_slice(&(number % 4).to_be_bytes());
-        entry[212..216].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_be_bytes());
+        for (index, parameter) in log_parameters(number).into_iter().enumerate() {
+            entry[208 + 4 * index..][..4].copy_from_slice(&parameter.to_be_bytes());
+        }
     }
     log
+}
+
+/// The time of an entry of the firmware's log; one of 0 is that of an empty entry.
+#[must_use]
+pub fn log_time(number: u32) -> u64 {
+    (u64::from(number) + 1) * 1_000_003
+}
+
+/// A bank, and a syndrome.
+fn log_parameters(number: u32) -> [u32; 2] {
+    [number % 4, number.wrapping_mul(0x9e37_79b9)]
+}
+
+/// What an entry of the firmware's log says.
+#[must_use]
+pub fn log_message(chip: Chip, number: u32) -> String {
+    let [bank, syndrome] = log_parameters(number);
+    format!("{chip:?}: uncorrectable error in bank {bank}, syndrome {syndrome:#x}")
 }
 
 /// PCI's vital product data, which the adapter has at 0x400, and the version of its

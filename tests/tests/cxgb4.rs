@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use decode::cudbg::Cudbg;
+use decode::model::{Decoded, Decoder, Node, Severity, Value};
 use system_tests::chelsio::{self, Chip, Image};
 use system_tests::cudbg::{self, Collection, NOT_FOUND, SYSTEM_ERROR, word};
 use system_tests::{
@@ -165,6 +167,68 @@ fn check_registers_and_log(collection: &Collection<'_>, adapter: usize) {
     assert!(log == image.log());
 }
 
+/// What the decoder says of a dump, which knows nothing of [`Collection`].
+fn decoded(adapter: usize, bytes: &[u8]) -> Decoded {
+    let decoder = Cudbg;
+    assert!(decoder.recognises(NAMES[adapter], bytes));
+    let mut all = decoder.decode(NAMES[adapter], bytes);
+    assert_eq!(all.len(), 1);
+    let decoded = all.remove(0);
+    assert_eq!(decoded.title, format!("Chelsio {:?} adapter", CHIPS[adapter]));
+    assert_eq!(decoded.slot.as_deref(), NAMES[adapter].strip_prefix("cxgb4_"));
+    assert_eq!(decoded.damage, None);
+    decoded
+}
+
+fn node<'a>(decoded: &'a Decoded, path: &[&str]) -> &'a Node {
+    let first = decoded.nodes.iter().find(|node| node.name == path[0]);
+    first.and_then(|node| node.find(&path[1..])).unwrap_or_else(|| panic!("no {path:?}"))
+}
+
+/// Registers and logs are decoded to what the dead kernel left, under their public names.
+fn check_decoded_registers_and_logs(decoded: &Decoded, adapter: usize) {
+    let image = image(adapter);
+    let mut different = Vec::new();
+    let mut same = 0;
+    for register in &node(decoded, &["REG_DUMP"]).children {
+        let address = register.address.unwrap() as u32;
+        match register.unsigned().unwrap() as u32 {
+            value if value == image.register(address) => same += 1,
+            value => different.push((address, value)),
+        }
+    }
+    assert_eq!(different, DRIVERS_OWN, "{different:x?}");
+    assert!(same > 10_000, "{same}");
+    for (name, address) in [
+        ("SGE_CONTROL", chelsio::SGE_CONTROL),
+        ("SGE_INT_CAUSE3", 0x103c),
+        ("PCIE_FW", 0x30b8),
+        ("MA_EDRAM0_BAR", 0x77c0),
+        ("CIM_HOST_INT_CAUSE", 0x7b2c),
+        ("TP_OUT_CONFIG", 0x7d04),
+        ("MPS_INT_CAUSE", 0x9008),
+        ("PL_WHOAMI", 0x1_9400),
+        ("LE_DB_CONFIG", 0x1_9c04),
+    ] {
+        let register = node(decoded, &["REG_DUMP", name]);
+        assert_eq!(register.address, Some(address.into()), "{name}");
+        assert_eq!(register.unsigned(), Some(image.register(address).into()), "{name}");
+    }
+    let worst = decoded.findings.first().unwrap();
+    assert_eq!(worst.severity, Severity::Fatal);
+    assert_eq!(worst.text, "the firmware has given up: it crashed");
+
+    let log = &node(decoded, &["DEV_LOG"]).children;
+    assert_eq!(log.len(), chelsio::LOG_USED);
+    for (number, entry) in log.iter().enumerate() {
+        let message = Value::Text(chelsio::log_message(CHIPS[adapter], number as u32));
+        assert_eq!(entry.value, Some(message), "{number}");
+        let of = |name: &str| entry.find(&[name]).and_then(Node::unsigned).unwrap();
+        let number = number as u32;
+        assert_eq!((of("SEQNO"), of("TIMESTAMP")), (number.into(), chelsio::log_time(number)));
+    }
+}
+
 /// How many entities there are, each of which can be read.
 fn readable(collection: &Collection<'_>) -> usize {
     let there = collection.entities.iter().filter(|entity| entity.is_there());
@@ -201,6 +265,12 @@ fn what_it_collects_before_it_crashes_is_kept(series: Series) {
         let of_no_use: Vec<(u32, i32)> =
             of_no_use.map(|entity| (entity.number, entity.error)).collect();
         assert_eq!(of_no_use, [(cudbg::CIM_LA, SYSTEM_ERROR), (cudbg::SGE_INDIRECT, 0)]);
+        let decoded = decoded(adapter, bytes);
+        let all = BEFORE_THE_CRASH + of_no_use.len();
+        assert_eq!(decoded.headline, Some(format!("{BEFORE_THE_CRASH} of {all} entities")));
+        check_decoded_registers_and_logs(&decoded, adapter);
+        let stopped = "the driver did not finish this dump: it stopped in SGE_INDIRECT";
+        assert!(decoded.findings.iter().any(|finding| finding.text == stopped));
     }
     let crashed = (Some(kdumpfile::Status::Partial), Some("its collector crashed".to_owned()));
     assert_eq!(records(saved), [crashed.clone(), crashed]);
@@ -254,6 +324,14 @@ fn all_is_there(saved: &Saved) {
         );
         let product = collection.entity(cudbg::VPD_DATA).unwrap().content().unwrap();
         assert!(product.starts_with(b"PT00112233\0"), "{product:x?}");
+
+        let decoded = decoded(adapter, bytes);
+        let good = ENTITIES - not_there.len();
+        assert_eq!(decoded.headline, Some(format!("{good} of {ENTITIES} entities")));
+        assert_eq!(decoded.missing.len(), not_there.len(), "{:#?}", decoded.missing);
+        check_decoded_registers_and_logs(&decoded, adapter);
+        let serial = Value::Text("PT00112233".to_owned());
+        assert_eq!(node(&decoded, &["VPD_DATA", "SN"]).value, Some(serial));
     }
     assert_eq!(
         records(saved),

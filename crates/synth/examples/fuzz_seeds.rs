@@ -11,11 +11,11 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use synth::records;
 use synth::{
     Class, Compression, Config, Content, DumpStyle, Endian, Kdump, Load, NoteSpec, RegisterDevice,
     RegisterSpace, Registers, Vmcore, Width, configs,
 };
+use synth::{cudbg, records};
 
 const ENCODINGS: [(&str, Class, Endian); 4] = [
     ("elf64-little", Class::Elf64, Endian::Little),
@@ -145,9 +145,16 @@ fn decoded() -> io::Result<()> {
         ("ipmi-sel", records::ipmi_sel()),
         ("ipmi-sdr", records::ipmi_sdr()),
         ("dmesg", LINES.as_bytes().to_vec()),
+        ("cxgb4_0000:01:00.4", cudbg::small(true)),
     ] {
         let seed = [name.as_bytes(), b"\0", &bytes].concat();
         save("decode_records", name, &seed)?;
+    }
+    // The target has the number less one.
+    for (number, mut content) in cudbg::entities() {
+        content.truncate(0x4000);
+        let seed = [&[cudbg::T6, number as u8 - 1], &content[..]].concat();
+        save("decode_cudbg", &format!("entity-{number}"), &seed)?;
     }
     Ok(())
 }

@@ -14,6 +14,11 @@ const SLOTS: usize = 72;
 /// How much the driver compresses at once.
 const CHUNK: usize = 63 << 10;
 
+/// `chip_ver` of the first Terminator 5.
+pub const T5: u8 = 0x50;
+/// `chip_ver` of the second Terminator 6.
+pub const T6: u8 = 0x61;
+
 /// A collection.
 #[derive(Debug, Clone)]
 pub struct Collection {
@@ -144,4 +149,193 @@ pub fn command(number: u32, words: [u64; 8], execute: i16) -> Vec<u8> {
         );
     }
     raw.into_bytes()
+}
+
+/// A dump with each entity that is decoded.
+#[must_use]
+pub fn adapter(compressed: bool) -> Vec<u8> {
+    entities()
+        .into_iter()
+        .fold(Collection::new(T6, compressed), |collection, (number, content)| {
+            collection.entity(number, &content)
+        })
+        .failed(3, -29, -110)
+        .failed(19, -24, 0)
+        .finished(0)
+}
+
+/// The same with few registers, for tests that decode it often.
+#[must_use]
+pub fn small(compressed: bool) -> Vec<u8> {
+    entities()
+        .into_iter()
+        .fold(Collection::new(T6, compressed), |collection, (number, mut content)| {
+            content.truncate(0x1100);
+            collection.entity(number, &content)
+        })
+        .failed(3, -29, -110)
+        .finished(0)
+}
+
+/// The entities of [`adapter`].
+#[must_use]
+pub fn entities() -> Vec<(u32, Vec<u8>)> {
+    let log = [
+        log_entry(12, 4, 0x18, "port %u link up, speed %uGbps\n", &[1, 25]),
+        vec![0; 256],
+        log_entry(10, 2, 8, "uncorrectable error in bank %u, syndrome 0x%08x\n", &[3, 0xbeef]),
+        log_entry(11, 1, 0, "watchdog\n", &[]),
+    ]
+    .concat();
+    let commands = [
+        command(1, [0x0480_0000_0000_0002, 1, 0, 0, 0, 0, 0, 0], 2),
+        command(2, [0x0880_0000_0000_1602, 0, 0, 0, 0, 0, 0, 0], 3),
+        command(3, [0x1380_0000_0000_0002, 0, 0, 0, 0, 0, 0, 0], -110),
+        vec![0; 144],
+    ]
+    .concat();
+    let registers = registers(&[
+        (0x1008, 0x8000_1401),
+        (0x1024, 1 << 22),
+        (0x306c, 0x1_0004),
+        (0x30b8, 0xc500_b000),
+        (0x1_940c, 0x10),
+        (0x1_e28c, 0xffff_ffff),
+        (0x5_2ffc, 7),
+    ]);
+    let mut all = vec![(1, registers), (2, log), (66, commands), (6, (0..=255).collect())];
+    all.extend(structures().into_iter().map(|(number, raw)| (number, raw.into_bytes())));
+    // The driver collects memory after all else.
+    all.push((18, vec![7; 100_000]));
+    all
+}
+
+/// Those that are structures, each value at its offset in the driver's.
+fn structures() -> Vec<(u32, Raw)> {
+    let versioned = |length| Raw::new(length).at(0, 4, 0xcced_b001).at(4, 2, 1);
+    let group = |raw: Raw, at, data, first, count| {
+        raw.at(at, 4, data - 4).at(at + 4, 4, data).at(at + 8, 4, first).at(at + 12, 4, count)
+    };
+    vec![
+        // The inbound queue ULP, and the outbound one to the SGE.
+        (
+            5,
+            Raw::new(360)
+                .at(2 + 2 * 2, 2, 0x800)
+                .at(30 + 2 * 2, 2, 0x400)
+                .at(58 + 2 * 2, 2, 0x80)
+                .at(136 + 16 * 2, 4, 0xffff_f123)
+                .at(136 + 16 * 2 + 4, 4, 0x124)
+                .at(136 + 16 * 2 + 8, 4, 0x10)
+                .at(136 + 16 * 2 + 12, 4, 0x0003_0002)
+                .at(2 + 2 * 10, 2, 0x1c00)
+                .at(72 + 8 * 4, 4, 0x1c40)
+                .at(136 + 16 * 10, 4, 0x1c20),
+        ),
+        (22, Raw::new(4096).at(2 * 17, 2, 0x123)),
+        (25, Raw::new(16).at(12, 4, 0xabcd)),
+        (27, Raw::new(32).at(2, 2, 1500)),
+        (30, Raw::new(168).at(4 * 6, 4, 5).at(28, 4, 9).at(56 + 8 * 6, 8, 1 << 40).at(112, 8, 77)),
+        (31, Raw::new(104).at(4, 4, 10_000).at(32 + 4, 4, 12).at(64 + 4, 4, 34).at(100, 4, 0xe4)),
+        (
+            36,
+            group(group(Raw::new(288), 0, 0x7e44, 0x20, 28), 144, 0x7e54, 0x68, 2).at(
+                16 + 4 * 3,
+                4,
+                6,
+            ),
+        ),
+        (
+            37,
+            group(group(Raw::new(288 + 4248), 0, 0x10d0, 0, 16), 144, 0x10d4, 0, 16)
+                .at(288, 4, 0x1250)
+                .at(288 + 20 + 16 * 7 + 4, 4, 0x77)
+                .at(288 + 20 + 16 * 9 + 12, 4, 0x99)
+                .at(288 + 4244, 4, 2),
+        ),
+        (
+            44,
+            versioned(560)
+                .at(8 + 4, 4, 0x10_0000)
+                .at(8 + 12, 4, 0x10_0000)
+                .at(8 + 16, 4, 0x30_0000)
+                .at(8 + 20, 4, 2)
+                .at(8 + 48, 4, 0x1000)
+                .at(8 + 48 + 8, 4, 3)
+                .at(8 + 60, 4, 0x2000)
+                .at(8 + 60 + 4, 4, 0x2fff)
+                .at(8 + 60 + 8, 4, 9)
+                .at(8 + 72 + 8, 4, 24)
+                .at(8 + 372, 4, 2)
+                .at(8 + 376, 4, 3)
+                .at(8 + 380 + 4 * 4, 4, 4096)
+                .at(8 + 380 + 4 * 11, 4, 555)
+                .at(8 + 476 + 16 + 8, 4, 21)
+                .at(8 + 540 + 8, 4, 33),
+        ),
+        (46, Raw::new(88).at(8, 8, 64_000_000).at(64, 4, 10).at(72, 4, 4000).at(80, 4, 7)),
+        (50, group(Raw::new(144), 0, 0x5a0c, 0x21, 32).at(16 + 4 * 31, 4, 0x40)),
+        (54, versioned(160).at(8, 4, 2048).at(8 + 4 * 13, 4, 96).at(8 + 4 * 20, 4, 3)),
+        (55, Raw::new(4 * 0x61).at(0, 4, 0x6401_1425).at(4 * 36, 4, 0x1482_0001)),
+        (
+            56,
+            Raw::new(96).at(4, 4, 3).at(8, 4, 0xaa).at(32, 4, 2).at(36, 4, 5).at(40 + 20, 4, 0xbb),
+        ),
+        (
+            57,
+            Raw::new(176)
+                .at(88, 8, 0xffff_ffff_ffff)
+                .at(88 + 40, 4, 1)
+                .at(88 + 44, 4, 0x2000 | 3 << 9 | 0x100 | 0x21)
+                .at(88 + 48, 4, 2)
+                .bytes(88 + 78, &[0, 7, 0x43, 0xaa, 0xbb, 0xcc]),
+        ),
+        (
+            58,
+            Raw::new(88)
+                .bytes(0, b"PT00112233")
+                .bytes(25, b"110123450A0")
+                .bytes(42, b"000743AABBCC")
+                .bytes(55, b"T62100-LP-CR    ")
+                .at(72, 2, 1)
+                .at(74, 2, 27)
+                .at(80, 4, 0x1001)
+                .at(84, 4, 2),
+        ),
+        (
+            59,
+            Raw::new(24 + 3 * 84)
+                .at(0, 4, 96)
+                .at(4, 4, 64)
+                .at(8, 4, 128)
+                .at(20, 4, 1024)
+                .at(24 + 16, 4, 0x11)
+                .at(24 + 84, 4, 70)
+                .at(24 + 84 + 16 + 64, 4, 0x8000),
+        ),
+        (60, Raw::new(1024).at(64 + 2 * 31, 2, 0x123)),
+        (
+            61,
+            group(group(Raw::new(288), 0, 0x78fc, 0xa000, 23), 144, 0x78fc, 0xe640 + 13 * 0x20, 0)
+                .at(144 + 16 + 4 * 12, 4, 0xcc),
+        ),
+        (
+            64,
+            group(group(Raw::new(288), 0, 0x7b54, 0x2000, 32), 144, 0x7b54, 0x4924, 16)
+                .at(16 + 4, 4, 0x11)
+                .at(144 + 16 + 4, 4, 0x22),
+        ),
+        (
+            70,
+            versioned(16 + 20 + 64 + 20)
+                .at(12, 4, 2)
+                .at(16, 4, 64)
+                .at(20, 4, 1)
+                .at(24, 4, 12)
+                .at(28, 4, 64)
+                .at(32, 4, 1)
+                .at(100 + 4, 4, 4)
+                .at(100 + 8, 4, 13),
+        ),
+    ]
 }

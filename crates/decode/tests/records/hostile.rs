@@ -4,7 +4,7 @@
 use decode::DECODERS;
 use decode::model::{Decoder, FINDINGS_MAX, NODES_MAX, Node};
 use proptest::prelude::*;
-use synth::records;
+use synth::{cudbg, records};
 
 /// Dumps of every format, each under the name that it is recognised by.
 fn dumps() -> Vec<(&'static str, Vec<u8>)> {
@@ -24,8 +24,8 @@ fn dumps() -> Vec<(&'static str, Vec<u8>)> {
         ("ipmi-sel", records::ipmi_sel()),
         ("ipmi-sdr", records::ipmi_sdr()),
         ("dmesg", b"nvme 0000:01:00.0: CSTS=0x3\nmce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n".to_vec()),
-        ("cxgb4_0000:01:00.4", crate::cudbg::small(true)),
-        ("cxgb4_0000:01:00.4", crate::cudbg::small(false)),
+        ("cxgb4_0000:01:00.4", cudbg::small(true)),
+        ("cxgb4_0000:01:00.4", cudbg::small(false)),
     ]
 }
 
