@@ -519,7 +519,7 @@ impl Walk<'_, '_> {
             text: format!("the driver did not finish this dump: it stopped {at}"),
             advice: Some(
                 "Look for an oops in the crash kernel's log; if cudbg_collect_sge_indirect is in \
-                 it, the driver lacks a check of its ports."
+                 it, build cxgb4 with the patch in drivers/cxgb4 of vmcoredd."
                     .to_owned(),
             ),
             source: format!("{SOURCE}, data_len"),
