@@ -4,7 +4,7 @@
 //! Facts: Linux cxgb4, `cudbg_entity.h`, `cudbg_lib.c`, `t4_hw.c`, `t4_regs.h` and, for what
 //! the numbers mean, `cxgb4_debugfs.c`.
 
-use super::{Out, array, number, numbers};
+use super::out::{Out, array, number, numbers};
 use crate::model::{Behaviour, Bytes, Node, Value, text};
 
 /// `CUDBG_ENTITY_SIGNATURE`, with which entities that have a version begin.

@@ -5,7 +5,7 @@
 //! Facts: Linux cxgb4, `cudbg_entity.h` (`struct ireg_buf`, `struct sge_qbase_reg_field`),
 //! the arrays at the start of `cudbg_lib.c`.
 
-use super::{Out, number, numbers};
+use super::out::{Out, number, numbers};
 use crate::fields::word;
 use crate::model::{Bytes, Node};
 

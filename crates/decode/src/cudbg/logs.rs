@@ -4,7 +4,7 @@
 //! Facts: Linux cxgb4, `t4fw_api.h` (`struct fw_devlog_e`, `enum fw_cmd_opcodes`,
 //! `struct fw_debug_cmd`), `cxgb4.h` (`struct mbox_cmd`).
 
-use super::{Out, status};
+use super::out::{Out, status};
 use crate::fields::word;
 use crate::model::{Bytes, Finding, Node, Severity, Value, text};
 

@@ -11,7 +11,7 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::{Chip, Out};
+use super::out::{Chip, Out};
 use crate::model::{Bytes, Finding, Node, Severity, Value};
 
 static T5: &[u8] = include_bytes!("t5.table");

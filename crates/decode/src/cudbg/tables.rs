@@ -4,7 +4,7 @@
 //! Facts: Linux cxgb4, `cudbg_entity.h`, `cudbg_lib.c`, `t4_regs.h`.
 
 use super::adapter::versioned;
-use super::{Chip, Out, number, numbers};
+use super::out::{Chip, Out, number, numbers};
 use crate::fields::word;
 use crate::model::{Bytes, Node, Value};
 
