@@ -14,7 +14,7 @@ mod xhci;
 
 use std::ops::Range;
 
-use crate::model::{Bytes, Decoded, Missing, Node, Value};
+use crate::model::{Behaviour, Bytes, Decoded, Missing, Node, Value};
 
 /// How many bytes are read of what one pointer leads to.
 const LENGTH_MAX: u64 = 1 << 20;
@@ -131,14 +131,19 @@ impl Reader<'_> {
         nodes
     }
 
-    /// The node, if there is room for it.
-    fn take(&mut self, node: Node) -> Option<Node> {
+    /// The node, if there is room for it. Queues and rings differ at every moment.
+    fn take(&mut self, mut node: Node) -> Option<Node> {
+        fn mark(node: &mut Node) {
+            node.behaviour = Behaviour::Volatile;
+            node.children.iter_mut().for_each(mark);
+        }
         fn count(node: &Node) -> usize {
             node.children.iter().map(count).sum::<usize>().saturating_add(1)
         }
         match self.room.checked_sub(count(&node)) {
             Some(room) => {
                 self.room = room;
+                mark(&mut node);
                 Some(node)
             }
             None => {
