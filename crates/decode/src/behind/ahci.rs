@@ -4,7 +4,7 @@
 //! Facts: Serial ATA AHCI 1.3.1, 4.2.1 (received FISes), 4.2.2 (command list), 4.2.3
 //! (command table); Serial ATA Revision 3.0, 10.3 (FIS types); ATA/ATAPI Command Set 3, 7.
 
-use super::{Reader, number, numbered, register, word};
+use super::reader::{Reader, number, numbered, register, word};
 use crate::model::{Bytes, Decoded, Finding, Node, Severity, Value};
 
 const HEADER_SIZE: usize = 32;

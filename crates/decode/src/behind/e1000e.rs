@@ -4,7 +4,7 @@
 //! Facts: Intel 82574 GbE Controller Family Datasheet 3.4, 7.1.4 (receive descriptors, of
 //! which the driver uses the extended ones) and 7.2.10 (transmit descriptors).
 
-use super::{Reader, add, number, numbered, pointer, register};
+use super::reader::{Reader, add, number, numbered, pointer, register};
 use crate::model::{Bytes, Decoded, Node};
 
 const SIZE: usize = 16;

@@ -9,34 +9,14 @@
 mod ahci;
 mod e1000e;
 mod nvme;
+mod reader;
 mod vt_d;
 mod xhci;
 
-use std::ops::Range;
+pub use reader::{Absent, Memory};
 
-use crate::model::{Behaviour, Bytes, Decoded, Missing, Node, Value};
-
-/// How many bytes are read of what one pointer leads to.
-const LENGTH_MAX: u64 = 1 << 20;
-/// How many entries of one ring or queue are decoded.
-const ENTRIES_MAX: usize = 4096;
-/// How many values there are of all that a device points to.
-const VALUES_MAX: usize = 1 << 15;
-/// Memory is there or not in pages of this size, in bytes, or in larger ones.
-const PAGE: u64 = 4096;
-
-/// Why memory cannot be read, in words: "not in the dump" where the dump does not have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absent(pub String);
-
-/// The memory of the dead kernel.
-pub trait Memory {
-    /// Fills `to` with the memory at the physical address `physical`.
-    ///
-    /// # Errors
-    /// [`Absent`] where not all of it is there.
-    fn read(&self, physical: u64, to: &mut [u8]) -> Result<(), Absent>;
-}
+use crate::model::{Decoded, Missing};
+use reader::{Reader, VALUES_MAX};
 
 /// Adds to the registers of a device that `profile` was decoded by what they point to.
 pub fn follow(profile: &str, decoded: &mut Decoded, memory: &dyn Memory) {
@@ -53,149 +33,5 @@ pub fn follow(profile: &str, decoded: &mut Decoded, memory: &dyn Memory) {
     if reader.room == 0 {
         let why = "it is more than is decoded".to_owned();
         decoded.missing.push(Missing { what: "some memory of the device".to_owned(), why });
-    }
-}
-
-/// Reads memory, and counts what becomes of it.
-struct Reader<'a> {
-    memory: &'a dyn Memory,
-    /// How many values more there may be.
-    room: usize,
-}
-
-/// A part of the memory, as far as it is there.
-struct Area {
-    physical: u64,
-    bytes: Vec<u8>,
-    /// What is not there, in ascending order, and why.
-    absent: Vec<(Range<usize>, String)>,
-}
-
-impl Area {
-    /// The `length` bytes at `at`, or why they are not there.
-    fn get(&self, at: usize, length: usize) -> Result<Bytes<'_>, &str> {
-        let range = at..at.saturating_add(length);
-        let overlaps = |absent: &Range<usize>| absent.start < range.end && range.start < absent.end;
-        if let Some((_, why)) = self.absent.iter().find(|(absent, _)| overlaps(absent)) {
-            return Err(why);
-        }
-        Bytes::new(&self.bytes).part(range).ok_or("it is longer than is read")
-    }
-}
-
-impl Reader<'_> {
-    /// The `length` bytes at `physical`, [`LENGTH_MAX`] at most, page by page.
-    fn area(&self, physical: u64, length: u64) -> Area {
-        let length = length.min(LENGTH_MAX) as usize;
-        let mut area = Area { physical, bytes: vec![0; length], absent: Vec::new() };
-        let mut at = 0;
-        while at < length {
-            let address = physical.wrapping_add(at as u64);
-            let end = length.min(at.saturating_add((PAGE - address % PAGE) as usize));
-            let to = area.bytes.get_mut(at..end).unwrap_or_default();
-            if let Err(Absent(why)) = self.memory.read(address, to) {
-                area.absent.push((at..end, why));
-            }
-            at = end;
-        }
-        area
-    }
-
-    /// The values of the entries of `size` bytes in `area`, of which `entry` makes each; it
-    /// makes none of what is no entry. What is not there is one value, with the reason.
-    fn entries(
-        &mut self,
-        area: &Area,
-        name: &str,
-        size: usize,
-        mut entry: impl FnMut(usize, Bytes<'_>) -> Option<Node>,
-    ) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        let mut unread: Option<(Range<usize>, String)> = None;
-        let count = (area.bytes.len() / size.max(1)).min(ENTRIES_MAX);
-        for index in 0..count {
-            match area.get(index.saturating_mul(size), size) {
-                Ok(bytes) => {
-                    nodes.extend(unread.take().map(|unread| absent(name, unread)));
-                    let Some(node) = entry(index, bytes) else { continue };
-                    let address = area.physical.wrapping_add((index * size) as u64);
-                    nodes.extend(self.take(Node { address: Some(address), ..node }));
-                }
-                Err(why) => match &mut unread {
-                    Some((range, _)) => range.end = index + 1,
-                    None => unread = Some((index..index + 1, why.to_owned())),
-                },
-            }
-        }
-        nodes.extend(unread.map(|unread| absent(name, unread)));
-        nodes
-    }
-
-    /// The node, if there is room for it. Queues and rings differ at every moment.
-    fn take(&mut self, mut node: Node) -> Option<Node> {
-        fn mark(node: &mut Node) {
-            node.behaviour = Behaviour::Volatile;
-            node.children.iter_mut().for_each(mark);
-        }
-        fn count(node: &Node) -> usize {
-            node.children.iter().map(count).sum::<usize>().saturating_add(1)
-        }
-        match self.room.checked_sub(count(&node)) {
-            Some(room) => {
-                self.room = room;
-                mark(&mut node);
-                Some(node)
-            }
-            None => {
-                self.room = 0;
-                None
-            }
-        }
-    }
-}
-
-/// The entries `range`, which are not there.
-fn absent(name: &str, (range, why): (Range<usize>, String)) -> Node {
-    let name = match range.len() {
-        1 => numbered(name, range.start),
-        _ => format!("{name}[{} to {}]", range.start, range.end.saturating_sub(1)),
-    };
-    Node { value: Some(Value::Unknown(why)), ..Node::group(name) }
-}
-
-fn numbered(name: &str, index: usize) -> String {
-    format!("{name}[{index}]")
-}
-
-/// A number, with what it means where that is known.
-fn number(name: &str, value: u64) -> Node {
-    Node { value: Some(Value::Unsigned(value)), ..Node::group(name) }
-}
-
-/// The word for `value`.
-fn word(words: &[(u64, &'static str)], value: u64) -> Option<&'static str> {
-    words.iter().find(|(each, _)| *each == value).map(|(_, word)| *word)
-}
-
-/// The register `name` of the block `block` of `decoded`.
-fn register<'a>(decoded: &'a Decoded, block: &str, name: &str) -> Option<&'a Node> {
-    let block = decoded.nodes.iter().find(|node| node.name == block)?;
-    block.children.iter().find(|node| node.name == name)
-}
-
-/// Where a register points to, and to how many bytes; nothing where it is not known, or is
-/// set to nothing.
-fn pointer(decoded: &Decoded, block: &str, name: &str) -> Option<(u64, u64)> {
-    let node = register(decoded, block, name)?;
-    let physical = node.unsigned().filter(|physical| *physical != 0)?;
-    Some((physical, node.points_to?))
-}
-
-/// Adds `nodes` to the register `name` of the block `block`.
-fn add(decoded: &mut Decoded, block: &str, name: &str, nodes: Vec<Node>) {
-    let block = decoded.nodes.iter_mut().find(|node| node.name == block);
-    let register = block.and_then(|node| node.children.iter_mut().find(|node| node.name == name));
-    if let Some(register) = register {
-        register.children.extend(nodes);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Facts: NVM Express Base Specification 2.0, 3.3.3 (queue entries), 5 (admin commands).
 
-use super::{Reader, add, number, numbered, pointer, register, word};
+use super::reader::{Reader, add, number, numbered, pointer, register, word};
 use crate::model::{Bytes, Decoded, Finding, Node, Severity};
 use crate::nvme;
 

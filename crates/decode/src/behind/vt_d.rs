@@ -3,7 +3,7 @@
 //!
 //! Facts: Intel Virtualization Technology for Directed I/O 4.1, 9.1 to 9.6.
 
-use super::{Reader, number, register, word};
+use super::reader::{Reader, number, register, word};
 use crate::model::{Decoded, Node, Value};
 
 /// Bits of an entry that are an address.

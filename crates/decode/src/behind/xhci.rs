@@ -4,7 +4,7 @@
 //! Facts: eXtensible Host Controller Interface for USB 1.2, 6.1 (device context base address
 //! array), 6.2 (contexts), 6.4 (TRBs), 6.5 (event ring segment table).
 
-use super::{Area, ENTRIES_MAX, Reader, add, number, numbered, pointer, register, word};
+use super::reader::{Area, ENTRIES_MAX, Reader, add, number, numbered, pointer, register, word};
 use crate::model::{Bytes, Decoded, Node, Value};
 
 const TRB_SIZE: usize = 16;
