@@ -62,6 +62,7 @@ test: deps lint ## The tests that each change must pass: half an hour
 .PHONY: test-all
 test-all: deps lint ## Every test: both kernels, whole machines, crash (root, an hour, 20 GB)
 	@$(UNIT_TESTS); \
+	$(MAKE) million || status=$$?; \
 	$(VM_TEST) --tests || status=$$?; \
 	$(MAKE) test-own-dumps || status=$$?; \
 	$(MAKE) test-crash || status=$$?; \
@@ -128,6 +129,10 @@ fuzz: deps ## Each fuzz target for a minute
 				cut -c -500 | tail -n 40; fi; \
 	done; \
 	exit $$status
+
+.PHONY: million
+million: deps ## A million changed dumps through every decoder, in 64 MiB: minutes
+	@$(CARGO) test --release --package decode --test million -- --ignored --nocapture
 
 # Every order in which the threads of the store may run, and those that share what kmem
 # owns; a build of its own.

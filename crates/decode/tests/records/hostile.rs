@@ -109,31 +109,3 @@ fn large_dumps() {
     all("nvme-persistent", &vec![0xff; 1 << 16]);
     all("bert", &vec![1; 1 << 16]);
 }
-
-/// A million changed dumps through the decoders: run by hand with `--ignored`.
-#[test]
-#[ignore = "takes minutes"]
-fn million_of_changed_dumps() {
-    let dumps = dumps();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = move || {
-        // xorshift64*
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d) as usize
-    };
-    const EDGES: [u8; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
-    for round in 0..1_000_000 {
-        let (name, bytes) = &dumps[round % dumps.len()];
-        let mut bytes = bytes.clone();
-        for _ in 0..1 + next() % 6 {
-            let at = next() % bytes.len();
-            bytes[at] = if next() % 2 == 0 { next() as u8 } else { EDGES[next() % 6] };
-        }
-        if next() % 4 == 0 {
-            bytes.truncate(next() % bytes.len());
-        }
-        recognised(name, &bytes);
-    }
-}
