@@ -179,7 +179,11 @@ fn of_device(device: Device<'_>, known: &BTreeSet<String>) -> Decoded {
         slot: slot(&device.about),
         identity: Some(identity(&device.about)),
         headline: device.headline.clone(),
-        findings: device.findings.iter().map(|finding| of_finding(finding, &source)).collect(),
+        findings: device
+            .findings
+            .iter()
+            .map(|finding| of_finding(finding, &device, &source))
+            .collect(),
         missing,
         about: about(&device),
         remarks,
@@ -316,7 +320,33 @@ fn does_not_answer(device: &Device<'_>) -> Option<Finding> {
     })
 }
 
-fn of_finding(finding: &profile::Finding, source: &str) -> Finding {
+/// The slot of the function that a unit blames: what a finding follows from is in a register
+/// that has the fields BUS, DEVICE and FUNCTION, as a fault record of an IOMMU.
+fn blamed(finding: &profile::Finding, device: &Device<'_>) -> Option<String> {
+    let is_of_it = |block: &&Block| {
+        Some(&block.name) == finding.block.as_ref() && block.index == finding.index
+    };
+    let mut registers = device.blocks.iter().filter(is_of_it).flat_map(|block| &block.registers);
+    registers.find_map(|register| {
+        let is_named = |(path, _): &(String, u64)| {
+            path.split('.').next().is_some_and(|name| name == register.name)
+        };
+        if !finding.values.iter().any(is_named) {
+            return None;
+        }
+        let field = |name: &str| {
+            let found = register.fields.iter().find(|field| field.name == name)?;
+            match found.value {
+                Number::Integer(value) => u64::try_from(value).ok(),
+                Number::Real(_) => None,
+            }
+        };
+        let (bus, number, function) = (field("BUS")?, field("DEVICE")?, field("FUNCTION")?);
+        Some(format!("{:04x}:{bus:02x}:{number:02x}.{function}", device.about.domain))
+    })
+}
+
+fn of_finding(finding: &profile::Finding, device: &Device<'_>, source: &str) -> Finding {
     let severity = match finding.severity {
         profile::Severity::Fatal => Severity::Fatal,
         profile::Severity::Error => Severity::Error,
@@ -333,7 +363,7 @@ fn of_finding(finding: &profile::Finding, source: &str) -> Finding {
         advice: finding.advice.clone(),
         source: format!("{source}{}", finding.block.as_ref().map(element).unwrap_or_default()),
         values: finding.values.clone(),
-        points_to: None,
+        points_to: blamed(finding, device),
     }
 }
 

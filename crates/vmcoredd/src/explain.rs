@@ -23,6 +23,9 @@ use crate::own_profiles::Directory;
 use crate::payload;
 use crate::read::{self, Contents};
 
+/// How many parts of one device that were not read for one reason are named.
+const UNREAD_SHOWN: usize = 6;
+
 /// Say what the device dumps of a file mean: what is abnormal, the worst first
 ///
 /// Each finding has the device, what is wrong, the registers that say so, what else in the
@@ -215,9 +218,19 @@ fn print(
     }
     if !verdict.unread.is_empty() {
         writeln!(to, "\nnot read:")?;
-        for unread in &verdict.unread {
-            let device = unread.slot.as_ref().unwrap_or(&unread.dump);
-            writeln!(to, "  {device}: {}: {}", unread.missing.what, unread.missing.why)?;
+        // What is missing of one device for one reason is one line.
+        let of = |unread: &Unread| (unread.slot.clone(), unread.dump.clone());
+        let is_same =
+            |one: &Unread, two: &Unread| of(one) == of(two) && one.missing.why == two.missing.why;
+        for together in verdict.unread.chunk_by(is_same) {
+            let Some(first) = together.first() else { continue };
+            let device = first.slot.as_ref().unwrap_or(&first.dump);
+            let shown = together.iter().take(UNREAD_SHOWN);
+            let mut what: Vec<_> = shown.map(|unread| unread.missing.what.clone()).collect();
+            if together.len() > UNREAD_SHOWN {
+                what.push(format!("{} more", together.len() - UNREAD_SHOWN));
+            }
+            writeln!(to, "  {device}: {}: {}", what.join(", "), first.missing.why)?;
         }
     }
     if !unknown.is_empty() {

@@ -243,3 +243,54 @@ fn memory_of_a_compressed_file_is_left_alone() {
     let outcome = folder.run(["decode", "vmcore.gz", "regs_0000:01:00.0"]);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
+
+/// An IOMMU reports that it refused an access: the finding points to the device that made it.
+#[test]
+fn an_iommu_points_to_the_device() {
+    let unit = RegisterDevice { kind: 3, address: 0xfed9_0000, ..device("vt-d", 0) };
+    let mut registers = vec![0; 0x40];
+    // VER 1.0; CAP has one fault record, at 0x22 times 16 bytes; FSTS says that it is in use.
+    registers[0] = 0x10;
+    registers[8..16].copy_from_slice(&(0x22_u64 << 24).to_le_bytes());
+    registers[0x34] = 2;
+    // The page; the fault, its reason and its source, 00:03.1.
+    let record = [0x765_4000_u64, 0xc0ff_ff06_0000_0019].map(u64::to_le_bytes).concat();
+    let dump = Registers::new()
+        .device(&unit)
+        .read(RegisterSpace::Unit, 0, 0, &registers)
+        .read(RegisterSpace::Unit, 0, 0x220, &record)
+        .end(0, 0);
+    let vmcore =
+        Vmcore::new(Class::Elf64, Endian::Little).dump("vt-d_fed90000", dump.bytes().to_vec());
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["explain", "--json", "vmcore"]);
+    let object: Value = serde_json::from_str(outcome.stdout()).expect("JSON");
+    let findings = object["findings"].as_array().expect("findings");
+    let of_record = findings.iter().find(|finding| {
+        finding["source"].as_str().is_some_and(|source| source.contains("fault[0]"))
+    });
+    assert_eq!(of_record.expect("there")["points_to"], "0000:00:03.1", "{findings:#?}");
+    // The others follow from registers that name no function.
+    let pointing = findings.iter().filter(|finding| !finding["points_to"].is_null());
+    assert_eq!(pointing.count(), 1, "{findings:#?}");
+}
+
+/// What is missing of one device for one reason is on one line.
+#[test]
+fn what_was_not_read_is_said_shortly() {
+    let asleep = RegisterDevice { power: 3, ..device("mlx5", 4) };
+    let mut config = vec![0; 64];
+    config[..4].copy_from_slice(&[0xb3, 0x15, 0x17, 0x10]);
+    let dump = Registers::new()
+        .device(&asleep)
+        .read(RegisterSpace::Config, 0, 0, &config)
+        .unread(RegisterSpace::Bar, 0, 0, 8, 1)
+        .end(1, 2);
+    let vmcore =
+        Vmcore::new(Class::Elf64, Endian::Little).dump("regs_0000:04:00.0", dump.bytes().to_vec());
+    let folder = Folder::new().with("vmcore", &vmcore.image());
+    let outcome = folder.run(["explain", "vmcore"]);
+    let (_, unread) = outcome.stdout().split_once("not read:\n").expect("something");
+    assert!(unread.contains("cmdq, ready, health, counter: "), "{unread}");
+    assert!(unread.lines().count() < 5, "{unread}");
+}
