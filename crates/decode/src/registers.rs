@@ -225,19 +225,15 @@ fn of_device(device: Device<'_>, known: &BTreeSet<String>) -> Decoded {
     decoded
 }
 
-/// Faults that an IOMMU of Intel recorded point to the devices that they are of (VT-d 4.1,
-/// Fault Recording Registers and Invalidation Queue Error Record Register). Which segment it
-/// serves is not in its registers: it is 0 in nearly all machines.
+/// What an IOMMU of Intel waits for in vain points to the device that does not answer (VT-d
+/// 4.1, Invalidation Queue Error Record Register). Which segment it serves is not in its
+/// registers: it is 0 in nearly all machines.
 fn point_to_sources(decoded: &mut Decoded) {
     let value = |block: &str, register: &str| {
         let block = decoded.nodes.iter().find(|node| node.name == block)?;
         block.find(&[register])?.unsigned()
     };
     let of = |finding: &Finding| {
-        let block = finding.source.rsplit(", ").next().filter(|block| block.starts_with("fault["));
-        if let Some(block) = block {
-            return value(block, "FRCD_HIGH");
-        }
         let says = |field: &str| finding.values.iter().any(|(path, _)| path.ends_with(field));
         let error = value("iqer", "IQER").filter(|error| *error != 0)?;
         match () {

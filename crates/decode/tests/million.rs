@@ -165,9 +165,9 @@ fn decode_changed(rounds: usize) {
         for _ in 0..1 + numbers.next() % 6 {
             let at = numbers.next() % bytes.len();
             let edge = EDGES[numbers.next() % 6];
-            bytes[at] = if numbers.next() % 2 == 0 { numbers.next() as u8 } else { edge };
+            bytes[at] = if numbers.next().is_multiple_of(2) { numbers.next() as u8 } else { edge };
         }
-        if numbers.next() % 4 == 0 {
+        if numbers.next().is_multiple_of(4) {
             bytes.truncate(numbers.next() % bytes.len());
         }
         let start = Instant::now();
