@@ -9,9 +9,9 @@ use crate::model::Bytes;
 const HEADER: usize = 280;
 /// `CUDBG_ZLIB_COMPRESS_ID`.
 const CHUNK: u64 = 17;
-/// The most that is inflated of one entity: the driver's buffer for one has this size, but
-/// that of queue descriptors, of which the rest is left out.
-const ENTITY_MAX: usize = 4 << 20;
+/// The most that is inflated of one entity: `CUDBG_COMPRESS_BUFF_SIZE`, in which the driver
+/// collects all but queue descriptors.
+pub(super) const ENTITY_MAX: usize = 4 << 20;
 /// The most that is inflated of all, so that entities that share a part of the dump do not
 /// take long.
 const ALL_MAX: usize = 32 << 20;
@@ -24,6 +24,14 @@ const CHUNK_MIN: usize = 1 << 16;
 pub(super) struct Inflate {
     stream: Decompress,
     left: usize,
+}
+
+/// Why there is not all of an entity.
+pub(super) enum Cut {
+    /// More of it is not inflated.
+    Limit(String),
+    /// A chunk is not what it should be.
+    Damage(String),
 }
 
 /// What the header of a chunk says.
@@ -53,12 +61,12 @@ impl Inflate {
         Self { stream: Decompress::new(true), left: ALL_MAX }
     }
 
-    /// What the chunks of `body` contain, and why that is not all, if so.
-    pub(super) fn content(&mut self, body: &Bytes<'_>) -> (Vec<u8>, Option<String>) {
+    /// What the chunks of `body` contain, `most` bytes of it, and why that is not all, if so.
+    pub(super) fn content(&mut self, body: &Bytes<'_>, most: usize) -> (Vec<u8>, Option<Cut>) {
         let mut content = Vec::new();
         let mut at = 0;
         while at < body.length() {
-            match self.chunk(body, at, &mut content) {
+            match self.chunk(body, at, most, &mut content) {
                 Ok(next) => at = next,
                 Err(why) => return (content, Some(why)),
             }
@@ -71,18 +79,19 @@ impl Inflate {
         &mut self,
         body: &Bytes<'_>,
         at: usize,
+        most: usize,
         content: &mut Vec<u8>,
-    ) -> Result<usize, String> {
-        let header = Header::read(body, at)?;
+    ) -> Result<usize, Cut> {
+        let header = Header::read(body, at).map_err(Cut::Damage)?;
         let start = at.saturating_add(HEADER);
         let end = start.saturating_add(header.stream).min(body.length());
         let stream = body.part(start..end).map(|part| part.raw()).unwrap_or_default();
         let before = content.len();
         let declared = usize::try_from(header.inflated).unwrap_or(usize::MAX);
-        let length = declared.min(self.left).min(ENTITY_MAX.saturating_sub(before));
+        let length = declared.min(self.left).min(most.saturating_sub(before));
         self.left = self.left.saturating_sub(length.max(CHUNK_MIN));
         if length == 0 && declared > 0 {
-            return Err(format!("more than {before} bytes are not inflated"));
+            return Err(Cut::Limit(format!("more than {before} bytes are not inflated")));
         }
         content.resize(before.saturating_add(length), 0);
         self.stream.reset(true);
@@ -91,13 +100,13 @@ impl Inflate {
         let found = usize::try_from(self.stream.total_out()).unwrap_or(usize::MAX).min(length);
         content.truncate(before.saturating_add(found));
         if length < declared {
-            return Err(format!("more than {} bytes are not inflated", content.len()));
+            return Err(Cut::Limit(format!("more than {} bytes are not inflated", content.len())));
         }
         let place = body.place(at, 0).start;
         if !matches!(status, Ok(Status::StreamEnd)) || found < length {
-            return Err(format!(
+            return Err(Cut::Damage(format!(
                 "offset {place:#x}: expected a zlib stream of {declared} bytes, found {found}"
-            ));
+            )));
         }
         Ok(end)
     }

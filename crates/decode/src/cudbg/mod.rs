@@ -16,7 +16,7 @@ mod out;
 mod registers;
 mod tables;
 
-use crate::cudbg::inflate::Inflate;
+use crate::cudbg::inflate::{Cut, ENTITY_MAX, Inflate};
 use crate::cudbg::out::{Chip, Out, status};
 use crate::fields::{Field, Room, field, read, too_many};
 use crate::model::{Bytes, Decoded, Decoder, Finding, Missing, Node, Severity, Value};
@@ -35,9 +35,9 @@ const SLOT: usize = 52;
 const SLOTS_MAX: usize = 256;
 /// `CUDBG_COMPRESSION_ZLIB`.
 const ZLIB: u64 = 2;
-/// How many nodes a dump has at most: each takes about 300 bytes, and a dump of 32 MiB is in
-/// memory besides.
-const NODES: usize = 1 << 16;
+/// How many nodes a dump has at most, which is more than an adapter has: each takes about 270
+/// bytes, and a dump of 32 MiB is in memory besides.
+const NODES: usize = 80 << 10;
 /// How much of an entity that is not decoded is shown, and in which pieces.
 const SHOWN: usize = 4096;
 const ROW: usize = 32;
@@ -137,6 +137,10 @@ const KINDS: &[Kind] = &[
     kind(70, "QDESC", "queue descriptors", How::By(tables::descriptors)),
     kind(71, "FLASH", "flash memory", How::Memory),
 ];
+/// `CUDBG_QDESC`.
+const QDESC: u32 = 70;
+/// The most that is inflated of it: a driver that has just been loaded has no queues.
+const QDESC_MAX: usize = 1 << 20;
 /// What the driver does not collect for a vmcore.
 const NOT_COLLECTED: u32 = 71;
 
@@ -374,9 +378,12 @@ impl Walk<'_, '_> {
             let children = self.children(how, &body);
             return Node { children, ..node }.meaning(format!("{} bytes", body.length()));
         }
-        let (content, cut) = self.inflate.content(&body);
-        // The end of the dump says enough of an entity that it cuts.
-        if let Some(why) = cut.filter(|_| there == end) {
+        let most = if number == QDESC { QDESC_MAX } else { ENTITY_MAX };
+        let (content, cut) = self.inflate.content(&body, most);
+        // The end of the dump says enough of an entity that it cuts. The driver fills a buffer
+        // of 32 MiB with zeros after the last queue, so that of QDESC says what it lacks.
+        let is_said = there < end || matches!((&cut, number), (Some(Cut::Limit(_)), QDESC));
+        if let Some(Cut::Limit(why) | Cut::Damage(why)) = cut.filter(|_| !is_said) {
             self.out.missing(&format!("the rest of {name}"), why);
         }
         if content.is_empty() {

@@ -90,17 +90,17 @@ impl<'a> Register<'a> {
         })
     }
 
-    /// The fields of `value`; none where it is 0, for then they all are.
+    /// The fields of `value`.
     fn children(self, value: u64) -> Vec<Node> {
-        if value == 0 {
-            return Vec::new();
-        }
         let field = |(name, low, width): (&str, u32, u32)| Node {
             value: Some(Value::Unsigned(bits(value, low, width))),
             bits: Some((low, low.saturating_add(width).saturating_sub(1))),
             ..Node::group(name)
         };
-        self.fields().map(field).collect()
+        // There are many of them, so a list has no more room than it needs.
+        let mut children = Vec::with_capacity(self.fields().count());
+        children.extend(self.fields().map(field));
+        children
     }
 
     /// Its name without its number.

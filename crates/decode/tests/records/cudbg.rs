@@ -93,7 +93,7 @@ fn the_registers_have_their_public_names() {
             assert_eq!(number(&decoded, &format!("REG_DUMP.SGE_CONTROL.{field}")), value);
         }
         // What is 0 is there, what has no name, too.
-        assert_eq!(number(&decoded, "REG_DUMP.SGE_HOST_PAGE_SIZE"), 0);
+        assert_eq!(number(&decoded, "REG_DUMP.SGE_HOST_PAGE_SIZE.HostPageSizePF7"), 0);
         assert_eq!(number(&decoded, "REG_DUMP.0x52ffc"), 7);
         assert!(node(&decoded, "REG_DUMP").children.len() > 9_000);
     }
@@ -256,6 +256,23 @@ fn an_entity_that_lies() {
         "{missing:#?}"
     );
     assert_eq!(number(&decoded, "REG_DUMP.SGE_CONTROL"), 0x8000_1401);
+}
+
+/// The driver fills the buffer of queue descriptors with zeros to 32 MiB, which are no queues.
+#[test]
+fn queues_in_a_large_buffer() {
+    let mut queues = Raw::new(2 << 20).at(0, 4, 0xcced_b001).at(4, 2, 1).at(12, 4, 1);
+    queues = queues.at(16, 4, 64).at(24, 4, 3);
+    let queues = queues.into_bytes();
+    let decoded = one(&Collection::new(T6, true).entity(70, &queues).finished(0));
+    assert_eq!(missing(&decoded), []);
+    assert_eq!(number(&decoded, "QDESC.[0].QID"), 3);
+    // The second one would be after what is inflated.
+    let mut queues = queues;
+    queues[12] = 2;
+    queues[16..20].copy_from_slice(&(3_u32 << 19).to_le_bytes());
+    let decoded = one(&Collection::new(T6, true).entity(70, &queues).finished(0));
+    assert_eq!(missing(&decoded), [("1 queues of QDESC", "it ends after 1048568 bytes")]);
 }
 
 /// Neither a lie about lengths nor a dump full of chunks takes much.
