@@ -15,7 +15,6 @@ mod kept;
 mod load;
 mod manifest;
 mod mapping;
-mod physical;
 mod plans;
 mod port;
 mod pread;
@@ -59,17 +58,6 @@ enum Action {
         /// Where the random ranges start from
         #[arg(long, default_value_t = 1)]
         seed: u64,
-    },
-    /// Print memory of the dead kernel
-    Physical {
-        /// The vmcore
-        file: PathBuf,
-        /// Where it is in memory
-        #[arg(value_parser = number)]
-        address: u64,
-        /// How many bytes
-        #[arg(value_parser = number)]
-        length: u64,
     },
     /// Have the module read devices by the plans in a file, and print what it said
     Plans {
@@ -162,7 +150,6 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().action {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
-        Action::Physical { file, address, length } => physical::physical(&file, address, length),
         Action::Plans { device, file } => plans::plans(&device, &file),
         Action::Port { port, value } => port::port(port as u16, value.map(|value| value as u16)),
         Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
