@@ -77,6 +77,51 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What `vmcoredd explain` says of the file at `path`, without what differs each time: where
+/// the file is, and the times in kernel logs.
+///
+/// # Errors
+/// [`Error::Program`] where it cannot be read.
+pub fn explained(path: &Path) -> Result<String> {
+    let mut explain = Command::new(vmtest::static_program("vmcoredd")?);
+    explain.arg("explain").arg(path);
+    let program = format!("{explain:?}");
+    let failed = |message: String| Error::Program { program: program.clone(), message };
+    let output = explain.output().map_err(|error| failed(error.to_string()))?;
+    let (said, errors) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
+    // 1 says that something fatal was found.
+    if !matches!(output.status.code(), Some(0 | 1)) || !errors.is_empty() {
+        return Err(failed(format!("{}: {errors}", output.status)));
+    }
+    let said = String::from_utf8_lossy(&said);
+    let said = said.replace(&format!("{}:", path.display()), "FILE:");
+    Ok(without_times(&said))
+}
+
+/// `[   12.345678]` becomes `[time]`.
+fn without_times(text: &str) -> String {
+    let mut parts = text.split('[');
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let time = part.split_once(']').filter(|(time, _)| {
+            time.contains('.') && time.trim().bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        });
+        match time {
+            Some((_, rest)) => said += &format!("[time]{rest}"),
+            None => said += &format!("[{part}"),
+        }
+    }
+    said
+}
+
+/// The lines of a text of [`explained`] that begin a finding, the worst first.
+#[must_use]
+pub fn findings(explained: &str) -> Vec<&str> {
+    let severities = ["fatal ", "error ", "warn  ", "info  "];
+    let is_one = |line: &&str| severities.iter().any(|severity| line.starts_with(severity));
+    explained.lines().filter(is_one).collect()
+}
+
 /// The root of the workspace.
 #[must_use]
 pub fn root() -> &'static Path {

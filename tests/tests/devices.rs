@@ -12,7 +12,8 @@ use system_tests::registers::{
     self, Aer, BAR, CONFIG, Config, Device, End, LOOK, PORT, PRINT_CONFIGS, Recorded, UNIT,
 };
 use system_tests::{
-    Modules, OnEachKernel, Result, fault, names, output, payload, with_dependencies,
+    Modules, OnEachKernel, Result, explained, fault, findings, names, output, payload,
+    with_dependencies,
 };
 use vmtest::{Flavour, Kernel, Monitor, PanicCycle, Run, Series, Vm};
 
@@ -528,8 +529,29 @@ fn what_a_driver_has_is_marked(series: Series) {
     assert_eq!(ports.register(BAR, 4, 0x14, 1), 0xf, "all of its status bits but those for faults");
 }
 
+/// Each fault is of the device that has it, and not of the one that reports it.
+fn explain_names_the_device_first(series: Series) {
+    let explained = explained(RUN.get(series).port("vmcoredd")).unwrap();
+    insta::assert_snapshot!("explained", explained);
+    let heads = findings(&explained);
+    assert!(heads[0].contains(MALFORMED[1]), "{explained}");
+    let faults = [
+        (&MALFORMED[..], MALFORMED[1], "fatal "),
+        (&TIMEOUT, TIMEOUT[1], "error "),
+        (&[CORRECTED], CORRECTED, "warn "),
+        (&["mca_cpu0"], "mca_cpu0", "fatal "),
+        (&[FAILED_NVME], FAILED_NVME, "fatal "),
+        (&[LPC], LPC, "error "),
+    ];
+    for (of_it, device, severity) in faults {
+        let first = heads.iter().find(|head| of_it.iter().any(|slot| head.contains(slot)));
+        let first = first.expect(device);
+        assert!(first.contains(device) && first.starts_with(severity), "{first}");
+    }
+}
+
 /// What `vmcoredd decode` finds abnormal, by the dump in which it is.
-fn findings(run: &Run, dump: &str) -> String {
+fn abnormal(run: &Run, dump: &str) -> String {
     let command = vmtest::static_program("vmcoredd").unwrap();
     let mut decode = Command::new(command);
     output(decode.arg("decode").arg(run.port("vmcoredd")).arg(dump).arg("--abnormal")).unwrap()
@@ -537,11 +559,11 @@ fn findings(run: &Run, dump: &str) -> String {
 
 fn what_is_abnormal_is_reported(series: Series) {
     let run = RUN.get(series);
-    let failed = findings(run, &format!("regs_{FAILED_NVME}"));
+    let failed = abnormal(run, &format!("regs_{FAILED_NVME}"));
     assert!(failed.contains("  fatal controller fatal status: "), "{failed}");
-    let running = findings(run, &format!("regs_{NVME}"));
+    let running = abnormal(run, &format!("regs_{NVME}"));
     assert!(!running.contains("  fatal "), "{running}");
-    let functions = findings(run, "pci-config");
+    let functions = abnormal(run, "pci-config");
     let of = |slot: &str| {
         let mut parts = functions.split("pci-config: ");
         let part = parts.find(|part| part.lines().next().is_some_and(|line| line.contains(slot)));
@@ -549,9 +571,9 @@ fn what_is_abnormal_is_reported(series: Series) {
     };
     assert!(of(MALFORMED[1]).contains("  fatal malformed TLP"), "{functions}");
     assert!(of(TIMEOUT[1]).contains("  error completion timeout"), "{functions}");
-    let processor = findings(run, "mca_cpu0");
+    let processor = abnormal(run, "mca_cpu0");
     assert!(processor.contains("  fatal bank 9: uncorrected error"), "{processor}");
-    let bridge = findings(run, &format!("regs_{LPC}"));
+    let bridge = abnormal(run, &format!("regs_{LPC}"));
     assert!(bridge.contains("  error the watchdog expired"), "{bridge}");
 }
 
@@ -593,6 +615,7 @@ system_tests::on_each_kernel! {
     what_a_driver_has_is_marked
     what_is_abnormal_is_reported
     the_worst_is_explained
+    explain_names_the_device_first
     all_is_well
 }
 
@@ -655,7 +678,7 @@ fn a_forbidden_access_to_memory_is_there() {
     assert_eq!(unit.register(UNIT, 0, 0x228, 8), 0x40ff_ff06_0000_0000 | source);
     let line = "DMAR: [DMA Read NO_PASID] Request device [00:03.0] fault addr 0x7654000";
     assert!(run.dmesg().contains(line), "{}", run.dmesg());
-    let found = findings(run, "vt-d_fed90000");
+    let found = abnormal(run, "vt-d_fed90000");
     assert!(found.contains("a device did DMA, or sent an interrupt, that was refused"), "{found}");
     assert!(found.contains("points to 0000:00:03.0"), "{found}");
     // The root table is that of the crash kernel, which has read the record, too.
@@ -699,6 +722,16 @@ fn entries_of_the_iommu_are_found_in_memory() {
     }
     let context = named(fault, "CONTEXT_ENTRY");
     assert!(value(context, "DOMAIN") > 0 && value(context, "PAGE_TABLE") > 0, "{context:#}");
-    let found = findings(&run, "vt-d_fed90000");
+    let found = abnormal(&run, "vt-d_fed90000");
     assert!(found.contains("points to 0000:00:03.0"), "{found}");
+}
+
+/// The IOMMU reports the fault, and the finding points to the device that had it.
+#[test]
+fn explain_names_the_device_of_a_forbidden_access() {
+    let explained = explained(without().port("vmcoredd")).unwrap();
+    insta::assert_snapshot!("explained_fault_of_an_iommu", explained);
+    let (_, fault) = explained.split_once("(vt-d_fed90000)").unwrap();
+    let (fault, _) = fault.split_once("\n\n").unwrap_or((fault, ""));
+    assert!(fault.contains("\n    points to 0000:00:03.0\n"), "{explained}");
 }

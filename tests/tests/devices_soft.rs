@@ -9,7 +9,7 @@ use system_tests::registers::{
     self, BAR, CONFIG, Device, End, LEFT_OUT, NOT_ANSWERED, Segment, UNIT, WINDOW,
 };
 use system_tests::soft::{self, Function};
-use system_tests::{Modules, OnEachKernel, Result, names, payload, write};
+use system_tests::{Modules, OnEachKernel, Result, explained, findings, names, payload, write};
 use vmtest::{Flavour, Kernel, PanicCycle, Run, Series, Vm};
 
 /// Where the functions are: not at the end of memory, where QEMU puts the initramfs.
@@ -48,8 +48,10 @@ const PORT: usize = 7;
 const BELOW: usize = 8;
 
 /// What a function of mlx5 has at the start of its BAR, big-endian: firmware 20.31; the
-/// health buffer: an assertion with its pointer, its version, its severity; a counter.
+/// health buffer: an assertion with its pointer, its version, its severity, a syndrome (an
+/// internal error of the firmware); a counter.
 const ASSERTION: u32 = 0x1234_5678;
+const SYNDROME: u8 = 1;
 const COUNTER: u32 = 0x42;
 
 fn mlx5(place: usize) -> Function {
@@ -61,6 +63,7 @@ fn mlx5(place: usize) -> Function {
         .bar(0x200, &ASSERTION.to_be_bytes())
         .bar(0x220, &0x2040_6080_u32.to_be_bytes())
         .bar(0x238, &[0x8a, 0, 0, 0x17])
+        .bar(0x23c, &[2, SYNDROME, 0, 0x11])
         .bar(0x1010, &COUNTER.to_be_bytes())
 }
 
@@ -414,4 +417,21 @@ fn many_functions_are_read_quickly() {
     let stored: u64 = manifest.records().filter_map(|record| record.stored()).sum();
     assert!(stored > 1000 && stored < 256 << 10, "{stored}");
     assert!(names(run().port("nothing")).unwrap().is_empty());
+}
+
+/// An assertion of firmware, a device that died while it was read, and one that was dead.
+#[test]
+fn explain_names_the_devices() {
+    let explained = explained(run().port("vmcoredd")).unwrap();
+    insta::assert_snapshot!("explained", explained);
+    let heads = findings(&explained);
+    for (function, text) in [
+        (HEALTHY, "the firmware reports an error and asks for a reset"),
+        (DYING, "it stopped answering"),
+        (DEAD, "it does not answer"),
+        (BNXT, "the firmware has crashed"),
+    ] {
+        let first = heads.iter().find(|head| head.contains(SLOTS[function])).expect(text);
+        assert!(first.starts_with("fatal ") && first.ends_with(text), "{first}");
+    }
 }

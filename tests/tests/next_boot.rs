@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use system_tests::{fault, names, payload, write};
+use system_tests::{explained, fault, names, payload, write};
 use vmtest::{Boot, Kernel, Series};
 
 /// Where the boot error region is, in memory that the kernel leaves alone.
@@ -87,5 +87,6 @@ fn the_boot_error_record_is_collected() {
     assert_eq!(collected[4..], bytes[4..]);
     let log = String::from_utf8(payload(after, "dmesg-next-boot").unwrap()).unwrap();
     assert!(log.contains("BERT"), "{log}");
+    insta::assert_snapshot!("explained", explained(after).unwrap());
     assert_eq!(fault(run.dmesg()), None);
 }
