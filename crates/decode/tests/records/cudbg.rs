@@ -275,6 +275,20 @@ fn queues_in_a_large_buffer() {
     assert_eq!(missing(&decoded), [("1 queues of QDESC", "it ends after 1048568 bytes")]);
 }
 
+/// Each chunk takes some time whatever is in it, so there are not too many of them.
+#[test]
+fn many_small_chunks() {
+    let one_chunk = Collection::new(T6, true).entity(6, &[7]).finished(0);
+    let start = 56 + 52 * 72;
+    let length = 280 + usize::from(one_chunk[start + 16]);
+    let chunks = one_chunk[start..start + length].repeat(600);
+    let mut bytes = Collection::new(T6, false).entity(6, &chunks).finished(0);
+    // The chunks are what the table has, compressed.
+    bytes[23] = one_chunk[23];
+    let expected = [("the rest of CIM_IBQ_TP0", "more than 512 bytes are not inflated")];
+    assert_eq!(missing(&one(&bytes)), expected);
+}
+
 /// Neither a lie about lengths nor a dump full of chunks takes much.
 #[test]
 fn bombs() {
