@@ -257,7 +257,9 @@ fn ethtool_has_the_same_registers() {
         let register = registers.iter().find(|register| register["address"] == address);
         let Some(register) = register else { continue };
         assert_eq!(register["name"], name, "{said}");
-        if register["behaviour"] != "volatile" {
+        // Packets may come and go between the two.
+        let moves = ["RDH", "RDT", "TDH", "TDT"].contains(&name);
+        if register["behaviour"] != "volatile" && !moves {
             assert_eq!(register["value"], value, "{name}: {said}");
             compared.push(name);
         }

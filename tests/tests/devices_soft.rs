@@ -425,9 +425,11 @@ fn explain_names_the_devices() {
     let explained = explained(run().port("vmcoredd")).unwrap();
     insta::assert_snapshot!("explained", explained);
     let heads = findings(&explained);
+    let stopped = |head: &&&str| head.ends_with("it stopped answering");
+    assert!(heads.iter().find(stopped).is_some_and(|head| head.contains(SLOTS[DYING])));
     for (function, text) in [
         (HEALTHY, "the firmware reports an error and asks for a reset"),
-        (DYING, "it stopped answering"),
+        (DYING, "the firmware reports an error and asks for a reset"),
         (DEAD, "it does not answer"),
         (BNXT, "the firmware has crashed"),
     ] {
