@@ -3,8 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use synth::{Class, Content, Endian, Image, Load, NoteSpec, Vmcore};
+use synth::cudbg::Collection;
+use synth::{
+    Class, Config, Content, Endian, Image, Load, NoteSpec, RegisterDevice, RegisterSpace,
+    Registers, Vmcore, configs,
+};
 use system_tests::Modules;
 use tempfile::TempDir;
 use vmtest::{Kernel, PanicCycle, Series};
@@ -22,7 +27,22 @@ const DUMP_LENGTH: u64 = 100 << 10;
 /// How much memory it has, in bytes; the file has holes there.
 const MEMORY: u64 = 100 << 30;
 
-/// Measures `list`, `info`, `extract` and `verify`.
+/// How many functions the explained machine has.
+const FUNCTIONS: usize = 64;
+/// The entities of cxgb4 that have the memories EDC0 and EDC1, and how long each is here.
+const MEMORIES: [u32; 2] = [18, 19];
+const ENTITY: usize = 16 << 20;
+/// How many registers one device has, and the profile that names them.
+const REGISTERS: usize = 10_000;
+const PROFILE: &str = r#"
+profile "many" version=1 title="a device with many registers"
+source "none"
+match { pci vendor=0x8086 device=0x10d3 }
+collect { block all bar=0 at=0x0 len=40000 width=32 }
+block all { reg R at=0 count=10000 { LOW 0 15; HIGH 16 31 } }
+"#;
+
+/// Measures `list`, `info`, `extract`, `verify`, `explain` and `decode`.
 pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
     report.text("## The command and its peers");
     report.text(&format!(
@@ -34,6 +54,8 @@ pub fn run(arguments: &Arguments, report: &mut Report, goals: &mut Goals) -> Res
     let bench = Bench::new(arguments)?;
     bench.list(report, goals)?;
     bench.extract(report, goals)?;
+    bench.explain(report, goals)?;
+    bench.decode(report, goals)?;
     // It needs the kernel's debug symbols, a large download.
     if arguments.smoke { Ok(()) } else { bench.crash(report, goals) }
 }
@@ -162,6 +184,71 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// What a person waits for: a large vmcore with what a large machine has.
+    fn explain(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
+        let functions: Vec<_> = (0..FUNCTIONS).map(function).collect();
+        let slots = functions.iter().enumerate();
+        let slots = slots.map(|(number, space)| (number as u8 / 8, number as u8 % 8, &space[..]));
+        let functions = configs(slots).bytes().to_vec();
+        let made = Vmcore::new(Class::Elf64, Endian::Little)
+            .note(NoteSpec::vmcoreinfo("OSRELEASE=6.12\n"))
+            .load(Load::new(1 << 32, Content::Zeros(MEMORY)))
+            .dump("pci-config", functions)
+            .dump("cxgb4_0000:02:00.4", adapter());
+        let vmcore = self.make("explained", &made.image())?;
+        let files = [vmcore.as_path()];
+        // lspci reads what the command prints for it.
+        let text = self.path("functions");
+        let mut print = Command::new(&self.command);
+        print.args(["decode", "--as", "lspci"]).arg(&vmcore).arg("pci-config");
+        let print = print.output().map_err(|error| Error::File { path: text.clone(), error })?;
+        fs::write(&text, print.stdout)
+            .map_err(|error| Error::File { path: text.clone(), error })?;
+        let mut lspci = self.subject("lspci -F", &["lspci", "-n", "-vvv", "-F"], &[]);
+        lspci.arguments.push(text.display().to_string());
+        let mut decode = self.subject("vmcoredd decode", &["vmcoredd", "decode"], &files);
+        decode.arguments.push("pci-config".to_owned());
+        let measured = self.measure(
+            "64 functions and a collection of cxgb4 of 32 MiB in a vmcore of 100 GiB",
+            &[self.subject("vmcoredd explain", &["vmcoredd", "explain"], &files), decode, lspci],
+            report,
+        )?;
+        let [explain, decode, lspci] = measured.as_slice() else { return Ok(()) };
+        goals.at_most(Kind::Time, "explain", explain.median() * 1e3, 500.0, " ms");
+        let peak = explain.peak() as f64 / MIB as f64;
+        goals.at_most(Kind::Exact, "explain has in memory", peak, 64.0, " MiB");
+        let ratio = lspci.fastest() / decode.fastest();
+        goals.at_least(Kind::Time, "lspci -F / decode of 64 functions", ratio, 1.0, "");
+        Ok(())
+    }
+
+    /// A device with many registers, by a profile that names them.
+    fn decode(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
+        let bytes: Vec<u8> = (0..4 * REGISTERS).map(|at| (at % 251) as u8).collect();
+        let dump = Registers::new()
+            .device(&RegisterDevice::pci("many", 1, [0; 32]))
+            .read(RegisterSpace::Bar, 0, 0, &bytes)
+            .end(0, 0);
+        let made = Vmcore::new(Class::Elf64, Endian::Little)
+            .dump("regs_0000:01:03.0", dump.bytes().to_vec());
+        let vmcore = self.make("registers", &made.image())?;
+        let profiles = self.path("profiles");
+        let profile = profiles.join("many.kdl");
+        let wrong = |error| Error::File { path: profile.clone(), error };
+        fs::create_dir_all(&profiles).map_err(wrong)?;
+        fs::write(&profile, PROFILE).map_err(wrong)?;
+        let mut decode = self.subject("vmcoredd decode", &["vmcoredd", "decode"], &[&vmcore]);
+        decode.arguments.extend(["--profiles".to_owned(), profiles.display().to_string()]);
+        let mut json = self.subject("vmcoredd decode --json", &["vmcoredd", "decode"], &[&vmcore]);
+        json.arguments.push("--json".to_owned());
+        json.arguments.extend(["--profiles".to_owned(), profiles.display().to_string()]);
+        let measured = self.measure("Decoding 10,000 registers", &[decode, json], report)?;
+        let [decode, _] = measured.as_slice() else { return Ok(()) };
+        let name = "decode of 10,000 registers";
+        goals.at_most(Kind::Time, name, decode.median() * 1e3, 50.0, " ms");
+        Ok(())
+    }
+
     /// What crash, which knows 64 dumps, does with what it opens.
     fn crash(&self, report: &mut Report, goals: &mut Goals) -> Result<(), Error> {
         let kernel = Kernel::fetch(Series::V6_1)?;
@@ -212,6 +299,32 @@ impl<'a> Bench<'a> {
         }
         Ok(())
     }
+}
+
+/// The configuration space of a healthy function with most of what one can have.
+fn function(number: usize) -> Vec<u8> {
+    let express = [&[2, 0][..], &[0; 0x38]].concat();
+    let capabilities: [(u8, &[u8]); 4] =
+        [(1, &[3, 0, 0, 0, 0, 0]), (5, &[0; 0x16]), (0x11, &[0; 10]), (0x10, &express)];
+    let config = Config::new(0, 0x0200).put(4, &[6, 1, 0x10, 0]).put(0x10, &[number as u8; 4]);
+    let config =
+        capabilities.into_iter().fold(config, |config, (id, body)| config.capability(id, body));
+    let extended =
+        [(1, 0x44), (3, 8), (0x0d, 8), (0x0e, 4), (0x0f, 4), (0x10, 0x3c), (0x18, 4), (0x19, 0x4c)];
+    let config = extended
+        .into_iter()
+        .fold(config, |config, (id, length)| config.extended(id, &vec![0; length]).0);
+    config.bytes
+}
+
+/// What cxgb4 collects of an adapter: its small entities, and two of its memories.
+fn adapter() -> Vec<u8> {
+    let memory: Vec<u8> = (0..ENTITY).map(|at| (at % 253) as u8).collect();
+    let made = (1..=53).filter(|entity| !MEMORIES.contains(entity));
+    let made = made.fold(Collection::new(0x61, false), |made, entity| {
+        made.entity(entity, &[entity as u8; 0x1000])
+    });
+    MEMORIES.into_iter().fold(made, |made, entity| made.entity(entity, &memory)).finished(0)
 }
 
 fn checksum(content: &Content) -> u32 {
