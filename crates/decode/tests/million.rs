@@ -102,31 +102,18 @@ fn cudbg(compressed: bool, numbers: &mut Numbers) -> Vec<u8> {
 
 /// Dumps of every format, each under a name that it has.
 fn dumps(numbers: &mut Numbers) -> Vec<(&'static str, Vec<u8>)> {
-    let sections = records::sections();
     let kinds: Vec<_> = [0, 4, 5, 6, 9].map(|kind| function(kind, numbers)).into();
     let one = |at: usize| configs([(0, 0, &kinds[at][..])]).bytes().to_vec();
     let two = [(0, 0xe0, &kinds[1][..]), (1, 0, &kinds[0][..])];
-    let mut dumps = vec![
-        ("erst", records::cper(1, "5bad89ff-b7e6-42c9-814a-cf2485d6e98a", &sections)),
-        ("bert", records::status_block(1, &sections, true)),
-        ("ghes", records::status_block(0, &sections, false)),
-        ("mca_cpu0", records::machine_checks(0, 1, &[(0x17a, 5), (0x41d, !0), (0x41e, 1)])),
-        ("mca_cpu1", records::machine_checks(1, 2, &[(0xc000_2001, !0), (0xc000_2008, !0)])),
-        ("nvme-smart", records::nvme_smart()),
-        ("nvme-error", records::nvme_errors()),
-        ("nvme-fw", records::nvme_firmware()),
-        ("nvme-persistent", records::nvme_persistent()),
-        ("nvme-telemetry", records::nvme_telemetry()),
-        ("nvme-ocp", records::nvme_ocp()),
-        ("ipmi-sel", records::ipmi_sel()),
-        ("dmesg", LOG.to_vec()),
+    let mut dumps = records::all();
+    dumps.extend([
         ("cxgb4_0000:01:00.4", cudbg(true, numbers)),
         ("cxgb4_0000:01:00.4", cudbg(false, numbers)),
         ("pci-config", configs(two).bytes().to_vec()),
         ("pci-config", one(2)),
         ("pci-config", one(3)),
         ("pci-config", one(4)),
-    ];
+    ]);
     for (profile, length) in [("nvme", 0x1000), ("ahci", 0x400), ("xhci", 0x800), ("mlx5", 0x2000)]
     {
         dumps.push(("regs_0000:01:03.0", registers(profile, length, numbers)));
@@ -134,9 +121,6 @@ fn dumps(numbers: &mut Numbers) -> Vec<(&'static str, Vec<u8>)> {
     dumps.push(("e1000e_0000:01:03.0", numbers.bytes(0x5b60)));
     dumps
 }
-
-const LOG: &[u8] = b"nvme 0000:01:00.0: CSTS=0x3\n\
-    mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n";
 
 /// How many nodes there are. What is said to be in the dump is in it.
 fn count(nodes: &[Node], length: u64) -> usize {

@@ -126,27 +126,9 @@ fn register_dumps() -> io::Result<()> {
 
 /// Dumps of each format that is decoded: name, zero byte, dump.
 fn decoded() -> io::Result<()> {
-    let sections = records::sections();
-    let boot = "3d61a466-ab40-409a-a698-f362d464b38f";
-    let checks = [(0x179, 0x0f00_0c14), (0x17a, 5), (0x41d, !0), (0x41e, 0x1000), (0x41f, 0x86)];
-    let scalable = [(0xc000_2001, !0), (0xc000_2005, 0x0000_0096_0000_0000), (0xc000_2008, !0)];
-    for (name, bytes) in [
-        ("erst", records::cper(1, boot, &sections)),
-        ("bert", records::status_block(1, &sections, true)),
-        ("ghes", records::status_block(0, &sections, false)),
-        ("mca_cpu0", records::machine_checks(0, 1, &checks)),
-        ("mca_cpu1", records::machine_checks(1, 2, &scalable)),
-        ("nvme-smart", records::nvme_smart()),
-        ("nvme-error", records::nvme_errors()),
-        ("nvme-fw", records::nvme_firmware()),
-        ("nvme-persistent", records::nvme_persistent()),
-        ("nvme-telemetry", records::nvme_telemetry()),
-        ("nvme-ocp", records::nvme_ocp()),
-        ("ipmi-sel", records::ipmi_sel()),
-        ("ipmi-sdr", records::ipmi_sdr()),
-        ("dmesg", LINES.as_bytes().to_vec()),
-        ("cxgb4_0000:01:00.4", cudbg::small(true)),
-    ] {
+    for (name, bytes) in
+        records::all().into_iter().chain([("cxgb4_0000:01:00.4", cudbg::small(true))])
+    {
         let seed = [name.as_bytes(), b"\0", &bytes].concat();
         save("decode_records", name, &seed)?;
     }
@@ -158,14 +140,6 @@ fn decoded() -> io::Result<()> {
     }
     Ok(())
 }
-
-/// Lines of a kernel's log.
-const LINES: &str = "\
-[    1.1] DMAR: [DMA Write NO_PASID] Request device [3b:00.1] fault addr 0x0 [fault reason 0x05]
-[    1.4] mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: be00000000000135
-[    1.7] mlx5_core 0000:3b:00.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=x
-[    1.9] nvme nvme0: controller is down; will reset: CSTS=0x3, PCI_STATUS=0x10
-";
 /// A small vmcore, as each program compresses it.
 fn compressed() -> io::Result<()> {
     let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());

@@ -700,3 +700,36 @@ pub fn ipmi_sel() -> Vec<u8> {
     ]
     .concat()
 }
+
+/// A dump of each format of error records and logs, under the name that it is recognised by.
+#[must_use]
+pub fn all() -> Vec<(&'static str, Vec<u8>)> {
+    let sections = sections();
+    let boot = "3d61a466-ab40-409a-a698-f362d464b38f";
+    let checks = [(0x179, 0x0f00_0c14), (0x17a, 5), (0x41d, !0), (0x41e, 0x1000), (0x41f, 0x86)];
+    let scalable = [(0xc000_2001, !0), (0xc000_2005, 0x0000_0096_0000_0000), (0xc000_2008, !0)];
+    vec![
+        ("erst", cper(1, boot, &sections)),
+        ("bert", status_block(1, &sections, true)),
+        ("ghes", status_block(0, &sections, false)),
+        ("mca_cpu0", machine_checks(0, 1, &checks)),
+        ("mca_cpu1", machine_checks(1, 2, &scalable)),
+        ("nvme-smart", nvme_smart()),
+        ("nvme-error", nvme_errors()),
+        ("nvme-fw", nvme_firmware()),
+        ("nvme-persistent", nvme_persistent()),
+        ("nvme-telemetry", nvme_telemetry()),
+        ("nvme-ocp", nvme_ocp()),
+        ("ipmi-sel", ipmi_sel()),
+        ("ipmi-sdr", ipmi_sdr()),
+        ("dmesg", LINES.as_bytes().to_vec()),
+    ]
+}
+
+/// Lines of a kernel's log.
+const LINES: &str = "\
+[    1.1] DMAR: [DMA Write NO_PASID] Request device [3b:00.1] fault addr 0x0 [fault reason 0x05]
+[    1.4] mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: be00000000000135
+[    1.7] mlx5_core 0000:3b:00.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=x
+[    1.9] nvme nvme0: controller is down; will reset: CSTS=0x3, PCI_STATUS=0x10
+";

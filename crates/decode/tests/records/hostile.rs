@@ -8,25 +8,10 @@ use synth::{cudbg, records};
 
 /// Dumps of every format, each under the name that it is recognised by.
 fn dumps() -> Vec<(&'static str, Vec<u8>)> {
-    let sections = records::sections();
-    vec![
-        ("erst", records::cper(1, "5bad89ff-b7e6-42c9-814a-cf2485d6e98a", &sections)),
-        ("bert", records::status_block(1, &sections, true)),
-        ("ghes", records::status_block(0, &sections, false)),
-        ("mca_cpu0", records::machine_checks(0, 1, &[(0x17a, 5), (0x41d, !0), (0x41e, 1)])),
-        ("mca_cpu1", records::machine_checks(1, 2, &[(0xc000_2001, !0), (0xc000_2008, !0)])),
-        ("nvme-smart", records::nvme_smart()),
-        ("nvme-error", records::nvme_errors()),
-        ("nvme-fw", records::nvme_firmware()),
-        ("nvme-persistent", records::nvme_persistent()),
-        ("nvme-telemetry", records::nvme_telemetry()),
-        ("nvme-ocp", records::nvme_ocp()),
-        ("ipmi-sel", records::ipmi_sel()),
-        ("ipmi-sdr", records::ipmi_sdr()),
-        ("dmesg", b"nvme 0000:01:00.0: CSTS=0x3\nmce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: b\n".to_vec()),
-        ("cxgb4_0000:01:00.4", cudbg::small(true)),
-        ("cxgb4_0000:01:00.4", cudbg::small(false)),
-    ]
+    let mut dumps = records::all();
+    dumps.push(("cxgb4_0000:01:00.4", cudbg::small(true)));
+    dumps.push(("cxgb4_0000:01:00.4", cudbg::small(false)));
+    dumps
 }
 
 fn count(nodes: &[Node]) -> usize {
@@ -75,7 +60,7 @@ proptest! {
 
     #[test]
     fn changed_dumps(
-        dump in 0..16_usize,
+        dump in 0..dumps().len(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         length in prop::option::of(any::<prop::sample::Index>()),
     ) {
@@ -92,7 +77,7 @@ proptest! {
 
     #[test]
     fn any_bytes(
-        dump in 0..16_usize,
+        dump in 0..dumps().len(),
         bytes in prop::collection::vec(any::<u8>(), 0..4096),
     ) {
         all(dumps()[dump].0, &bytes);
