@@ -5,7 +5,7 @@
 use std::fs;
 
 use system_tests::{explained, fault, names, payload, write};
-use vmtest::{Boot, Kernel, Series};
+use vmtest::{Boot, Flavour, Kernel, Series};
 
 /// Where the boot error region is, in memory that the kernel leaves alone.
 const REGION: u64 = 0x700_0000;
@@ -89,4 +89,80 @@ fn the_boot_error_record_is_collected() {
     assert!(log.contains("BERT"), "{log}");
     insta::assert_snapshot!("explained", explained(after).unwrap());
     assert_eq!(fault(run.dmesg()), None);
+}
+
+/// Events, as `ipmitool sel add` reads them: version of the message, type and number of the
+/// sensor, type of the event, and its three bytes.
+const EVENTS: &str = "\
+0x04 0x0c 0x53 0x6f 0xa1 0xff 0x03
+0x04 0x13 0x60 0x6f 0xa5 0x3b 0x11
+0x04 0x07 0x71 0x6f 0x0b 0xff 0xff
+0x04 0x23 0x00 0x6f 0x01 0xff 0xff
+";
+/// ipmitool's words for these, and ours.
+const WORDS: [(&str, &str); 4] = [
+    ("Uncorrectable ECC", "uncorrectable ECC error"),
+    ("PCI SERR", "PCI SERR"),
+    ("Uncorrectable machine check exception", "uncorrectable machine check"),
+    ("Hard reset", "hard reset"),
+];
+
+/// The event log of QEMU's management controller, decoded, and as ipmitool lists it.
+#[test]
+fn the_event_log_of_the_controller_is_collected() {
+    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full).unwrap();
+    let vmcoredd = vmtest::static_program("vmcoredd").unwrap();
+    let events = vmtest::target_dir().join("next-boot/events");
+    write(&events, EVENTS.as_bytes()).unwrap();
+    let modules = ["ipmi_msghandler", "ipmi_si", "ipmi_devintf"];
+    let loads: String = modules.iter().map(|name| format!("insmod /{name}.ko\n")).collect();
+    let mut boot = Boot::new(&kernel, "next-boot-ipmi")
+        .qemu_arg("-device")
+        .qemu_arg("ipmi-bmc-sim,id=bmc0")
+        .qemu_arg("-device")
+        .qemu_arg("isa-ipmi-kcs,bmc=bmc0")
+        .program(&vmcoredd)
+        .program("/usr/bin/ipmitool")
+        .file(&events, "/events");
+    for name in modules {
+        boot = boot.file(kernel.module(name).unwrap(), &format!("/{name}.ko"));
+    }
+    let run = boot
+        .script(&format!(
+            "{loads}
+             until [ -e /dev/ipmi0 ]; do usleep 10000; done
+             ipmitool sel add /events >/ports/added 2>&1
+             mkdir -p /crash/202611271639 /state
+             echo >/state/newest
+             {} after /crash --state /state/newest >/ports/said 2>&1
+             cat /crash/202611271639/vmcoredd-after.*.zst >/ports/after",
+            vmcoredd.display()
+        ))
+        .port("added")
+        .port("said")
+        .port("after")
+        .run()
+        .unwrap();
+    let after = run.port("after");
+    let said = || fs::read_to_string(run.port("said")).unwrap();
+    let log = payload(after, "ipmi-sel").unwrap_or_else(|error| panic!("{error}: {}", said()));
+    let listed = String::from_utf8(payload(after, "ipmi-sel-text").unwrap()).unwrap();
+    let lines: Vec<&str> = listed.lines().filter(|line| line.contains('|')).collect();
+    assert_eq!(lines.len(), WORDS.len(), "{listed}");
+    let mut library = profile::Library::empty();
+    let decoded = decode::decode("ipmi-sel", &log, &mut library).next().unwrap();
+    assert_eq!(decoded.nodes.len(), lines.len(), "{decoded:#?}");
+    for ((line, record), (theirs, ours)) in lines.iter().zip(&decoded.nodes).zip(WORDS) {
+        assert!(line.contains(theirs), "{line}");
+        let meaning = record.find(&["DATA_1"]).and_then(|node| node.meaning.as_deref());
+        assert_eq!(meaning, Some(ours), "{line}");
+        let id = record.find(&["RECORD_ID"]).and_then(decode::model::Node::unsigned).unwrap();
+        assert_eq!(line.split('|').next().unwrap().trim(), format!("{id:x}"), "{line}");
+    }
+    // The controller has one sensor.
+    let sensors = payload(after, "ipmi-sdr").unwrap();
+    let sensors = decode::decode("ipmi-sdr", &sensors, &mut library).next().unwrap();
+    let title = sensors.nodes[0].title.as_deref().unwrap();
+    let (name, kind) = title.split_once(", ").unwrap();
+    assert_eq!((name, kind, sensors.missing.len()), ("Watchdog", "compact sensor", 0));
 }

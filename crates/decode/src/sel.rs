@@ -294,7 +294,7 @@ const OF_SENSOR: &[(u8, &[Event])] = &[
         0x23,
         &[
             (0, "expired", Warning),
-            (1, "reset", Error),
+            (1, "hard reset", Error),
             (2, "powered off", Error),
             (3, "powered off and on", Error),
             (8, "interrupt before the timeout", Warning),

@@ -58,9 +58,16 @@ pub fn find(root: &Path, own: &Path) -> Result<Vec<Source>, Failure> {
     if !has_bmc || !is_there("ipmitool") {
         complain("ipmi-sel: not there: no management controller, or no ipmitool");
     } else {
-        sources.push(Source::new("ipmi-sel", &["ipmitool", "sel", "writeraw", "/dev/stdout"]));
+        // It writes bytes to a regular file alone, and words to its standard output.
+        let raw = |what| {
+            format!(
+                "file=$(mktemp) || exit; trap 'rm -f \"$file\"' EXIT
+                 ipmitool {what} \"$file\" >/dev/null && cat \"$file\""
+            )
+        };
+        sources.push(Source::new("ipmi-sel", &["sh", "-c", &raw("sel writeraw")]));
         sources.push(Source::new("ipmi-sel-text", &["ipmitool", "sel", "elist"]));
-        sources.push(Source::new("ipmi-sdr", &["ipmitool", "sdr", "dump", "/dev/stdout"]));
+        sources.push(Source::new("ipmi-sdr", &["sh", "-c", &raw("sdr dump")]));
     }
     if !is_there("nvme") {
         complain("nvme: not there: no nvme-cli");
