@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use cap::Cap;
 use libfuzzer_sys::fuzz_target;
-use profile::{Library, decode};
+use profile::{Library, devices};
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, 256 << 20);
@@ -26,14 +26,15 @@ fuzz_target!(init: LIBRARY.with_borrow_mut(|library| {
 }), |dump: &[u8]| LIBRARY.with_borrow_mut(|library| check(dump, library)));
 
 fn check(dump: &[u8], library: &mut Library) {
-    let Ok(devices) = decode(dump, library) else { return };
+    let Ok(devices) = devices(dump) else { return };
     let mut has_damage = false;
     for device in devices {
         assert!(!has_damage, "nothing is after what is damaged");
-        let Ok(device) = device else {
+        let Ok(mut device) = device else {
             has_damage = true;
             continue;
         };
+        device.decode(library);
         let registers = device.blocks.iter().flat_map(|block| &block.registers);
         for register in registers {
             assert_eq!(register.position.is_some(), register.value.is_ok());
