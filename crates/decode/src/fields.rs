@@ -122,7 +122,12 @@ fn number(bytes: &Bytes<'_>, at: usize, size: usize) -> Option<Value> {
 
 /// The word for `value`.
 pub(crate) fn word(words: &[(u64, &'static str)], value: u64) -> &'static str {
-    words.iter().find(|(of, _)| *of == value).map_or("reserved", |(_, word)| word)
+    known_word(words, value).unwrap_or("reserved")
+}
+
+/// The word for `value`, where there is one.
+pub(crate) fn known_word(words: &[(u64, &'static str)], value: u64) -> Option<&'static str> {
+    words.iter().find(|(of, _)| *of == value).map(|(_, word)| *word)
 }
 
 /// A child for each bit that is set.

@@ -51,7 +51,7 @@ pub const DECODERS: &[&dyn Decoder] =
 pub fn recognises(name: &str, bytes: &[u8], library: &mut Library) -> bool {
     registers::recognises(bytes)
         || DECODERS.iter().any(|decoder| decoder.recognises(name, bytes))
-        || registers::of_driver(name, bytes, library).is_some()
+        || profile::knows_driver(name, library)
 }
 
 /// What the dump `name` with these `bytes` says, by a decoder of its format or by the

@@ -226,19 +226,7 @@ impl<'a> Devices<'a> {
                 break;
             }
         }
-        Device {
-            about,
-            by: By::Nothing,
-            title: String::new(),
-            headline: None,
-            findings: Vec::new(),
-            undecided: Vec::new(),
-            blocks: Vec::new(),
-            unread: Vec::new(),
-            has_more: false,
-            segments,
-            end,
-        }
+        Device::new(about, segments, end)
     }
 }
 
@@ -252,7 +240,24 @@ pub fn text(field: &[u8]) -> String {
     text.iter().map(printable).collect()
 }
 
-impl Device<'_> {
+impl<'a> Device<'a> {
+    /// One that is not decoded yet.
+    pub(crate) fn new(about: dump::Device, segments: Vec<Segment<'a>>, end: Option<End>) -> Self {
+        Self {
+            about,
+            by: By::Nothing,
+            title: String::new(),
+            headline: None,
+            findings: Vec::new(),
+            undecided: Vec::new(),
+            blocks: Vec::new(),
+            unread: Vec::new(),
+            has_more: false,
+            segments,
+            end,
+        }
+    }
+
     /// Decodes it by its profile in `library`.
     pub fn decode(&mut self, library: &mut Library) {
         let name = text(&self.about.profile);

@@ -11,8 +11,7 @@ use crate::segments::Segment;
 
 /// The driver and the function in the name `DRIVER_SLOT` of a dump, as `e1000e_0000:01:00.0`
 /// or `e1000e_0000:01:00.0#2`; the function as domain, bus, and device and function in one.
-#[must_use]
-pub fn names_function(name: &str) -> Option<(&str, u32, u8, u8)> {
+fn names_function(name: &str) -> Option<(&str, u32, u8, u8)> {
     let name = name.split('#').next()?;
     let (driver, slot) = name.rsplit_once('_')?;
     let (domain, rest) = slot.split_once(':')?;
@@ -25,6 +24,11 @@ pub fn names_function(name: &str) -> Option<(&str, u32, u8, u8)> {
     };
     let device = number(device, 2, 0x1f)? << 3 | number(function, 1, 7)?;
     Some((driver, number(domain, 4, u32::MAX)?, number(bus, 2, 0xff)? as u8, device as u8))
+}
+
+/// Whether a profile of `library` names the driver whose dumps have names as `name`.
+pub fn knows_driver(name: &str, library: &mut Library) -> bool {
+    names_function(name).is_some_and(|(driver, ..)| library.of_driver(driver).is_some())
 }
 
 /// The device that the dump `name` of a driver has registers of, decoded by the profile of
@@ -66,19 +70,9 @@ pub fn driver_dump<'a>(name: &str, bytes: &'a [u8], library: &mut Library) -> Op
         profile: padded(&profile.name),
         driver: padded(driver),
     };
-    let mut device = Device {
-        about,
-        by: By::Same,
-        title: String::new(),
-        headline: None,
-        findings: Vec::new(),
-        undecided: Vec::new(),
-        blocks: Vec::new(),
-        unread: Vec::new(),
-        has_more: false,
-        segments: vec![Segment { head, bytes, position: 0 }],
-        end: Some(End { outcome: Outcome::Complete, reason: Reason::None, segments: 1 }),
-    };
+    let end = End { outcome: Outcome::Complete, reason: Reason::None, segments: 1 };
+    let mut device = Device::new(about, vec![Segment { head, bytes, position: 0 }], Some(end));
+    device.by = By::Same;
     device.fill(profile);
     Some(device)
 }

@@ -27,7 +27,7 @@ use fault::Faults;
 pub use decode::{
     By, Decoded, Device, Devices, FieldValue, Finding, Number, Unread, Value, devices, text,
 };
-pub use driver::{driver_dump, names_function};
+pub use driver::{driver_dump, knows_driver};
 pub use expression::{Expression, Function, Reference, Unary};
 pub use fault::{Fault, Position};
 pub use library::{BUILT_IN, Compiled, Library};

@@ -4,7 +4,8 @@
 //! Facts: Serial ATA AHCI 1.3.1, 4.2.1 (received FISes), 4.2.2 (command list), 4.2.3
 //! (command table); Serial ATA Revision 3.0, 10.3 (FIS types); ATA/ATAPI Command Set 3, 7.
 
-use super::reader::{Reader, number, numbered, register, word};
+use super::reader::{Reader, number, numbered, register};
+use crate::fields::known_word;
 use crate::model::{Bytes, Decoded, Finding, Node, Severity, Value};
 
 const HEADER_SIZE: usize = 32;
@@ -102,7 +103,7 @@ fn fis(bytes: &Bytes<'_>) -> Option<(&'static str, Vec<Node>)> {
     if get(0) != HOST_TO_DEVICE || get(1) & 0x80 == 0 {
         return None;
     }
-    let command = word(COMMANDS, get(2)).unwrap_or("another command");
+    let command = known_word(COMMANDS, get(2)).unwrap_or("another command");
     let lba = (0..3).fold(0, |lba, byte| lba | get(4 + byte) << (8 * byte));
     let lba = (0..3).fold(lba, |lba, byte| lba | get(8 + byte) << (24 + 8 * byte));
     let children = vec![

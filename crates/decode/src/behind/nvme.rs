@@ -3,7 +3,8 @@
 //!
 //! Facts: NVM Express Base Specification 2.0, 3.3.3 (queue entries), 5 (admin commands).
 
-use super::reader::{Reader, add, number, numbered, pointer, register, word};
+use super::reader::{Reader, add, number, numbered, pointer, register};
+use crate::fields::known_word;
 use crate::model::{Bytes, Decoded, Finding, Node, Severity};
 use crate::nvme;
 
@@ -49,7 +50,7 @@ const OPCODES: &[(u64, &str)] = &[
 ];
 
 fn opcode_word(opcode: u64) -> &'static str {
-    word(OPCODES, opcode).unwrap_or(if opcode >= 0xc0 { "vendor's own" } else { "reserved" })
+    known_word(OPCODES, opcode).unwrap_or(if opcode >= 0xc0 { "vendor's own" } else { "reserved" })
 }
 
 /// A command of the submission queue; none where nothing was ever written.

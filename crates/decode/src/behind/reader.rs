@@ -143,11 +143,6 @@ pub(super) fn number(name: &str, value: u64) -> Node {
     Node { value: Some(Value::Unsigned(value)), ..Node::group(name) }
 }
 
-/// The word for `value`.
-pub(super) fn word(words: &[(u64, &'static str)], value: u64) -> Option<&'static str> {
-    words.iter().find(|(each, _)| *each == value).map(|(_, word)| *word)
-}
-
 /// The register `name` of the block `block` of `decoded`.
 pub(super) fn register<'a>(decoded: &'a Decoded, block: &str, name: &str) -> Option<&'a Node> {
     let block = decoded.nodes.iter().find(|node| node.name == block)?;

@@ -3,7 +3,8 @@
 //!
 //! Facts: Intel Virtualization Technology for Directed I/O 4.1, 9.1 to 9.6.
 
-use super::reader::{Reader, number, register, word};
+use super::reader::{Reader, number, register};
+use crate::fields::known_word;
 use crate::model::{Decoded, Node, Value};
 
 /// Bits of an entry that are an address.
@@ -43,7 +44,7 @@ fn bits(value: u64, low: u32, high: u32) -> u64 {
 
 fn with_word(name: &str, words: &[(u64, &'static str)], value: u64) -> Node {
     let node = number(name, value);
-    match word(words, value) {
+    match known_word(words, value) {
         Some(word) => node.meaning(word),
         None => node,
     }

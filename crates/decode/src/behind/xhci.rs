@@ -4,7 +4,8 @@
 //! Facts: eXtensible Host Controller Interface for USB 1.2, 6.1 (device context base address
 //! array), 6.2 (contexts), 6.4 (TRBs), 6.5 (event ring segment table).
 
-use super::reader::{Area, ENTRIES_MAX, Reader, add, number, numbered, pointer, register, word};
+use super::reader::{Area, ENTRIES_MAX, Reader, add, number, numbered, pointer, register};
+use crate::fields::known_word;
 use crate::model::{Bytes, Decoded, Node, Value};
 
 const TRB_SIZE: usize = 16;
@@ -88,8 +89,8 @@ fn event(index: usize, trb: Bytes<'_>, is_next: bool) -> Option<Node> {
     if kind == 0 {
         return None;
     }
-    let code = word(CODES, status >> 24).unwrap_or("reserved");
-    let name = word(EVENTS, kind).unwrap_or("another event");
+    let code = known_word(CODES, status >> 24).unwrap_or("reserved");
+    let name = known_word(EVENTS, kind).unwrap_or("another event");
     let mut meaning = format!("{name}: {code}");
     let (slot, endpoint) = (control >> 24, control >> 16 & 0x1f);
     let mut children =
@@ -164,7 +165,7 @@ fn device(area: &Area, size: usize) -> Vec<Node> {
     let get = |context: &Bytes<'_>, at| context.little(at, 4).unwrap_or_default();
     let named = |name: &str, words: &[(u64, &'static str)], value| {
         let node = number(name, value);
-        match word(words, value) {
+        match known_word(words, value) {
             Some(word) => node.meaning(word),
             None => node,
         }
@@ -194,8 +195,8 @@ fn device(area: &Area, size: usize) -> Vec<Node> {
         if kind == 0 {
             continue;
         }
-        let words = word(ENDPOINT_STATES, state).unwrap_or("reserved");
-        let kind = word(ENDPOINT_TYPES, kind).unwrap_or_default();
+        let words = known_word(ENDPOINT_STATES, state).unwrap_or("reserved");
+        let kind = known_word(ENDPOINT_TYPES, kind).unwrap_or_default();
         let dequeue = context.little(8, 8).unwrap_or_default();
         let children = vec![number("DEQUEUE", dequeue & !0xf)];
         let node = number(&name, state).meaning(format!("{kind}, {words}"));

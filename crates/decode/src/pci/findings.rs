@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{find, function_name, number, word};
+use super::names::{find, function_name, number};
 use super::space::Function;
 use super::tables::SPEEDS;
 use super::tlp;
+use crate::fields::known_word;
 use crate::model::{Decoded, Finding, Node, Severity};
 
 use Severity::{Error, Fatal, Info, Warning};
@@ -372,7 +373,7 @@ fn link(nodes: &[Node], found: &mut Vec<Finding>) {
         &|now, most| format!("the link has {now} lanes, the device could use {most}"),
         "Either the slot has fewer lanes, which is no fault, or lanes failed: reseat the card, look at contacts, risers and cables.",
     );
-    let speed = |value| word(SPEEDS, value).unwrap_or("an unknown speed");
+    let speed = |value| known_word(SPEEDS, value).unwrap_or("an unknown speed");
     lower(
         "Speed",
         Info,

@@ -16,8 +16,9 @@ use std::collections::BTreeSet;
 
 use profile::Device;
 
+use crate::fields::known_word;
 use crate::model::{Decoded, Missing, Node, Value};
-use names::{class_name, find, id_name, number, word};
+use names::{class_name, find, id_name, number};
 use space::{Function, SIZE};
 use tables::{Capability, Field, Register, Words};
 
@@ -341,7 +342,7 @@ fn of_field(field: &Field, register: u64) -> Node {
     let value = register >> field.low & (u64::MAX >> (63 - (field.high - field.low)));
     let meaning = match field.words {
         Words::None => None,
-        Words::List(words) => word(words, value).map(str::to_owned),
+        Words::List(words) => known_word(words, value).map(str::to_owned),
         Words::Payload => Some(format!("{} bytes", 128 << value)),
         Words::Function => Some(id_name(value)),
         Words::Power => Some((1 << value).to_string()),

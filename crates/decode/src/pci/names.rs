@@ -2,6 +2,7 @@
 //! What functions, classes and nodes are called.
 
 use super::tables::{BASE_CLASSES, CLASSES};
+use crate::fields::known_word;
 use crate::model::Node;
 
 /// The name of a function, as `01:00.0`.
@@ -14,14 +15,11 @@ pub fn function_name(domain: u32, id: u64) -> String {
     format!("{domain:04x}:{}", id_name(id))
 }
 
-/// The word for `value`.
-pub fn word(words: &'static [(u64, &'static str)], value: u64) -> Option<&'static str> {
-    words.iter().find(|(known, _)| *known == value).map(|(_, word)| *word)
-}
-
 /// What a class, of 16 bits, is called.
 pub fn class_name(class: u64) -> &'static str {
-    word(CLASSES, class).or_else(|| word(BASE_CLASSES, class >> 8)).unwrap_or("Unknown device")
+    known_word(CLASSES, class)
+        .or_else(|| known_word(BASE_CLASSES, class >> 8))
+        .unwrap_or("Unknown device")
 }
 
 /// The node with this path.
