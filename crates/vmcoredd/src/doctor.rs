@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod command_line;
 mod configuration;
+mod fits;
 mod fixes;
 mod grub;
 mod kdump;

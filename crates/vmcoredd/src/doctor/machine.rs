@@ -195,6 +195,15 @@ impl Machine {
         Some(self.path(directory).join(path))
     }
 
+    /// A module that came with the kernel `release`.
+    pub fn own_module(&self, release: &str) -> Option<PathBuf> {
+        let directory = format!("/lib/modules/{release}");
+        let found = self.text(&format!("{directory}/modules.dep"))?;
+        let mut paths = found.lines().filter_map(|line| line.split(':').next());
+        let path = paths.find(|path| path.starts_with("kernel/"))?;
+        Some(self.path(directory).join(path))
+    }
+
     /// The initramfs of the crash kernel.
     pub fn crash_initramfs(&self) -> Option<PathBuf> {
         let release = self.crash_release().unwrap_or_default();

@@ -3,7 +3,7 @@
 //! with what is to be run in it.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kdumpfile::{Escaped, EscapedPath};
@@ -11,6 +11,7 @@ use vmcore::command_line::has_novmcoredd;
 
 use super::change::Change;
 use super::check::{Check, Fix};
+use super::fits;
 use super::fixes;
 use super::kdump::Kdump;
 use super::lines;
@@ -57,6 +58,18 @@ pub fn module(machine: &Machine) -> Check {
         return Check::failure(name, said).fix(format!("take it off MODULE_PARAMETERS, {words}"));
     }
     if let Some(path) = machine.module(&release, "vmcoredd") {
+        if let Some(misfit) = fits::misfit(machine, &release, &path, &[]) {
+            let said = format!("{} {misfit}", EscapedPath(&path));
+            return Check::failure(name, said).fix(match machine.kdump {
+                Kdump::Tools if machine.has("/usr/sbin/dkms") => {
+                    format!(
+                        "dkms install --force vmcoredd/{} -k {shown}",
+                        env!("CARGO_PKG_VERSION")
+                    )
+                }
+                _ => format!("make kmod KVER={shown}, and install it: docs/operate.md, By hand"),
+            });
+        }
         return Check::ok(name, format!("{shown} has {}", EscapedPath(&path)));
     }
     if let Some(covered) = not_covered(machine, &release) {
@@ -238,6 +251,12 @@ pub fn drivers(machine: &Machine) -> Vec<Check> {
     let listed = listed.lines().filter_map(|line| line.split_whitespace().next());
     let release = machine.crash_release();
     let files = machine.initramfs_files();
+    let misfit = |driver: &str| {
+        let release = release.as_deref()?;
+        let vmcoredd = machine.module(release, "vmcoredd");
+        let others: Vec<_> = vmcoredd.iter().map(PathBuf::as_path).collect();
+        fits::misfit(machine, release, &machine.module(release, driver)?, &others)
+    };
     let mut checks = Vec::new();
     for driver in listed.filter(|word| !word.starts_with('#')) {
         let shown = Escaped(driver.as_bytes()).to_string();
@@ -250,6 +269,9 @@ pub fn drivers(machine: &Machine) -> Vec<Check> {
             let said = format!("{shown}: the crash kernel has no such module");
             let fix = "build it for that kernel, or take it off /etc/vmcoredd/modules";
             Check::failure(name, said).fix(fix)
+        } else if let Some(misfit) = misfit(driver) {
+            let fix = "build it for that kernel, or take it off /etc/vmcoredd/modules";
+            Check::failure(name, format!("{shown} {misfit}")).fix(fix)
         } else if files.is_some_and(|files| !is_inside(files)) {
             let said = format!("{shown} is not in the initramfs of the crash kernel");
             Check::failure(name, said).fix_by(fixes::initramfs(machine))
