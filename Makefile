@@ -12,6 +12,9 @@ KVER ?= $(shell uname -r)
 KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
 	target/kernels/$(KVER)/usr/src/linux-headers-$(KVER)))
 
+# As the kernel and kmod/configs name it.
+ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+
 OUT := target/kmod/$(KVER)
 # The driver in drivers/$(1), module $(2).
 RUST_DRIVER = $(RUST_MODULE) --name $(2) --out $(OUT)/drivers/$(2) \
@@ -20,7 +23,8 @@ RUST_DRIVER = $(RUST_MODULE) --name $(2) --out $(OUT)/drivers/$(2) \
 	--c-source kmod/driver-api/driver.c --c-source drivers/$(1)/module.c \
 	--include kmod/driver-api --include kmod/include \
 	--symvers $(OUT)/Module.symvers
-RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache target/kmod/cache $(MODULE_FLAGS)
+MODULE_CACHE := target/kmod/cache
+RUST_MODULE := kmod/build/rust-module --kdir "$(KDIR)" --cache $(MODULE_CACHE) $(MODULE_FLAGS)
 CARGO := cargo
 
 .PHONY: help
@@ -169,15 +173,28 @@ lint: deps ## Formatting, clippy, shellcheck, crates from elsewhere
 	@$(CARGO) test --quiet --package system-tests --test crates
 	@scripts/check-crates
 
+# The module without its C files.
+RUST_CRATES := --name vmcoredd \
+	--crate vmcore=crates/vmcore/src/lib.rs \
+	--crate kmem=crates/kmem/src/lib.rs \
+	--crate devdump=crates/devdump/src/lib.rs:kmem,vmcore \
+	--crate plan=crates/plan/src/lib.rs:vmcore \
+	--crate vmcoredd=kmod/src/lib.rs:vmcore,kmem,devdump,plan
+
 .PHONY: kmod
 kmod: kdir ## The module, for the kernel KVER=<release>
-	@$(RUST_MODULE) --name vmcoredd --out $(OUT) \
-		--crate vmcore=crates/vmcore/src/lib.rs \
-		--crate kmem=crates/kmem/src/lib.rs \
-		--crate devdump=crates/devdump/src/lib.rs:kmem,vmcore \
-		--crate plan=crates/plan/src/lib.rs:vmcore \
-		--crate vmcoredd=kmod/src/lib.rs:vmcore,kmem,devdump,plan \
+	@$(RUST_MODULE) $(RUST_CRATES) --out $(OUT) \
 		$(addprefix --c-source ,$(sort $(wildcard kmod/c/*.c))) --include kmod/include
+
+# Where the finished objects of Rust code are kept, by what they are made of.
+OBJECTS := target/kmod/objects
+
+.PHONY: objects
+objects: ## The module's Rust objects for each of kmod/configs: to build without rustc
+	@for config in kmod/configs/$(ARCH)*.config; do \
+		kmod/build/rust-module --object-for "$$config" --objects $(OBJECTS) \
+			--cache $(MODULE_CACHE) --out target/kmod $(RUST_CRATES) || exit; \
+	done
 
 .PHONY: drivers
 drivers: kmod ## The sample drivers, for the kernel KVER=<release>
