@@ -17,7 +17,8 @@
 #include "internal.h"
 #include "shim.h"
 
-static_assert(PAGE_SIZE == 4096);
+/* What Rust was told. */
+static_assert(PAGE_SIZE == VMCOREDD_PAGE_SIZE);
 
 u64 shim_memory_available(void)
 {

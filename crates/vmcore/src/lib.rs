@@ -36,8 +36,15 @@ pub use error::Error;
 
 /// The page size that a vmcore's parts are aligned to, in bytes.
 ///
-/// Segments can be mapped into user space only where they start on a page.
-pub const PAGE_SIZE: u64 = 4096;
+/// Segments can be mapped into user space only where they start on a page. The module is
+/// built for the pages of its kernel, which are larger on some of arm64.
+pub const PAGE_SIZE: u64 = if cfg!(vmcoredd_page_size = "16384") {
+    16384
+} else if cfg!(vmcoredd_page_size = "65536") {
+    65536
+} else {
+    4096
+};
 
 /// Rounds `length` up to whole pages; `None` when that does not fit 64 bits.
 #[must_use]
