@@ -5,7 +5,9 @@
 #include <linux/build_bug.h>
 #include <linux/crc32.h>
 #include <linux/lzo.h>
+#ifdef CONFIG_X86
 #include <asm/cpufeature.h>
+#endif
 
 #include "shim.h"
 
@@ -32,6 +34,7 @@ bool shim_decompress(const void *from, size_t length, void *to, size_t to_length
 	return lzo1x_decompress_safe(from, length, to, &size) == LZO_E_OK && size == to_length;
 }
 
+#ifdef CONFIG_X86
 /* SSE 4.2 has an instruction for it that needs no vector registers. */
 static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
 {
@@ -48,10 +51,14 @@ static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
 		asm("crc32b %1, %0" : "+r" (crc) : "rm" (*data));
 	return crc;
 }
+#endif
 
 u32 shim_crc32c(u32 crc, const void *data, size_t length)
 {
+#ifdef CONFIG_X86
 	if (static_cpu_has(X86_FEATURE_XMM4_2))
 		return ~crc32c_by_instruction(~crc, data, length);
+#endif
+	/* The function of arm64 uses the instruction that is there. */
 	return ~__crc32c_le(~crc, data, length);
 }

@@ -8,9 +8,14 @@
 #include <linux/errno.h>
 #include <linux/kconfig.h>
 #include <linux/list.h>
+#include <linux/of.h>
 #include <linux/pci.h>
 #include <linux/version.h>
+#ifdef CONFIG_X86
 #include <asm/hypervisor.h>
+#else
+#include <xen/xen.h>
+#endif
 
 #include "shim.h"
 
@@ -67,19 +72,43 @@ bool shim_is_crash_kernel(void)
 	return is_kdump_kernel();
 }
 
+static bool is_on_xen(void)
+{
+#ifdef CONFIG_X86
+	return hypervisor_is_type(X86_HYPER_XEN_PV) || hypervisor_is_type(X86_HYPER_XEN_HVM);
+#else
+	return xen_domain();
+#endif
+}
+
 u32 shim_environment(void)
 {
 	u32 found = 0;
 
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		found |= SHIM_ENV_ENCRYPTED;
-	if (hypervisor_is_type(X86_HYPER_XEN_PV) || hypervisor_is_type(X86_HYPER_XEN_HVM))
+	if (is_on_xen())
 		found |= SHIM_ENV_XEN;
 	if (has_virtio_mem())
 		found |= SHIM_ENV_VIRTIO_MEM;
 	else if (has_vmcore_callback())
 		found |= SHIM_ENV_CALLBACK;
 	return found;
+}
+
+bool shim_elfcorehdr(u64 *address)
+{
+#ifdef CONFIG_OF
+	int length, cells = of_n_addr_cells(of_chosen);
+	const __be32 *value = of_get_property(of_chosen, "linux,elfcorehdr", &length);
+
+	if (!value || length < cells * (int)sizeof(*value))
+		return false;
+	*address = of_read_number(value, cells);
+	return true;
+#else
+	return false;
+#endif
 }
 
 static int cancel(struct vmcoredd_data *data, void *buffer)

@@ -13,8 +13,10 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#ifdef CONFIG_X86
 #include <asm/msr.h>
 #include <asm/processor.h>
+#endif
 
 #include "internal.h"
 #include "shim.h"
@@ -182,6 +184,7 @@ void shim_port_write(u32 port, u32 width, u32 value)
 	}
 }
 
+#ifdef CONFIG_X86
 u32 shim_cpu_next(u32 from)
 {
 	u32 cpu = cpumask_next((int)from - 1, cpu_online_mask);
@@ -201,6 +204,24 @@ void shim_cpu_about(struct shim_cpu *about)
 	about->family = boot_cpu_data.x86;
 	about->model = boot_cpu_data.x86_model;
 }
+
+#else
+/* No other architecture has model-specific registers, for which alone processors are read. */
+u32 shim_cpu_next(u32 from)
+{
+	return U32_MAX;
+}
+
+bool shim_msr_read(u32 cpu, u32 number, u64 *value)
+{
+	return false;
+}
+
+void shim_cpu_about(struct shim_cpu *about)
+{
+	memset(about, 0, sizeof(*about));
+}
+#endif
 
 void *shim_acpi_table(const char *signature, u32 *length)
 {

@@ -27,14 +27,25 @@ void shim_unmap_window(void *window)
 	memunmap(window);
 }
 
+/* As the /proc/vmcore of each architecture maps a page. */
 void *shim_map_page(u64 physical)
 {
-	return fault() ? NULL : (__force void *)ioremap_cache(physical, PAGE_SIZE);
+	if (fault())
+		return NULL;
+#ifdef CONFIG_X86
+	return (__force void *)ioremap_cache(physical, PAGE_SIZE);
+#else
+	return memremap(physical, PAGE_SIZE, MEMREMAP_WB);
+#endif
 }
 
 void shim_unmap_page(void *page)
 {
+#ifdef CONFIG_X86
 	iounmap((__force void __iomem *)page);
+#else
+	memunmap(page);
+#endif
 }
 
 int shim_map_user(struct vm_area_struct *vma, u64 offset, u64 physical, u64 size)

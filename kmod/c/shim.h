@@ -145,6 +145,12 @@ bool shim_is_crash_kernel(void);
 u32 shim_environment(void);
 
 /**
+ * Gives the physical address of the headers that the dead kernel left, where the device tree
+ * has it, as on arm64. Any context.
+ */
+bool shim_elfcorehdr(u64 *address);
+
+/**
  * Whether this kernel was built with device dumps of its own, and takes them. Writes a line
  * to the log, once, where it does not. Sleeps.
  */

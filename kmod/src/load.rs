@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use devdump::{Clock as _, CoreFile};
 use kmem::NoMemory;
 use vmcore::bytes::Endian;
-use vmcore::elf::{Class, EM_X86_64, Encoding, FILE_HEADER_MAX, FileHeader};
+use vmcore::elf::{Class, EM_AARCH64, EM_X86_64, Encoding, FILE_HEADER_MAX, FileHeader};
 use vmcore::layout::Load;
 use vmcore::original::Original;
 use vmcore::{Error, PAGE_SIZE, page_align_down};
@@ -24,6 +24,8 @@ use crate::kernel::memory::{Arc, Block, KernelMemory, Vec};
 use crate::served::Served;
 
 const VMCORE: &CStr = c"/proc/vmcore";
+/// What a file says of this machine that the kernel's own file does not say.
+const MACHINE: u16 = if cfg!(target_arch = "aarch64") { EM_AARCH64 } else { EM_X86_64 };
 /// The most bytes of notes that are taken over: a PRSTATUS is below 512 bytes,
 /// so this is enough for 32,768 CPUs.
 const NOTES_MAX: u64 = 16 << 20;
@@ -150,7 +152,7 @@ pub fn plan(
             log!(Info, "/proc/vmcore is left alone: ", doubt);
             let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
             let notes = Arc::new(Block::new(0)?)?;
-            let file = CoreFile::notes_only(encoding, EM_X86_64, notes);
+            let file = CoreFile::notes_only(encoding, MACHINE, notes);
             Ok(Plan {
                 vmcore: None,
                 vmcoredd: Served::new(file)?,
@@ -214,7 +216,7 @@ fn read_notes(file: &File, original: &Original<'_>) -> Result<Block, Doubt> {
 /// Where the kernel reads the memory of each segment. Its own file has lost
 /// that, but the header that it was made of is still where it was.
 fn find_loads(original: &Original<'_>, command_line: &CommandLine) -> Result<Vec<Load>, Doubt> {
-    let address = command_line.elfcorehdr();
+    let address = command_line.elfcorehdr().or_else(environment::elfcorehdr);
     let address = address.ok_or(Doubt::Environment("elfcorehdr= is not on the command line"))?;
     let header = read_elfcorehdr(address)?;
     let mut loads = Vec::new();

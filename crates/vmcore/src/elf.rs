@@ -27,6 +27,8 @@ pub struct Encoding {
 pub const ET_CORE: u16 = 4;
 /// `e_machine` of x86-64 (`EM_X86_64`).
 pub const EM_X86_64: u16 = 62;
+/// `e_machine` of arm64 (`EM_AARCH64`).
+pub const EM_AARCH64: u16 = 183;
 /// `p_type` of no segment (`PT_NULL`).
 pub const PT_NULL: u32 = 0;
 /// `p_type` of a segment with memory (`PT_LOAD`).

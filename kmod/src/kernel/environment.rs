@@ -57,6 +57,15 @@ pub fn is_crash_kernel() -> bool {
     unsafe { shim::shim_is_crash_kernel() }
 }
 
+/// The physical address of the headers that the dead kernel left, where the device tree has
+/// it: kexec puts it there on arm64, and on the command line elsewhere.
+#[must_use]
+pub fn elfcorehdr() -> Option<u64> {
+    let mut address = 0;
+    // SAFETY: may be called at any time; `address` takes it.
+    unsafe { shim::shim_elfcorehdr(&raw mut address) }.then_some(address)
+}
+
 /// Whether a thread that crashes takes the kernel along, as far as can be told:
 /// the kernel's own variable is not exported to modules. Sleeps.
 #[must_use]

@@ -218,6 +218,7 @@ unsafe extern "C" {
     pub fn shim_log(level: u32_, text: *const ::core::ffi::c_char, length: usize);
     pub fn shim_is_crash_kernel() -> bool_;
     pub fn shim_environment() -> u32_;
+    pub fn shim_elfcorehdr(address: *mut u64_) -> bool_;
     pub fn shim_own_dumps() -> u32_;
     pub fn shim_memory_available() -> u64_;
     pub fn shim_memory_cached() -> u64_;
