@@ -8,7 +8,7 @@ use std::process::Command;
 
 use vmtest::Kernel;
 
-use crate::{Modules, Result, file_error, output, turn_to_build, without_outer_build};
+use crate::{Modules, Result, file_error, output, turn_to_build};
 
 /// What the tests need of the kernel's source, fetched at once.
 const SOURCE: [&str; 2] = ["drivers/net/ethernet/chelsio", "drivers/net/ethernet/intel/e1000e"];
@@ -87,14 +87,14 @@ impl InTreeDriver {
         self.lay_out(&source, &tree)?;
         let directory = tree.join(&self.directory);
         let symvers = modules.out.join("Module.symvers");
-        let mut make = Command::new("make");
-        make.arg("-C").arg(&modules.headers).arg(format!("M={}", directory.display()));
+        let mut make = kernel.build_command("make", crate::root())?;
+        make.arg("-C").arg(kernel.headers()).arg(format!("M={}", directory.display()));
         make.arg(format!("KCFLAGS={}", self.cflags.join(" ")));
         make.arg(format!("KBUILD_EXTRA_SYMBOLS={}", symvers.display()));
         // The kernel's own type information, which this would need, is not there.
         make.args(["CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF_MODULES="]);
         make.args(&self.variables).args(["--jobs=2", "modules"]);
-        output(without_outer_build(&mut make))?;
+        output(&mut make)?;
         let module = Path::new(&self.directory).file_name().unwrap_or_default();
         Ok(directory.join(module).with_extension("ko"))
     }

@@ -14,12 +14,12 @@ pub mod soft;
 pub mod watched;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use vmtest::{Kernel, Series, Vm};
+use vmtest::{Flavour, Kernel, Series, Vm};
 
 pub use in_tree::{InTreeDriver, source};
 
@@ -139,9 +139,8 @@ pub fn without_outer_build(build: &mut Command) -> &mut Command {
 
 /// Runs `make` for `kernel`.
 fn make(kernel: &Kernel, arguments: &[&str]) -> Result<()> {
-    let mut make = Command::new("make");
-    without_outer_build(&mut make);
-    make.current_dir(root()).args(arguments);
+    let mut make = kernel.build_command("make", root())?;
+    make.args(arguments);
     make.arg(format!("KVER={}", kernel.release()));
     make.arg(format!("KDIR={}", kernel.headers().display()));
     let _turn = turn_to_build()?;
@@ -163,7 +162,7 @@ fn turn_to_build() -> Result<fs::File> {
 #[derive(Debug)]
 pub struct Modules {
     out: PathBuf,
-    headers: PathBuf,
+    kernel: Kernel,
 }
 
 impl Modules {
@@ -174,7 +173,7 @@ impl Modules {
     pub fn build(kernel: &Kernel) -> Result<Self> {
         make(kernel, &["drivers"])?;
         let out = vmtest::target_dir().join("kmod").join(kernel.release());
-        Ok(Self { out, headers: kernel.headers() })
+        Ok(Self { out, kernel: kernel.clone() })
     }
 
     /// Builds a `vmcoredd.ko` in which calls of the kernel can be made to fail: its
@@ -221,15 +220,15 @@ impl Modules {
     fn test_module_with(&self, name: &str, variant: &str, arguments: &[&str]) -> Result<PathBuf> {
         let out = self.out.join("tests").join(variant).join(name);
         let source = root().join("tests/modules").join(name).join(name).with_extension("c");
-        let mut build = Command::new(root().join("kmod/build/rust-module"));
+        let mut build = self.kernel.build_command(root().join("kmod/build/rust-module"), root())?;
         build.args(["--name", name, "--cflag", "-DCONFIG_PROC_VMCORE_DEVICE_DUMP=1"]);
         build.args(arguments);
-        build.arg("--c-source").arg(source).arg("--kdir").arg(&self.headers);
+        build.arg("--c-source").arg(source).arg("--kdir").arg(self.kernel.headers());
         build.arg("--cache").arg(vmtest::target_dir().join("kmod/cache"));
         build.arg("--include").arg(root().join("kmod/include"));
         build.arg("--out").arg(&out).arg("--symvers").arg(self.out.join("Module.symvers"));
         let _turn = turn_to_build()?;
-        output(without_outer_build(&mut build))?;
+        output(&mut build)?;
         Ok(out.join(name).with_extension("ko"))
     }
 
@@ -245,36 +244,12 @@ impl Modules {
 /// order in which they can be loaded; without those that every machine loads for its ports.
 ///
 /// # Errors
-/// [`Error::Vm`], [`Error::File`].
+/// [`Error::Vm`].
 pub fn with_dependencies(kernel: &Kernel, names: &[&str]) -> Result<Vec<PathBuf>> {
-    fn add(kernel: &Kernel, name: &str, modules: &mut Vec<PathBuf>) -> Result<()> {
-        let module = kernel.module(name)?;
-        if modules.contains(&module) {
-            return Ok(());
-        }
-        let bytes = fs::read(&module).map_err(file_error(&module))?;
-        for dependency in depends(&bytes).split(',').filter(|name| !name.is_empty()) {
-            add(kernel, dependency, modules)?;
-        }
-        modules.push(module);
-        Ok(())
-    }
-    let mut modules = Vec::new();
-    for name in names {
-        add(kernel, name, &mut modules)?;
-    }
+    let mut modules = kernel.modules_with_dependencies(names)?;
     let loaded = kernel.virtio_serial_modules()?;
     modules.retain(|module| !loaded.contains(module));
     Ok(modules)
-}
-
-/// What a module says of the modules that it depends on, in its section `.modinfo`.
-fn depends(module: &[u8]) -> String {
-    let key = b"\0depends=";
-    let found = module.windows(key.len()).position(|window| window == key);
-    let value = found.map_or(&[][..], |at| &module[at + key.len()..]);
-    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(&value[..end]).into_owned()
 }
 
 /// Makes the memory of an adapter: a file of `size` bytes, a power of two, with
@@ -420,43 +395,103 @@ pub fn rearranged(stream: &Path, directory: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// What is made once of each series of kernels, by whoever needs it first, and
-/// then serves many tests of the same process.
+/// The kernels that tests are run on: two of which by each change, the others of the list by
+/// `make test-reach`.
+pub const KERNELS: [Series; 8] = [
+    Series::V6_12,
+    Series::V6_1,
+    Series::V5_10,
+    Series::TRIXIE,
+    Series::TRIXIE.flavour(Flavour::Full),
+    Series::TRIXIE.flavour(Flavour::RealTime),
+    Series::BACKPORTS,
+    Series::SID,
+];
+
+/// What is made once of each of [`KERNELS`], by whoever needs it first, and then serves
+/// many tests of the same process.
 pub struct OnEachKernel<T> {
     make: fn(Series) -> Result<T>,
-    v6_12: OnceLock<Result<T>>,
-    v6_1: OnceLock<Result<T>>,
+    made: [OnceLock<Result<T>>; KERNELS.len()],
 }
 
 impl<T> OnEachKernel<T> {
     /// Nothing yet; `make` makes it.
     #[must_use]
     pub const fn new(make: fn(Series) -> Result<T>) -> Self {
-        Self { make, v6_12: OnceLock::new(), v6_1: OnceLock::new() }
+        Self { make, made: [const { OnceLock::new() }; KERNELS.len()] }
     }
 
     /// What was made of `series`.
     ///
     /// # Panics
-    /// When it could not be made, with the error.
+    /// When it could not be made, with the error; when it is none of the list.
     pub fn get(&self, series: Series) -> &T {
-        let once = match series {
-            Series::V6_12 => &self.v6_12,
-            Series::V6_1 => &self.v6_1,
-        };
-        match once.get_or_init(|| (self.make)(series)) {
+        let position = KERNELS.iter().position(|kernel| *kernel == series);
+        let once = position.and_then(|position| self.made.get(position));
+        match once.expect("one of the list").get_or_init(|| (self.make)(series)) {
             Ok(made) => made,
             Err(error) => panic!("{error}"),
         }
     }
 }
 
-/// Makes each of the named functions, which take a [`Series`], a test on every
-/// series of kernels.
+/// Whether the archive has such a kernel. If not, this says so: a kernel that is gone is no
+/// failure.
+///
+/// # Panics
+/// When it cannot be fetched for another reason, with the error.
+#[must_use]
+pub fn there_is(series: Series) -> bool {
+    match Kernel::fetch(series) {
+        Ok(_) => true,
+        Err(error) if error.is_gone() => {
+            // To where it is seen although the test passes.
+            let _ = writeln!(io::stderr(), "    skipped on {series}: {error}");
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The crash kernel's memory, in MiB, in which the sample of eight adapters is taken whole:
+/// the least multiple of 16 that was found.
+#[must_use]
+pub fn least_crashkernel(series: Series) -> u32 {
+    let _ = series;
+    160
+}
+
+/// Makes each of the named functions, which take a [`Series`], a test on every kernel.
 #[macro_export]
 macro_rules! on_each_kernel {
     ($($test:ident)+) => {
         mod on_6_12 { $(#[test] fn $test() { super::$test(::vmtest::Series::V6_12) })+ }
         mod on_6_1 { $(#[test] fn $test() { super::$test(::vmtest::Series::V6_1) })+ }
+        $crate::on_other_kernels! { $($test)+ }
+    };
+}
+
+/// The same on the kernels that each change does without, for `make test-reach`.
+#[macro_export]
+macro_rules! on_other_kernels {
+    ($($test:ident)+) => {
+        $crate::on_other_kernels! { on_5_10 2 $($test)+ }
+        $crate::on_other_kernels! { on_trixie 3 $($test)+ }
+        $crate::on_other_kernels! { on_trixie_full 4 $($test)+ }
+        $crate::on_other_kernels! { on_trixie_rt 5 $($test)+ }
+        $crate::on_other_kernels! { on_backports 6 $($test)+ }
+        $crate::on_other_kernels! { on_sid 7 $($test)+ }
+    };
+    ($name:ident $position:literal $($test:ident)+) => {
+        mod $name { $(
+            #[test]
+            #[ignore = "make test-reach"]
+            fn $test() {
+                if $crate::there_is($crate::KERNELS[$position]) {
+                    super::$test($crate::KERNELS[$position]);
+                }
+            }
+        )+ }
     };
 }

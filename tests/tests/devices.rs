@@ -15,7 +15,7 @@ use system_tests::{
     Modules, OnEachKernel, Result, explained, fault, findings, names, output, payload,
     with_dependencies,
 };
-use vmtest::{Flavour, Kernel, Monitor, PanicCycle, Run, Series, Vm};
+use vmtest::{Kernel, Monitor, PanicCycle, Run, Series, Vm};
 
 /// Much is set up before the panic.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -254,7 +254,7 @@ const COLLECT: &str = "
 ";
 
 fn panic(series: Series) -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(series, Flavour::Full)?;
+    let kernel = Kernel::fetch(series.with_all_drivers())?;
     let mut vm = with_devices(erring(&kernel, "devices")?, &MANY).memory_mib(768);
     for [option, value] in MORE {
         vm = vm.qemu_arg(option).qemu_arg(value);
@@ -621,7 +621,7 @@ system_tests::on_each_kernel! {
 
 /// Without the arguments, and with an IOMMU, which keeps its faults.
 fn panic_without() -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let kernel = Kernel::fetch(Series::V6_12.with_all_drivers())?;
     let run = erring(&kernel, "devices-plain")?
         .qemu_arg("-device")
         .qemu_arg("intel-iommu")
@@ -689,7 +689,7 @@ fn a_forbidden_access_to_memory_is_there() {
 
 /// The same, and a crash kernel that leaves the IOMMU as it is.
 fn panic_refused() -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let kernel = Kernel::fetch(Series::V6_12.with_all_drivers())?;
     let modules = Modules::build(&kernel)?;
     let vm = PanicCycle::new(&kernel, "devices-refused").crashkernel_mib(192).time_limit(LIMIT);
     let run = with_devices(vm, &["edu,addr=3.0", "intel-iommu"])

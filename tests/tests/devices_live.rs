@@ -13,7 +13,7 @@ use system_tests::registers::{self, BAR, CONFIG, Device, End, LOOK, Recorded};
 use system_tests::{
     Modules, OnEachKernel, Result, fault, names, output, payload, root, with_dependencies, write,
 };
-use vmtest::{Boot, Flavour, Kernel, Run, Series, Vm};
+use vmtest::{Boot, Kernel, Run, Series, Vm};
 
 const NVME: &str = "0000:00:04.0";
 const E1000E: &str = "0000:00:05.0";
@@ -127,7 +127,7 @@ fn script() -> String {
 }
 
 fn run_it(series: Series) -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(series, Flavour::Full)?;
+    let kernel = Kernel::fetch(series.with_all_drivers())?;
     let modules = Modules::build(&kernel)?;
     let name = format!("devices-live-{series}");
     let directory = vmtest::target_dir().join("adapters").join(&name);

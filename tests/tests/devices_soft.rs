@@ -10,7 +10,7 @@ use system_tests::registers::{
 };
 use system_tests::soft::{self, Function};
 use system_tests::{Modules, OnEachKernel, Result, explained, findings, names, payload, write};
-use vmtest::{Flavour, Kernel, PanicCycle, Run, Series, Vm};
+use vmtest::{Kernel, PanicCycle, Run, Series, Vm};
 
 /// Where the functions are: not at the end of memory, where QEMU puts the initramfs.
 const BASE: u64 = 0x2000_0000;
@@ -134,7 +134,7 @@ block start { reg ID at=0 }
 "#;
 
 fn panic(series: Series) -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(series, Flavour::Full)?;
+    let kernel = Kernel::fetch(series.with_all_drivers())?;
     let modules = Modules::build(&kernel)?;
     let name = format!("devices-soft-{series}");
     let directory = vmtest::target_dir().join("adapters").join(&name);

@@ -10,7 +10,7 @@ use system_tests::{
     InTreeDriver, Modules, OnEachKernel, Result, TAKES, fault, module_log, names, outcome, output,
     payload, root,
 };
-use vmtest::{Flavour, Kernel, PanicCycle, Run, Series};
+use vmtest::{Kernel, PanicCycle, Run, Series};
 
 const PATCH: &str = "drivers/e1000e/0001-e1000e-collect-a-device-dump-in-the-crash-kernel.patch";
 
@@ -58,7 +58,7 @@ fn mac_text(mac: [u8; 6]) -> String {
 }
 
 fn panic(series: Series) -> Result<Run> {
-    let kernel = Kernel::fetch_flavour(series, Flavour::Full)?;
+    let kernel = Kernel::fetch(series.with_all_drivers())?;
     let modules = Modules::build(&kernel)?;
     let patched = InTreeDriver::new("drivers/net/ethernet/intel/e1000e")
         .patch(root().join(PATCH))

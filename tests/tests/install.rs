@@ -16,7 +16,7 @@ use kdumpfile::{Dump, Status};
 use system_tests::registers::{self, Aer};
 use system_tests::{Result, make_adapter, names, output, payload, root};
 use vmtest::qemu::{Device, Ended, KernelLog, Qemu, Watcher};
-use vmtest::{Flavour, Kernel, Monitor, Series};
+use vmtest::{Kernel, Monitor, Series};
 
 const ADAPTER_SIZE: usize = 1 << 20;
 /// How long a machine may take to boot, panic and save, twice over.
@@ -315,7 +315,7 @@ fn check_dumps(dump: &Dump, adapter: &[u8]) {
 
 /// crash opens what kdump-tools saved, where Debian's knows the kernel.
 fn check_crash(machine: &Machine, vmcore: &Path) {
-    let kernel = Kernel::fetch_flavour(Series::V6_1, Flavour::Full).unwrap();
+    let kernel = Kernel::fetch(Series::V6_1.with_all_drivers()).unwrap();
     assert_eq!(kernel.release(), machine.release, "one is older: remove it from target/");
     let commands = machine.directory.join("commands");
     fs::write(&commands, "dev -V\nbt\nquit\n").unwrap();

@@ -131,7 +131,7 @@ fn limited(series: Series) -> Result<Run> {
 fn limit(series: Series) -> (&'static str, u64) {
     match series {
         Series::V6_12 => ("", CALLBACK_DEADLINE),
-        Series::V6_1 => ("callback_deadline_ms=2000", 2000),
+        _ => ("callback_deadline_ms=2000", 2000),
     }
 }
 
@@ -195,8 +195,8 @@ fn unlimited(series: Series) -> Result<Run> {
     let kernel = Kernel::fetch(series)?;
     // Once, longer than the default.
     let seconds = match series {
-        Series::V6_12 => 4,
         Series::V6_1 => CALLBACK_DEADLINE / 1000 + 2,
+        _ => 4,
     };
     let vm = Boot::new(&kernel, &format!("no-deadline-{series}")).smp(2);
     let script = format!(

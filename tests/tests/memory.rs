@@ -235,3 +235,13 @@ fn thousands_of_small_dumps() {
         assert!(payload(file, &name).unwrap() == expected, "{name}");
     }
 }
+
+/// The least of 128, 144, 160, … MiB in which the crash kernel of a series boots, takes the
+/// eight dumps whole and saves; its drivers decide that, and not their size.
+fn eight_adapters_where_they_fit(series: Series) {
+    eight_adapters(series, system_tests::least_crashkernel(series));
+}
+
+system_tests::on_other_kernels! {
+    eight_adapters_where_they_fit
+}

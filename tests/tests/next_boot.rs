@@ -5,7 +5,7 @@
 use std::fs;
 
 use system_tests::{explained, fault, names, payload, write};
-use vmtest::{Boot, Flavour, Kernel, Series};
+use vmtest::{Boot, Kernel, Series};
 
 /// Where the boot error region is, in memory that the kernel leaves alone.
 const REGION: u64 = 0x700_0000;
@@ -110,7 +110,7 @@ const WORDS: [(&str, &str); 4] = [
 /// The event log of QEMU's management controller, decoded, and as ipmitool lists it.
 #[test]
 fn the_event_log_of_the_controller_is_collected() {
-    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full).unwrap();
+    let kernel = Kernel::fetch(Series::V6_12.with_all_drivers()).unwrap();
     let vmcoredd = vmtest::static_program("vmcoredd").unwrap();
     let events = vmtest::target_dir().join("next-boot/events");
     write(&events, EVENTS.as_bytes()).unwrap();

@@ -55,8 +55,8 @@ fn run(series: Series) -> Result<Run> {
         .fold(boot_with_header(&kernel, &name, &directory, &header)?, |vm, port| vm.port(port));
     // With an instruction for checksums, and without.
     let processor = match series {
-        Series::V6_12 => "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt",
         Series::V6_1 => "qemu64",
+        _ => "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt",
     };
     Ok(vm
         .qemu_arg("-cpu")

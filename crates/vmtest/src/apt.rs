@@ -1,35 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Packages of this machine's release of Debian, or of another one.
+//! Packages of this machine's release of Debian, or of another suite.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command;
 use crate::workspace;
-use crate::{Error, Result, Series};
+use crate::{Error, Result, Suite};
 
-/// apt's programs, with the sources of one release.
+/// apt's programs, with the sources of one suite.
 pub(crate) struct Apt {
-    /// apt's configuration and lists, if they are not this machine's.
-    directory: Option<PathBuf>,
+    /// The suite and apt's configuration and lists, if they are not this machine's.
+    other: Option<(Suite, PathBuf)>,
 }
 
 impl Apt {
+    /// apt for a suite, by way of this machine's own sources; `None` is what these have.
+    pub(crate) fn of(suite: Option<Suite>) -> Result<Self> {
+        let Some(suite) = suite else { return Ok(Self { other: None }) };
+        let directory = workspace::target_dir().join("kernels").join(format!("apt-{suite}"));
+        let _turn = workspace::lock(&directory.with_extension("lock"))?;
+        if !directory.join("sources.list").exists() {
+            let script = workspace::root().join("scripts/apt-configuration");
+            command::stdout(Command::new(script).arg(suite.name()).arg(&directory))?;
+            // apt makes such a directory only below /var/lib/apt.
+            for name in ["lists/partial", "preferences.d"] {
+                let needed = directory.join(name);
+                std::fs::create_dir_all(&needed).map_err(Error::file("create", &needed))?;
+            }
+        }
+        Ok(Self { other: Some((suite, directory)) })
+    }
+
+    /// The directory of its configuration, if it is not this machine's.
+    pub(crate) fn configuration(&self) -> Option<&Path> {
+        self.other.as_ref().map(|(_, directory)| directory.as_path())
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        if let Some(directory) = &self.directory {
+        if let Some((suite, directory)) = &self.other {
             let places = [("Etc", ""), ("State::Lists", "lists"), ("Cache", "cache")];
             command.args(places.map(|(name, place)| {
                 let place = directory.join(place);
                 format!("-oDir::{name}={}/", place.to_string_lossy().trim_end_matches('/'))
             }));
+            // Else a release's own packages come before those of its backports.
+            if *suite != suite.release() {
+                command.arg(format!("-oAPT::Default-Release={suite}"));
+            }
         }
         command
     }
 
-    fn update(&self) -> Result<()> {
-        command::stdout(self.command("apt-get").args(["--quiet", "update"])).map(drop)
+    /// Asks the archive what it has.
+    pub(crate) fn update(&self) -> Result<()> {
+        command::stdout(self.command("apt-get").args(["--quiet", "update"])).map(drop).map_err(
+            |error| match &self.other {
+                Some((suite, _)) if error.to_string().contains("does not have a Release file") => {
+                    Error::Suite(suite.name().to_owned())
+                }
+                _ => error,
+            },
+        )
     }
 
     /// Downloads packages to a directory.
@@ -37,6 +71,12 @@ impl Apt {
         let mut download = self.command("apt-get");
         download.args(["--quiet", "download"]).args(packages.iter().map(AsRef::as_ref));
         command::stdout(download.current_dir(directory)).map(drop)
+    }
+
+    /// Whether there is such a package.
+    pub(crate) fn has(&self, package: &str) -> bool {
+        let mut show = self.command("apt-cache");
+        command::stdout(show.args(["show", "--no-all-versions", package])).is_ok()
     }
 
     /// The first package that the candidate of `package` depends on and that `wanted`
@@ -47,59 +87,35 @@ impl Apt {
         what: &'static str,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<String> {
+        let missing = || Error::Package { package: package.to_owned(), what };
         let mut show = self.command("apt-cache");
         show.args(["show", "--no-all-versions", package]);
-        command::stdout(&mut show)?
+        command::output(&mut show)
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?
             .lines()
             .filter_map(|line| line.strip_prefix("Depends: "))
             .flat_map(|depends| depends.split([',', '|']))
             .filter_map(|alternative| alternative.split_whitespace().next())
             .find(|name| wanted(name))
             .map(str::to_owned)
-            .ok_or_else(|| Error::Package { package: package.to_owned(), what })
+            .ok_or_else(missing)
     }
 }
 
-/// Downloads, and once more with new package lists when that fails: what the lists name
-/// may be gone from the archive, or there are none. Then the same from the archive of
-/// the release that has the series, should it not be this machine's.
+/// Downloads from a suite, and once more with new package lists when that fails: what the
+/// lists name may be gone from the archive, or there are none.
 pub(crate) fn from_archive<T>(
-    series: Series,
+    suite: Option<Suite>,
     report: &mut dyn FnMut(&str),
     download: impl Fn(&Apt, &mut dyn FnMut(&str)) -> Result<T>,
 ) -> Result<T> {
-    let own = with_newer_lists(&Apt { directory: None }, report, &download);
-    own.or_else(|first| {
-        let Some(release) = series.elsewhere() else { return Err(first) };
-        let elsewhere = other_release(release)?;
-        with_newer_lists(&elsewhere, report, &download).map_err(|_| first)
-    })
-}
-
-fn with_newer_lists<T>(
-    apt: &Apt,
-    report: &mut dyn FnMut(&str),
-    download: &impl Fn(&Apt, &mut dyn FnMut(&str)) -> Result<T>,
-) -> Result<T> {
-    download(apt, report).or_else(|first| {
+    let apt = Apt::of(suite)?;
+    download(&apt, report).or_else(|first| {
         report("updating the package lists");
         match apt.update() {
-            Ok(()) => download(apt, report),
+            Ok(()) => download(&apt, report),
+            Err(error @ Error::Suite(_)) => Err(error),
             Err(_) => Err(first),
         }
     })
-}
-
-/// apt for another release of Debian, by way of this machine's own sources.
-fn other_release(name: &str) -> Result<Apt> {
-    let directory = workspace::target_dir().join("kernels").join(format!("apt-{name}"));
-    let _turn = workspace::lock(&directory.with_extension("lock"))?;
-    if !directory.join("sources.list").exists() {
-        let script = workspace::root().join("scripts/apt-configuration");
-        command::stdout(Command::new(script).arg(name).arg(&directory))?;
-        // apt makes such a directory only below /var/lib/apt.
-        let partial = directory.join("lists/partial");
-        std::fs::create_dir_all(&partial).map_err(Error::file("create", &partial))?;
-    }
-    Ok(Apt { directory: Some(directory) })
 }

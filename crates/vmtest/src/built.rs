@@ -83,7 +83,7 @@ impl Kernel {
         tree: &Path,
         report: &mut dyn FnMut(&str),
     ) -> Result<()> {
-        let name = format!("linux-source-{}", self.series());
+        let name = format!("linux-source-{}", self.series().version());
         let package = format!("{name}={}", self.debian_version()?);
         crate::source::download(self.series(), &package, partial, report)?;
         report(&format!("unpacking {package}"));

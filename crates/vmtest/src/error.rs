@@ -42,6 +42,9 @@ pub enum Error {
         /// What was looked for.
         what: &'static str,
     },
+    /// The archive has a suite no more, or not yet.
+    #[error("Debian's archive has no suite {0}")]
+    Suite(String),
     /// The unpacked kernel has no such module.
     #[error("kernel {release} has no module {module}")]
     Module {
@@ -51,7 +54,9 @@ pub enum Error {
         module: String,
     },
     /// A string is no kernel series.
-    #[error("{0:?} is no kernel series; 6.12 and 6.1 are")]
+    #[error(
+        "{0:?} is no kernel series; 6.12, 6.1, 5.10, trixie, backports and sid are, and each of them with -full or -rt"
+    )]
     Series(String),
     /// A run or port name that cannot be a file name, is taken or is reserved.
     #[error(
@@ -90,6 +95,11 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// Whether Debian's archive has not what was asked for, which is no fault of ours.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Package { .. } | Self::Suite(_))
+    }
+
     /// Says what was attempted with which file; made for `map_err`.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::apt::{Apt, from_archive};
 use crate::command;
 use crate::workspace;
-use crate::{Error, Flavour, Result, Series};
+use crate::{Error, Result, Series};
 
 /// A kernel unpacked under `target/kernels/<release>/`.
 #[derive(Debug, Clone)]
@@ -20,39 +20,47 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Returns the newest kernel of a series, downloading it the first time; of the
-    /// cloud flavour, which is the smaller one.
+    /// Returns the newest kernel of a series, downloading it the first time.
     ///
-    /// Later calls need no network and stay with the kernel first found; remove
-    /// `target/kernels/` to look for a newer one.
+    /// Later calls need no network and stay with the kernel first found; see
+    /// [`Kernel::fetch_newest`].
+    ///
+    /// # Errors
+    /// One that [`Error::is_gone`] when the archive has no such kernel.
     pub fn fetch(series: Series) -> Result<Self> {
-        Self::fetch_flavour(series, Flavour::Cloud)
+        Self::fetch_reporting(series, |_| {})
     }
 
-    /// As [`Kernel::fetch`], of any flavour.
-    pub fn fetch_flavour(series: Series, flavour: Flavour) -> Result<Self> {
-        Self::fetch_reporting(series, flavour, |_| {})
-    }
-
-    /// As [`Kernel::fetch_flavour`]; reports each step that takes a while.
-    pub fn fetch_reporting(
-        series: Series,
-        flavour: Flavour,
-        mut report: impl FnMut(&str),
-    ) -> Result<Self> {
+    /// As [`Kernel::fetch`]; reports each step that takes a while.
+    pub fn fetch_reporting(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
         let kernels = workspace::target_dir().join("kernels");
-        if let Some(kernel) = Self::unpacked(series, flavour, &kernels) {
+        if let Some(kernel) = Self::unpacked(series, &kernels) {
             return Ok(kernel);
         }
-        let lock = resolved_file(series, flavour, &kernels).with_extension("lock");
+        let lock = resolved_file(series, &kernels).with_extension("lock");
         let _turn = workspace::lock(&lock)?;
         // Whoever had the lock before may have done the work.
-        if let Some(kernel) = Self::unpacked(series, flavour, &kernels) {
+        if let Some(kernel) = Self::unpacked(series, &kernels) {
             return Ok(kernel);
         }
-        from_archive(series, &mut report, |apt, report| {
-            download(series, flavour, &kernels, apt, report)
+        from_archive(series.suite(), &mut report, |apt, report| {
+            download(series, &kernels, apt, report)
         })
+    }
+
+    /// As [`Kernel::fetch_reporting`], but asks the archive for one that is newer than the
+    /// one found before.
+    ///
+    /// # Errors
+    /// One that [`Error::is_gone`] also when there is such a kernel here, but the archive
+    /// has none any more.
+    pub fn fetch_newest(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
+        let kernels = workspace::target_dir().join("kernels");
+        let lock = resolved_file(series, &kernels).with_extension("lock");
+        let _turn = workspace::lock(&lock)?;
+        let apt = Apt::of(series.suite())?;
+        apt.update()?;
+        download(series, &kernels, &apt, &mut report)
     }
 
     /// The release as `uname -r` shows it.
@@ -103,7 +111,9 @@ impl Kernel {
         let partial = self.root.join("debug.partial");
         remake_dir(&partial)?;
         let package = format!("linux-image-{}-dbg", self.release);
-        from_archive(self.series, &mut |_| {}, |apt, _| apt.download(&[&package], &partial))?;
+        from_archive(self.series.suite(), &mut |_| {}, |apt, _| {
+            apt.download(&[&package], &partial)
+        })?;
         let extract = "dpkg-deb --fsys-tarfile ./*.deb | tar -x \"$1\"";
         command::stdout(
             Command::new("bash")
@@ -121,7 +131,31 @@ impl Kernel {
 
     /// virtio-serial's modules in loading order; empty where it is built in.
     pub fn virtio_serial_modules(&self) -> Result<Vec<PathBuf>> {
-        self.series.virtio_serial().iter().map(|name| self.module(name)).collect()
+        match self.modules_with_dependencies(&["virtio_pci", "virtio_console"]) {
+            Err(Error::Module { .. }) => Ok(Vec::new()),
+            modules => modules,
+        }
+    }
+
+    /// As [`Kernel::module`], for several and all that they depend on, in an order in which
+    /// they can be loaded.
+    pub fn modules_with_dependencies(&self, names: &[&str]) -> Result<Vec<PathBuf>> {
+        let mut modules = Vec::new();
+        names.iter().try_for_each(|name| self.add_module(name, &mut modules))?;
+        Ok(modules)
+    }
+
+    fn add_module(&self, name: &str, modules: &mut Vec<PathBuf>) -> Result<()> {
+        let module = self.module(name)?;
+        if modules.contains(&module) {
+            return Ok(());
+        }
+        let bytes = fs::read(&module).map_err(Error::file("read", &module))?;
+        for dependency in depends(&bytes).split(',').filter(|name| !name.is_empty()) {
+            self.add_module(dependency, modules)?;
+        }
+        modules.push(module);
+        Ok(())
     }
 
     /// The kernel that is in `root`.
@@ -129,8 +163,8 @@ impl Kernel {
         Self { series, release: release.to_owned(), root }
     }
 
-    fn unpacked(series: Series, flavour: Flavour, kernels: &Path) -> Option<Self> {
-        let release = fs::read_to_string(resolved_file(series, flavour, kernels)).ok()?;
+    fn unpacked(series: Series, kernels: &Path) -> Option<Self> {
+        let release = fs::read_to_string(resolved_file(series, kernels)).ok()?;
         let release = release.trim().to_owned();
         let root = kernels.join(&release);
         root.is_dir().then_some(Self { series, release, root })
@@ -157,12 +191,9 @@ impl Kernel {
     }
 }
 
-/// The file that remembers which release a series and flavour resolved to.
-fn resolved_file(series: Series, flavour: Flavour, kernels: &Path) -> PathBuf {
-    kernels.join(match flavour {
-        Flavour::Cloud => format!("{series}.release"),
-        Flavour::Full => format!("{series}-full.release"),
-    })
+/// The file that remembers which release a series resolved to.
+fn resolved_file(series: Series, kernels: &Path) -> PathBuf {
+    kernels.join(format!("{series}.release"))
 }
 
 fn headers(root: &Path, release: &str) -> PathBuf {
@@ -171,12 +202,11 @@ fn headers(root: &Path, release: &str) -> PathBuf {
 
 fn download(
     series: Series,
-    flavour: Flavour,
     kernels: &Path,
     apt: &Apt,
     report: &mut dyn FnMut(&str),
 ) -> Result<Kernel> {
-    let release = newest_release(series, flavour, apt)?;
+    let release = newest_release(series, apt)?;
     let root = kernels.join(&release);
     if !root.is_dir() {
         let partial = kernels.join(format!("{release}.partial"));
@@ -187,29 +217,42 @@ fn download(
         relocate(&partial, &release)?;
         fs::rename(&partial, &root).map_err(Error::file("rename", &partial))?;
     }
-    let resolved = resolved_file(series, flavour, kernels);
+    let resolved = resolved_file(series, kernels);
     let partial = resolved.with_extension("partial");
     fs::write(&partial, format!("{release}\n")).map_err(Error::file("write", &partial))?;
     fs::rename(&partial, &resolved).map_err(Error::file("rename", &partial))?;
     Ok(Kernel { series, release, root })
 }
 
-fn newest_release(series: Series, flavour: Flavour, apt: &Apt) -> Result<String> {
-    let [named, default] = series.image_metas(flavour);
-    let image = format!("linux-image-{series}.");
-    let wanted = |name: &str| name.starts_with(&image);
-    let image = apt
-        .dependency(&named, "image", wanted)
-        .or_else(|_| apt.dependency(&default, "image", wanted))?;
-    Ok(image.trim_start_matches("linux-image-").to_owned())
+fn newest_release(series: Series, apt: &Apt) -> Result<String> {
+    let image = |meta: &String| apt.dependency(meta, "image", |name| series.has_image(name));
+    let metas = series.image_metas();
+    let mut found = Err(Error::Series(series.to_string()));
+    for meta in &metas {
+        found = image(meta);
+        if found.is_ok() {
+            break;
+        }
+    }
+    Ok(found?.trim_start_matches("linux-image-").to_owned())
 }
 
 /// The packages that a module build and a boot need.
 fn packages(release: &str, apt: &Apt) -> Result<Vec<String>> {
     let headers = format!("linux-headers-{release}");
-    let common = apt.dependency(&headers, "common headers", |name| name.ends_with("-common"))?;
+    let common = apt.dependency(&headers, "common headers", |name| name.contains("-common"))?;
     let kbuild = apt.dependency(&headers, "kbuild", |name| name.starts_with("linux-kbuild-"))?;
-    Ok(vec![format!("linux-image-{release}"), headers, common, kbuild])
+    let image = format!("linux-image-{release}");
+    let mut packages = vec![headers, common, kbuild];
+    // Since Linux 7 the image's package is empty, and depends on three others.
+    match apt.dependency(&image, "binary", |name| name.starts_with("linux-binary-")) {
+        Ok(binary) => {
+            let parts = ["linux-base-", "linux-modules-"].map(|part| format!("{part}{release}"));
+            packages.extend(parts.into_iter().chain([binary]));
+        }
+        Err(_) => packages.push(image),
+    }
+    Ok(packages)
 }
 
 fn unpack(packages: &[String], root: &Path, apt: &Apt, report: &mut dyn FnMut(&str)) -> Result<()> {
@@ -234,10 +277,22 @@ fn unpack(packages: &[String], root: &Path, apt: &Apt, report: &mut dyn FnMut(&s
 fn relocate(root: &Path, release: &str) -> Result<()> {
     let makefile = headers(root, release).join("Makefile");
     let text = fs::read_to_string(&makefile).map_err(Error::file("read", &makefile))?;
-    let text = text.replace("include /usr/src/", "include $(dir $(lastword $(MAKEFILE_LIST)))../");
+    let here = "$(abspath $(dir $(lastword $(MAKEFILE_LIST))))";
+    let text = text.replace("include /usr/src/", &format!("include {here}/../")).replace(
+        &format!("KBUILD_OUTPUT=/usr/src/linux-headers-{release}"),
+        &format!("KBUILD_OUTPUT:={here}"),
+    );
     fs::write(&makefile, text).map_err(Error::file("write", &makefile))?;
 
     let modules = root.join("lib/modules").join(release);
+    // Since Linux 7 the image is with the modules.
+    let vmlinuz = root.join(format!("boot/vmlinuz-{release}"));
+    if !vmlinuz.exists() {
+        let boot = root.join("boot");
+        fs::create_dir_all(&boot).map_err(Error::file("create", &boot))?;
+        let image = format!("../lib/modules/{release}/vmlinuz");
+        std::os::unix::fs::symlink(image, &vmlinuz).map_err(Error::file("create", &vmlinuz))?;
+    }
     let up = if root.join("lib").is_symlink() { "../../../.." } else { "../../.." };
     for name in ["build", "source"] {
         let link = modules.join(name);
@@ -249,6 +304,15 @@ fn relocate(root: &Path, release: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a module says of the modules that it depends on, in its section `.modinfo`.
+fn depends(module: &[u8]) -> String {
+    let key = b"\0depends=";
+    let found = module.windows(key.len()).position(|window| window == key);
+    let value = found.map_or(&[][..], |at| &module[at + key.len()..]);
+    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+    String::from_utf8_lossy(&value[..end]).into_owned()
 }
 
 fn find_module(directory: &Path, name: &str) -> Result<Option<PathBuf>> {

@@ -34,6 +34,7 @@ mod panic_cycle;
 pub mod qemu;
 mod series;
 mod source;
+mod tools;
 mod vm;
 mod workspace;
 
@@ -43,6 +44,6 @@ pub use guest::{guest_program, static_program};
 pub use kernel::Kernel;
 pub use monitor::Monitor;
 pub use panic_cycle::{KexecCall, PanicCycle};
-pub use series::{Flavour, Series};
+pub use series::{Flavour, Series, Suite};
 pub use vm::{Run, Vm};
 pub use workspace::target_dir;

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use vmtest::{Flavour, Kernel, Series};
+use vmtest::{Kernel, Series};
 
 /// Fetches the kernels that the tests boot
 #[derive(Parser)]
@@ -20,14 +20,14 @@ struct Arguments {
 enum Action {
     /// Download and unpack the newest kernel of a series; prints its release
     Fetch {
-        /// 6.12 or 6.1
+        /// 6.12, 6.1, 5.10, trixie, backports or sid; -full and -rt are flavours
         series: Series,
     },
 }
 
 fn main() -> ExitCode {
     let Action::Fetch { series } = Arguments::parse().action;
-    match Kernel::fetch_reporting(series, Flavour::Cloud, |step| eprintln!("{step}")) {
+    match Kernel::fetch_reporting(series, |step| eprintln!("{step}")) {
         Ok(kernel) => {
             println!("{}", kernel.release());
             ExitCode::SUCCESS

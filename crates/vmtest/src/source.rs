@@ -37,7 +37,7 @@ impl Kernel {
         wanted: &[&str],
         mut report: impl FnMut(&str),
     ) -> Result<PathBuf> {
-        let name = format!("linux-source-{}", self.series());
+        let name = format!("linux-source-{}", self.series().version());
         let version = self.debian_version()?;
         let kernels = workspace::target_dir().join("kernels");
         let root = kernels.join(format!("{name}_{version}"));
@@ -81,7 +81,7 @@ pub(crate) fn download(
     directory: &Path,
     report: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    from_archive(series, report, |apt, report| {
+    from_archive(series.suite(), report, |apt, report| {
         remake_dir(directory)?;
         report(&format!("downloading {package}"));
         apt.download(&[package], directory)

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use vmtest::{Boot, Error, Failure, Flavour, Kernel, PanicCycle, Result, Series};
+use vmtest::{Boot, Error, Failure, Kernel, PanicCycle, Result, Series};
 
 #[test]
 fn saves_a_vmcore_on_6_12() -> Result<()> {
@@ -123,7 +123,7 @@ const BAR: &str = r#"bar() {
 
 #[test]
 fn the_full_flavour_loads_a_driver_before_the_panic() -> Result<()> {
-    let kernel = Kernel::fetch_flavour(Series::V6_12, Flavour::Full)?;
+    let kernel = Kernel::fetch(Series::V6_12.with_all_drivers())?;
     let run = PanicCycle::new(&kernel, "the-full-flavour")
         .crashkernel_mib(160)
         .first_file(kernel.module("e1000e")?, "/e1000e.ko")
