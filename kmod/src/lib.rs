@@ -21,6 +21,7 @@ pub mod old_memory;
 pub mod producer;
 pub mod reading;
 pub mod served;
+pub mod vmcoreinfo;
 
 /// The linked module has no path to this: the build refuses it otherwise.
 #[cfg(vmcoredd_module)]

@@ -22,6 +22,7 @@ use crate::kernel::log::{Hex, Line, Show, log};
 use crate::kernel::mapping::Mapping;
 use crate::kernel::memory::{Arc, Block, KernelMemory, Vec};
 use crate::served::Served;
+use crate::vmcoreinfo;
 
 const VMCORE: &CStr = c"/proc/vmcore";
 /// What a file says of this machine that the kernel's own file does not say.
@@ -151,7 +152,11 @@ pub fn plan(
         Err(doubt) => {
             log!(Info, "/proc/vmcore is left alone: ", doubt);
             let encoding = Encoding { class: Class::Elf64, endian: Endian::Little };
-            let notes = Arc::new(Block::new(0)?)?;
+            let notes = match switched_off {
+                Some(_) => Block::new(0)?,
+                None => vmcoreinfo::note(VMCORE)?,
+            };
+            let notes = Arc::new(notes)?;
             let file = CoreFile::notes_only(encoding, MACHINE, notes);
             Ok(Plan {
                 vmcore: None,

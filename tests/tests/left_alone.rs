@@ -81,6 +81,15 @@ fn has_edus_dump(file: &Path) {
     assert_eq!((registers.len(), registers[0]), (EDU_SIZE, 0xed));
 }
 
+/// Which crash the dumps are of, and what of the dead kernel's notes is there.
+fn has_vmcoreinfo(file: &Path) {
+    let dump = kdumpfile::Dump::open(file).unwrap();
+    let info = dump.vmcoreinfo().unwrap().expect("VMCOREINFO");
+    assert_eq!(String::from_utf8_lossy(info.text()), "OSRELEASE=made-up\n");
+    let owners: Vec<_> = dump.notes().map(|note| note.unwrap().owner().to_vec()).collect();
+    assert_eq!(owners, [&b"LINUX"[..], b"VMCOREDD", b"VMCOREINFO"]);
+}
+
 const EDU_SIZE: usize = 0xa0;
 /// What stands before the payload of a device dump.
 const NOTE_HEADER_SIZE: usize = 64;
@@ -170,6 +179,7 @@ fn somebody_reads_it(series: Series) {
     let run = vm.script(&script(&lines)).run().unwrap();
     is_left_alone(&run, "somebody is reading it");
     has_edus_dump(run.port("vmcoredd"));
+    has_vmcoreinfo(run.port("vmcoredd"));
 }
 
 fn sizes_in_file_and_memory_differ(series: Series) {
@@ -180,6 +190,7 @@ fn sizes_in_file_and_memory_differ(series: Series) {
     // One program header, the merged PT_NOTE's, stands before it.
     is_left_alone(&run, "offset 0x78: p_filesz: expected the same as p_memsz, found 0xff000");
     has_edus_dump(run.port("vmcoredd"));
+    has_vmcoreinfo(run.port("vmcoredd"));
 }
 
 /// A device that still writes to memory hits the header that we read again.
@@ -193,6 +204,7 @@ fn memory_is_said_to_be_elsewhere(series: Series) {
     // After a page of headers, a page of notes, and one PT_LOAD.
     is_left_alone(&run, "offset 0x102000: old memory reads differently");
     has_edus_dump(run.port("vmcoredd"));
+    has_vmcoreinfo(run.port("vmcoredd"));
 }
 
 fn the_header_is_lost(series: Series) {
@@ -202,6 +214,7 @@ fn the_header_is_lost(series: Series) {
     let run = vm.script(&script(&format!("{lose}\n{LOAD}"))).run().unwrap();
     is_left_alone(&run, "offset 0x0: ELF magic: expected 0x7f454c46, found 0x0");
     has_edus_dump(run.port("vmcoredd"));
+    has_vmcoreinfo(run.port("vmcoredd"));
 }
 
 fn there_is_no_vmcore(series: Series) {
@@ -259,6 +272,7 @@ fn look_at_mixed(vm: Boot, pages: &str) -> Run {
         assert!(!run.dmesg().contains(trouble), "{trouble}: {}", run.dmesg());
     }
     has_edus_dump(run.port("vmcoredd"));
+    has_vmcoreinfo(run.port("vmcoredd"));
     run
 }
 
@@ -309,6 +323,10 @@ fn there_is_virtio_mem() {
     let run = prepared(vm, &kernel).unwrap().crash_script(&script(LOAD)).run().unwrap();
     is_left_alone(&run, "there is a virtio-mem device");
     has_edus_dump(run.port("vmcoredd"));
+    let dump = kdumpfile::Dump::open(run.port("vmcoredd")).unwrap();
+    let info = dump.vmcoreinfo().unwrap().expect("VMCOREINFO");
+    assert_eq!(info.get("OSRELEASE"), Some(kernel.release().as_bytes()));
+    assert!(info.number("CRASHTIME").is_some(), "{info:?}");
 }
 
 system_tests::on_each_kernel! {

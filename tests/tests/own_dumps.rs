@@ -155,6 +155,9 @@ fn switched_on_it_is_left_alone(kernel: &Kernel, name: &str) {
     assert_eq!(said.iter().filter(|line| **line == LEFT_ALONE).count(), 2, "{said:?}");
     assert!(!run.dmesg().contains(REFUSED), "{}", run.dmesg());
     has_ours(run.port("vmcoredd"), name);
+    // It comes after the dumps of the kernel's own.
+    let info = kdumpfile::Dump::open(run.port("vmcoredd")).unwrap().vmcoreinfo().unwrap();
+    assert!(info.is_some_and(|info| info.number("CRASHTIME").is_some()));
     assert_eq!(names_before_memory(run.port("vmcore-start")).unwrap(), ["kernels0"]);
     assert_eq!(names(&saved_by_makedumpfile(&run)).unwrap(), ["kernels0"]);
     let time = |line: &str| line.split_once('/').unwrap().1.to_owned();
