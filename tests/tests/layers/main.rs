@@ -14,7 +14,7 @@ use modules::Files;
 use system_tests::{output, root};
 
 /// Each package and those of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("vmcore", &[]),
     ("kmem", &[]),
     ("plan", &["vmcore"]),
@@ -23,7 +23,11 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("kdumpfile", &["vmcore"]),
     ("vmcoredd-producer", &[]),
     ("decode", &["plan", "profile", "vmcore"]),
-    ("vmcoredd", &["decode", "kdumpfile", "plan", "profile", "vmcore", "vmcoredd-producer"]),
+    ("crash-id", &[]),
+    (
+        "vmcoredd",
+        &["crash-id", "decode", "kdumpfile", "plan", "profile", "vmcore", "vmcoredd-producer"],
+    ),
     ("synth", &[]),
     ("vmtest", &[]),
     ("vmtest-guest", &[]),
