@@ -85,7 +85,7 @@ test-crash: deps ## The crash utility reads the vmcore (a large download)
 
 # Which of the machines, by the names of the tests: bookworm, trixie, with_6_1 and the like;
 # all if empty. A command that was built on Debian 13 does not run on 12.
-MACHINE := $(if $(shell grep -x VERSION_CODENAME=bookworm /etc/os-release),,trixie)
+MACHINE := $(if $(shell grep -x VERSION_CODENAME=bookworm /etc/os-release),,trixie objects)
 
 .PHONY: test-install
 test-install: deps ## Debian machines with our packages panic (root, 30 minutes, 20 GB)

@@ -5,6 +5,7 @@
 //! Takes half an hour, root, and 20 GB below `target/`: `make test-install`. One kernel of
 //! one release takes a third of that: `make test-install MACHINE=trixie`.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use kdumpfile::{Dump, Status};
 use system_tests::registers::{self, Aer};
-use system_tests::{Result, make_adapter, names, output, payload, root};
+use system_tests::{Result, make_adapter, names, output, payload, root, without_outer_build};
 use vmtest::qemu::{Device, Ended, KernelLog, Qemu, Watcher};
 use vmtest::{Kernel, Monitor, Series};
 
@@ -394,6 +395,36 @@ fn saves_plain_vmcores(debian: Debian, series: Series) {
 
     let stage = machine.boot("last");
     assert!(stage.saved.is_none());
+}
+
+/// What the package has of compiled code is what anybody gets of its sources.
+#[test]
+#[ignore = "makes packages: make test-install"]
+fn objects_are_what_a_rebuild_makes() {
+    let directory = vmtest::target_dir().join("rebuild");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    let package = file_in(debs(), "vmcoredd-dkms_");
+    output(Command::new("dpkg-deb").arg("-x").arg(package).arg(&directory)).unwrap();
+    let sources = file_in(&directory.join("usr/src"), "vmcoredd-");
+    let mut make = Command::new("make");
+    make.current_dir(&sources).args(["--no-print-directory", "objects", "OBJECTS=rebuilt"]);
+    make.arg(format!("MODULE_CACHE={}", vmtest::target_dir().join("kmod/cache").display()));
+    output(without_outer_build(&mut make)).unwrap();
+    let files = |name: &str| -> Vec<(OsString, Vec<u8>)> {
+        let files = fs::read_dir(sources.join(name)).unwrap().map(|file| file.unwrap());
+        let mut files: Vec<_> =
+            files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let names = |files: &[(OsString, Vec<u8>)]| -> Vec<OsString> {
+        files.iter().map(|(name, _)| name.clone()).collect()
+    };
+    let (shipped, rebuilt) = (files("objects"), files("rebuilt"));
+    assert!(!shipped.is_empty());
+    assert_eq!(names(&shipped), names(&rebuilt));
+    assert!(shipped == rebuilt);
 }
 
 macro_rules! machines {
