@@ -3,12 +3,12 @@
  * Compression and check sums of what is kept.
  */
 #include <linux/build_bug.h>
-#include <linux/crc32.h>
 #include <linux/lzo.h>
 #ifdef CONFIG_X86
 #include <asm/cpufeature.h>
 #endif
 
+#include "compat.h"
 #include "shim.h"
 
 static_assert(SHIM_COMPRESS_WORKSPACE == LZO1X_MEM_COMPRESS);
@@ -41,10 +41,13 @@ static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
 	u64 state = crc;
 
 	for (; length >= 32; length -= 32, data += 32) {
+		const u64 *words = (const u64 *)data;
+
 		asm("crc32q %1, %0\n\t"
-		    "crc32q 8+%1, %0\n\t"
-		    "crc32q 16+%1, %0\n\t"
-		    "crc32q 24+%1, %0" : "+r" (state) : "m" (*(const u8 (*)[32])data));
+		    "crc32q %2, %0\n\t"
+		    "crc32q %3, %0\n\t"
+		    "crc32q %4, %0" : "+r" (state)
+		    : "m" (words[0]), "m" (words[1]), "m" (words[2]), "m" (words[3]));
 	}
 	crc = state;
 	for (; length; length--, data++)
@@ -56,9 +59,9 @@ static u32 crc32c_by_instruction(u32 crc, const u8 *data, size_t length)
 u32 shim_crc32c(u32 crc, const void *data, size_t length)
 {
 #ifdef CONFIG_X86
-	if (static_cpu_has(X86_FEATURE_XMM4_2))
+	if (cpu_feature_enabled(X86_FEATURE_XMM4_2))
 		return ~crc32c_by_instruction(~crc, data, length);
 #endif
 	/* The function of arm64 uses the instruction that is there. */
-	return ~__crc32c_le(~crc, data, length);
+	return ~crc32c_table(~crc, data, length);
 }

@@ -53,6 +53,7 @@ static bool has_virtio_mem(void)
  * so that no entry is freed while @own is there unless there is a virtio-mem device,
  * for which this is not called.
  */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
 static bool has_vmcore_callback(void)
 {
 	struct vmcore_cb own = { };
@@ -66,6 +67,21 @@ static bool has_vmcore_callback(void)
 	/* The head of the list was counted, too. */
 	return others > 1 + HARMLESS_CALLBACKS;
 }
+#else
+static int any_page_is_ram(unsigned long pfn)
+{
+	return 1;
+}
+
+/* There is room for one, which is refused when there is another. */
+static bool has_vmcore_callback(void)
+{
+	if (register_oldmem_pfn_is_ram(any_page_is_ram))
+		return true;
+	unregister_oldmem_pfn_is_ram();
+	return false;
+}
+#endif
 
 bool shim_is_crash_kernel(void)
 {

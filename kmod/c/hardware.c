@@ -18,6 +18,7 @@
 #include <asm/processor.h>
 #endif
 
+#include "compat.h"
 #include "internal.h"
 #include "shim.h"
 
@@ -194,7 +195,7 @@ u32 shim_cpu_next(u32 from)
 
 bool shim_msr_read(u32 cpu, u32 number, u64 *value)
 {
-	return !rdmsrl_safe_on_cpu(cpu, number, value);
+	return !rdmsrq_safe_on_cpu(cpu, number, value);
 }
 
 void shim_cpu_about(struct shim_cpu *about)

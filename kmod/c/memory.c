@@ -8,12 +8,12 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "shim.h"
 
@@ -37,7 +37,7 @@ u64 shim_memory_cached(void)
 			if (!populated_zone(zone))
 				continue;
 			for_each_online_cpu(cpu)
-				pages += READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count);
+				pages += zone_cached_pages(zone, cpu);
 		}
 	}
 	return pages << PAGE_SHIFT;

@@ -7,12 +7,27 @@
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/kconfig.h>
 #include <linux/kern_levels.h>
 #include <linux/module.h>
 #include <linux/printk.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "shim.h"
+
+#if !IS_ENABLED(CONFIG_PROC_VMCORE)
+#error "vmcoredd: the kernel has no /proc/vmcore (CONFIG_PROC_VMCORE)"
+#endif
+#if !IS_ENABLED(CONFIG_LZO_COMPRESS) || !IS_ENABLED(CONFIG_LZO_DECOMPRESS)
+#error "vmcoredd: the kernel has no LZO (CONFIG_LZO_COMPRESS, CONFIG_LZO_DECOMPRESS)"
+#endif
+#if !IS_ENABLED(CONFIG_CRC32)
+#error "vmcoredd: the kernel has no check sums (CONFIG_CRC32)"
+#endif
+#if !IS_ENABLED(CONFIG_PCI) || !IS_ENABLED(CONFIG_ACPI)
+#error "vmcoredd: the kernel has no PCI or no ACPI (CONFIG_PCI, CONFIG_ACPI)"
+#endif
 
 static_assert(SHIM_LOG_ERR == LOGLEVEL_ERR);
 static_assert(SHIM_LOG_WARN == LOGLEVEL_WARNING);

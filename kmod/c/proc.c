@@ -14,6 +14,7 @@
 #include <linux/string.h>
 #include <linux/stringhash.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "shim.h"
 

@@ -8,8 +8,8 @@
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/uio.h>
-#include <linux/version.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "shim.h"
 
@@ -65,12 +65,7 @@ int served_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-	vm_flags_mod(vma, VM_MIXEDMAP, VM_MAYWRITE | VM_MAYEXEC);
-#else
-	vma->vm_flags |= VM_MIXEDMAP;
-	vma->vm_flags &= ~(VM_MAYWRITE | VM_MAYEXEC);
-#endif
+	vma_flags_change(vma, VM_MIXEDMAP, VM_MAYWRITE | VM_MAYEXEC);
 	vma->vm_ops = &served_vm_ops;
 	return rust_mmap(snapshot, offset, size, vma);
 }

@@ -46,6 +46,8 @@ impl Apt {
                 let place = directory.join(place);
                 format!("-oDir::{name}={}/", place.to_string_lossy().trim_end_matches('/'))
             }));
+            // What is installed here is none of the suite's.
+            command.arg("-oDir::State::Status=/dev/null");
             // Else a release's own packages come before those of its backports.
             if *suite != suite.release() {
                 command.arg(format!("-oAPT::Default-Release={suite}"));

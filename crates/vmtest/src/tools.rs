@@ -119,12 +119,8 @@ fn make_root(apt: &Apt, suite: Suite, root: &Path) -> Result<()> {
     debootstrap.args(["--quiet", "--variant=apt", "--mode=root", "--format=directory"]);
     debootstrap.arg(format!("--include={}", include.join(",")));
     debootstrap.arg(format!("--keyring={shown}/trusted.gpg.d"));
-    debootstrap.args(["--aptopt=APT::Install-Recommends \"false\"".to_owned()]);
+    debootstrap.arg("--aptopt=APT::Install-Recommends \"false\"");
     debootstrap.arg(format!("--aptopt={shown}/apt.conf"));
-    debootstrap.args([
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-    ]);
     debootstrap
         .arg(format!("--customize-hook=cp {shown}/trusted.gpg.d/* \"$1\"/etc/apt/trusted.gpg.d"));
     debootstrap.arg(suite.release().name()).arg(&partial).arg(configuration.join("sources.list"));
