@@ -104,6 +104,7 @@ impl DeadLog {
     pub fn decode(&self) -> Decoded {
         let all = Log.decode(NAME, self.text.as_bytes());
         let mut decoded = all.into_iter().next().unwrap_or_default();
+        Log.name().clone_into(&mut decoded.decoder);
         NAME.clone_into(&mut decoded.title);
         for finding in &mut decoded.findings {
             if finding.points_to.is_none() {

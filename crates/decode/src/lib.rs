@@ -36,10 +36,11 @@ pub mod pci;
 pub mod registers;
 pub mod sdr;
 pub mod sel;
+pub mod syndrome;
 pub mod verdict;
 
 use behind::Memory;
-use model::{All, Decoder};
+use model::{All, Decoded, Decoder};
 use profile::Library;
 
 /// The decoders of formats; of several that recognise a dump, the first one decodes it.
@@ -71,7 +72,10 @@ pub fn decode_with<'a>(
 ) -> All<'a> {
     let decoder = DECODERS.iter().find(|decoder| decoder.recognises(name, bytes));
     match decoder {
-        Some(decoder) => Box::new(decoder.decode(name, bytes).into_iter()),
+        Some(decoder) => {
+            let by = |decoded| Decoded { decoder: decoder.name().to_owned(), ..decoded };
+            Box::new(decoder.decode(name, bytes).into_iter().map(by))
+        }
         None if registers::recognises(bytes) => registers::decode(bytes, library, memory),
         None => Box::new(registers::of_driver(name, bytes, library).into_iter()),
     }

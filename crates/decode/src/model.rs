@@ -188,6 +188,9 @@ pub struct Missing {
 /// What a dump says of one thing: a device, an error record, a log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decoded {
+    /// What decoded it, in one word: the name of a [`Decoder`], or of a profile, or `pcie` for
+    /// configuration space alone.
+    pub decoder: String,
     /// What it is, in words.
     pub title: String,
     /// The slot of the PCI function that it is, as `0000:01:00.0`.

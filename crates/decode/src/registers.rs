@@ -73,7 +73,8 @@ fn damaged(damage: Damage) -> Decoded {
     };
     let missing = vec![Missing { what: "the rest of the dump".to_owned(), why: why.clone() }];
     let damage = Some(why);
-    Decoded { title: "register dump".to_owned(), missing, damage, ..Decoded::default() }
+    let decoder = "registers".to_owned();
+    Decoded { decoder, title: "register dump".to_owned(), missing, damage, ..Decoded::default() }
 }
 
 /// The slot of a PCI function, as `0000:01:00.0`.
@@ -135,6 +136,7 @@ fn driver(device: &Device<'_>) -> Option<String> {
 /// A function whose configuration space is all that was read.
 fn of_function(device: &Device<'_>, known: &BTreeSet<String>) -> Decoded {
     let mut decoded = pci::decode(device, known);
+    "pcie".clone_into(&mut decoded.decoder);
     decoded.about = about(device);
     decoded.missing.extend(unread(device));
     decoded.remarks.extend(driver(device));
@@ -175,7 +177,8 @@ fn of_device(device: Device<'_>, known: &BTreeSet<String>) -> Decoded {
     remarks.extend(driver(&device));
     let source = format!("profile {profile} version {version}");
     let mut decoded = Decoded {
-        title: if device.title.is_empty() { profile } else { device.title.clone() },
+        title: if device.title.is_empty() { profile.clone() } else { device.title.clone() },
+        decoder: profile,
         slot: slot(&device.about),
         identity: Some(identity(&device.about)),
         headline: device.headline.clone(),
