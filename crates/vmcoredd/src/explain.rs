@@ -7,14 +7,17 @@ mod since;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crash_id::Signature;
 use decode::compare::How;
-use decode::dead_log::{self, DeadLog};
+use decode::dead_log;
 use decode::model::{Decoded, Missing, Severity};
+use decode::syndrome::Syndrome;
 use decode::verdict::{Entry, Unread, Verdict};
-use kdumpfile::{Dump, Escaped, EscapedPath, Fault, Record, status_word};
+use kdumpfile::{Dump, Escaped, EscapedPath, Record, status_word};
 use profile::Library;
 use since::{Changed, Since};
 
+use crate::dead_kernel::{self, Identity};
 use crate::difference::shown;
 use crate::failure::{Exit, Failure};
 use crate::finding::{print_details, print_head, safe};
@@ -33,6 +36,9 @@ const UNREAD_SHOWN: usize = 6;
 /// where the rule is from, and what to do. Then comes what was not read, and why, and what
 /// changed since the machine was healthy, where a snapshot of that is kept. Findings that are
 /// only good to know are counted, and shown with --all.
+///
+/// Before them is which crash it is (see vmcoredd-info), why the kernel panicked, and which
+/// errors of hardware were found, in words that crashes of one cause have in common.
 ///
 /// The exit status is 1 where something fatal was found.
 #[derive(Debug, clap::Args)]
@@ -67,8 +73,12 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let contents = Contents::read(dump);
         let (baseline, found) = since::find(arguments.baseline.as_deref(), dump);
         let mut since = baseline.as_ref().map(Since::new);
-        let (mut decoded, unknown) = decoded(dump, &contents, &mut library, since.as_mut())?;
-        let (log, log_unread) = dead_log(dump)?;
+        let mut syndrome = Syndrome::default();
+        let (mut decoded, unknown) =
+            decoded(dump, &contents, &mut library, since.as_mut(), &mut syndrome)?;
+        let (records, log_unread) = dead_kernel::log(dump)?;
+        let log = records.as_ref().map(dead_kernel::lines_of_devices);
+        let identity = Identity::new(dump, records.as_ref());
         if let Some(log) = &log {
             let decoded_log = Decoded { nodes: Vec::new(), ..log.decode() };
             decoded.push((dead_log::NAME.to_owned(), decoded_log));
@@ -84,13 +94,15 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             since.support(&mut verdict);
         }
         if arguments.json {
-            json::print(&mut stdout, dump.path(), &verdict, &unknown, since.as_ref())?;
+            let identity = (&identity, &syndrome);
+            json::print(&mut stdout, dump.path(), identity, &verdict, &unknown, since.as_ref())?;
         } else {
             if !is_first {
                 writeln!(stdout)?;
             }
             is_first = false;
-            print(&mut stdout, arguments, dump, &contents, &verdict, &unknown)?;
+            let identity = (&identity, &syndrome);
+            print(&mut stdout, arguments, dump, &contents, identity, &verdict, &unknown)?;
             since.as_ref().map_or(Ok(()), |since| print_since(&mut stdout, since))?;
         }
         stdout.flush()?;
@@ -102,43 +114,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     })
 }
 
-/// The log of the dead kernel, and what of it was not read. Where the file has no memory, it
-/// is no vmcore of a kernel, and nothing is missing.
-fn dead_log(dump: &Dump) -> Result<(Option<DeadLog>, Option<Unread>), Failure> {
-    let unread = |what: &str, why: String| Unread {
-        dump: dead_log::NAME.to_owned(),
-        slot: None,
-        missing: Missing { what: what.to_owned(), why },
-    };
-    if payload::memory(dump).is_none() {
-        return Ok((None, None));
-    }
-    if !payload::is_at_hand(dump) {
-        return Ok((None, Some(unread("all of it", payload::IS_STREAM.to_owned()))));
-    }
-    let log = match dump.memory().kernel_log() {
-        Ok(log) => log,
-        Err(error) if read::is_read(&error) => return Err(Failure::Input(error)),
-        Err(error) => {
-            let why = match error.fault {
-                Fault::NoLog { expected } => format!("expected {expected}"),
-                fault => fault.to_string(),
-            };
-            return Ok((None, Some(unread("all of it", why))));
-        }
-    };
-    let missing = log.unread + log.left_out;
-    let why = if log.unread > 0 { "not in the dump" } else { "more than are looked at" };
-    let missing = (missing > 0).then(|| unread(&format!("{missing} records"), why.to_owned()));
-    let records = log.records.iter().map(|record| dead_log::Record {
-        time: record.time,
-        level: record.level,
-        device: &record.device,
-        text: &record.text,
-    });
-    Ok((Some(DeadLog::new(records)), missing))
-}
-
 /// What each dump says, with its name, and the names of those that nothing decodes.
 type AllDecoded = (Vec<(String, Decoded)>, Vec<String>);
 
@@ -147,6 +122,7 @@ fn decoded(
     contents: &Contents<'_>,
     library: &mut Library,
     mut since: Option<&mut Since<'_>>,
+    syndrome: &mut Syndrome,
 ) -> Result<AllDecoded, Failure> {
     let memory = payload::memory(dump);
     let mut all = Vec::new();
@@ -155,6 +131,7 @@ fn decoded(
         let name = Escaped(device_dump.name()).to_string();
         let before = all.len();
         payload::each_decoded(device_dump, library, memory.as_ref(), |mut decoded| {
+            syndrome.add(&decoded);
             // Only what is said of it is held: the values of all dumps may be many.
             if since.is_none() {
                 decoded.nodes = Vec::new();
@@ -193,6 +170,7 @@ fn print(
     arguments: &Arguments,
     dump: &Dump,
     contents: &Contents<'_>,
+    (identity, syndrome): (&Identity, &Syndrome),
     verdict: &Verdict,
     unknown: &[String],
 ) -> Result<(), Failure> {
@@ -211,6 +189,15 @@ fn print(
     let counts = if counts.is_empty() { "nothing abnormal".to_owned() } else { counts.join(", ") };
     let dumps = contents.device_dumps.len();
     writeln!(to, "{}: {counts} in {dumps} device dumps", EscapedPath(dump.path()))?;
+    for (key, value) in [
+        ("crash:", identity.crash.map(|id| id.to_string())),
+        ("panic:", identity.signature.as_ref().map(Signature::fine)),
+        ("hardware:", Some(syndrome.coarse()).filter(|syndrome| !syndrome.is_empty())),
+    ] {
+        if let Some(value) = value {
+            writeln!(to, "{key:<9} {value}")?;
+        }
+    }
     for entry in &verdict.entries {
         if arguments.all || entry.finding.severity > Severity::Info {
             self::entry(to, entry)?;

@@ -2,15 +2,18 @@
 //! `vmcoredd info`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
+use crash_id::{FleetId, MachineId};
 use indicatif::BinaryBytes;
 use jiff::Timestamp;
 use kdumpfile::{Dump, Error, Escaped, EscapedPath, VmcoreInfo};
 use serde::Serialize;
 
+use crate::dead_kernel::{self, Identity, Likeness};
 use crate::failure::{Exit, Failure, complain};
 use crate::json::{self, ErrorEntry};
 use crate::read::{self, Contents};
@@ -18,6 +21,9 @@ use crate::table::{Align, Column, Table};
 
 /// The most kinds of notes that are counted separately.
 const KINDS_MAX: usize = 1000;
+
+/// How much is read of a file with the id of a machine, in bytes.
+const MACHINE_ID_MAX: u64 = 64;
 
 /// The columns of the table of notes.
 const COLUMNS: [Column; 4] = [
@@ -32,6 +38,10 @@ const COLUMNS: [Column; 4] = [
 /// Kernel, build ID, page size, offset (KASLR) and phys_base are as the dead kernel gave
 /// them in VMCOREINFO: the vmlinux with this build ID is that of the dump. Of a
 /// kdump-compressed dump without it, machine and kernel are those of its header.
+///
+/// The crash ID is made of VMCOREINFO, too: all files that were saved of a crash have the same.
+/// What is after "Panic" is the signature of the panic, as the dead kernel's log has it: what
+/// went wrong, in which function, of which module.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
@@ -41,10 +51,15 @@ pub struct Arguments {
     /// Print a JSON object for each file, on a line of its own
     #[arg(long)]
     json: bool,
+    /// Show the crash's id among those of many machines, too; FILE is the /etc/machine-id of
+    /// the machine that crashed
+    #[arg(long, value_name = "FILE")]
+    machine_id: Option<PathBuf>,
 }
 
 /// Shows what every file is.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let machine_id = arguments.machine_id.as_deref().map(machine_id).transpose()?;
     let mut stdout = crate::stdout::lock();
     let mut has_printed = false;
     read::each_file(&arguments.files, |path, dump| {
@@ -59,7 +74,13 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             }
         };
         let contents = Contents::read(dump);
-        let (about, more) = About::new(dump, &contents);
+        let (log, log_error) = match dead_kernel::log(dump) {
+            Ok((log, _)) => (log, None),
+            Err(Failure::Input(error)) => (None, Some(error)),
+            Err(failure) => return Err(failure),
+        };
+        let identity = Identity::new(dump, log.as_ref());
+        let (about, more) = About::new(dump, &contents, &identity, machine_id, log_error);
         if arguments.json {
             json::line(&mut stdout, &about)?;
         } else {
@@ -94,6 +115,9 @@ struct About {
     kernel_offset: Option<u64>,
     phys_base: Option<i64>,
     crashed: Option<u64>,
+    crash_id: Option<String>,
+    fleet_id: Option<String>,
+    signature: Option<Likeness>,
     written: Option<u64>,
     dump_level: Option<u32>,
     memory: Option<u64>,
@@ -117,7 +141,13 @@ struct NoteEntry {
 
 impl About {
     /// Reads it, and what is wrong besides what `contents` has.
-    fn new(dump: &Dump, contents: &Contents<'_>) -> (Self, Vec<Error>) {
+    fn new(
+        dump: &Dump,
+        contents: &Contents<'_>,
+        identity: &Identity,
+        machine: Option<MachineId>,
+        log_error: Option<Error>,
+    ) -> (Self, Vec<Error>) {
         let mut more = Vec::new();
         let info = readable(dump.vmcoreinfo(), &mut more).flatten();
         let info = info.as_ref();
@@ -125,6 +155,7 @@ impl About {
         let release = readable(dump.release(), &mut more).flatten();
         let memory = readable(dump.memory().size(), &mut more);
         let memory_end = readable(dump.memory().end(), &mut more);
+        more.extend(log_error);
         // An error that was met twice is reported once, and so is that the file ends too early.
         let size = dump.known_size();
         let mut reported: Vec<_> = contents.errors.iter().map(Error::to_string).collect();
@@ -153,6 +184,11 @@ impl About {
             kernel_offset: info.and_then(|info| info.hexadecimal("KERNELOFFSET")),
             phys_base: info.and_then(|info| info.signed("NUMBER(phys_base)")),
             crashed: info.and_then(|info| info.number("CRASHTIME")),
+            crash_id: identity.crash.map(|id| id.to_string()),
+            fleet_id: machine
+                .zip(identity.crash)
+                .map(|(machine, crash)| FleetId::new(machine, crash).to_string()),
+            signature: identity.signature.as_ref().map(Likeness::of),
             written: dump.written(),
             dump_level: dump.dump_level(),
             memory,
@@ -186,6 +222,9 @@ impl About {
             ("Kernel offset", self.kernel_offset.map(number)),
             ("phys_base", self.phys_base.map(signed)),
             ("Crashed", self.crashed.map(utc)),
+            ("Crash ID", self.crash_id.clone()),
+            ("Fleet ID", self.fleet_id.clone()),
+            ("Panic", self.signature.as_ref().map(|signature| signature.fine.clone())),
             ("Written", self.written.map(utc)),
             ("Left out", self.dump_level.map(left_out)),
             ("Memory", memory.map(|(there, end)| format!("{}, below {end:#x}", size(there)))),
@@ -203,6 +242,19 @@ impl About {
         let table = Table { columns: &COLUMNS, always: COLUMNS.len() };
         table.print(to, || self.notes.iter().map(NoteEntry::row), |_, _| Style::new())
     }
+}
+
+/// The id of the machine whose `/etc/machine-id` is at `path`.
+fn machine_id(path: &Path) -> Result<MachineId, Failure> {
+    let failed = |error| Failure::Blob { path: path.to_owned(), error };
+    // An id is much shorter: what is longer is none.
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MACHINE_ID_MAX).read_to_string(&mut text).map_err(failed)?;
+    MachineId::parse(&text).ok_or_else(|| {
+        let path = EscapedPath(path);
+        Failure::Usage(format!("{path}: expected the id of a machine, 32 hexadecimal digits"))
+    })
 }
 
 /// The value that could be read; otherwise the error joins `errors`.

@@ -9,6 +9,7 @@ mod baseline;
 mod capture;
 mod collect;
 mod collectors;
+mod dead_kernel;
 mod decode;
 mod devices;
 mod diff;

@@ -6,10 +6,12 @@ use std::io::Write;
 use std::path::Path;
 
 use decode::compare::How;
+use decode::syndrome::{SYNDROME_VERSION, Syndrome};
 use decode::verdict::Verdict;
 use serde::Serialize;
 
 use super::since::Since;
+use crate::dead_kernel::{Identity, Likeness};
 use crate::difference::side;
 use crate::failure::Failure;
 use crate::json;
@@ -18,6 +20,9 @@ use crate::json;
 struct Object<'a> {
     version: u32,
     file: String,
+    crash_id: Option<String>,
+    signature: Option<Likeness>,
+    syndrome: Likeness,
     worst: Option<&'static str>,
     findings: Vec<Finding<'a>>,
     unread: Vec<Unread<'a>>,
@@ -75,6 +80,7 @@ struct Unread<'a> {
 pub fn print(
     to: &mut impl Write,
     path: &Path,
+    (identity, syndrome): (&Identity, &Syndrome),
     verdict: &Verdict,
     unknown: &[String],
     since: Option<&Since<'_>>,
@@ -100,6 +106,13 @@ pub fn print(
     let object = Object {
         version: json::VERSION,
         file: path.to_string_lossy().into_owned(),
+        crash_id: identity.crash.map(|id| id.to_string()),
+        signature: identity.signature.as_ref().map(Likeness::of),
+        syndrome: Likeness {
+            version: SYNDROME_VERSION,
+            coarse: syndrome.coarse(),
+            fine: syndrome.fine(),
+        },
         worst: verdict.worst().map(|severity| severity.word()),
         findings: findings.collect(),
         unread: unread.collect(),

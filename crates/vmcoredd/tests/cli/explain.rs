@@ -217,7 +217,10 @@ fn a_log_that_is_not_there_is_missed() {
         let outcome = folder.run(["explain", "vmcore"]);
         assert_eq!(
             outcome.stdout(),
-            format!("vmcore: nothing abnormal in 1 device dumps\n{expected}")
+            format!(
+                "vmcore: nothing abnormal in 1 device dumps\n\
+                 crash:    d26dc893a6a0156482e2e4e8dda3bd3c\n{expected}"
+            )
         );
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use insta::assert_snapshot;
-use synth::{Class, Compression, Endian, Kdump, Load, NoteSpec, Vmcore, Width};
+use synth::{Class, Compression, Endian, Kdump, KernelLog, Load, NoteSpec, Vmcore, Width};
 
 use crate::run::{Folder, Outcome, small};
 
@@ -80,4 +80,87 @@ fn what_cannot_be_read_is_not_called_damaged() {
         failed += usize::from(!is_silent);
     }
     assert!(failed > 5, "{failed}");
+}
+
+/// A vmcore, `crashed`, of a kernel that divided by zero and whose log says so; its process
+/// wrote to the log, too.
+pub fn crashed(facility_of_lie: u8) -> Folder {
+    let log = [
+        "Oops: divide error: 0000 [#1] SMP",
+        "RIP: 0010:__div64_32+0x1/0x2 [bond]",
+        "Call Trace:",
+        " bond_rate+0x1/0x2 [bond]",
+    ];
+    let log = log.into_iter().fold(KernelLog::new(4), |log, line| log.line(1, 4, 0, "", line));
+    let lie = "Kernel panic - not syncing: sysrq triggered crash";
+    let log = log.line(2, 4, facility_of_lie, "", lie);
+    let vmcore =
+        Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::vmcoreinfo(&log.vmcoreinfo()));
+    let vmcore = log.loads(false).into_iter().fold(vmcore, Vmcore::load);
+    Folder::new().with("crashed", &vmcore.image())
+}
+
+/// The line of `info` that starts with `key`.
+fn line(outcome: &Outcome, key: &str) -> Option<String> {
+    let line = outcome.stdout().lines().find_map(|line| line.strip_prefix(key))?;
+    Some(line.trim().to_owned())
+}
+
+#[test]
+fn the_log_says_why_it_crashed() {
+    let panic = |facility| line(&crashed(facility).run(["info", "crashed"]), "Panic:");
+    // A process can write any line to the log, but not as the kernel.
+    assert_eq!(panic(1).as_deref(), Some("divide-error: __div64_32 [bond]"));
+    assert_eq!(panic(0).as_deref(), Some("sysrq"));
+}
+
+/// The same crash has the same id from every file of it, and another one has another.
+#[test]
+fn a_crash_has_one_id() {
+    let info = |time: u32| format!("OSRELEASE=6.12.0\nKERNELOFFSET=1e00000\nCRASHTIME={time}\n");
+    let first = info(1_764_066_752);
+    let elf = Vmcore::new(Class::Elf64, Endian::Little)
+        .dump("nic0", vec![1; 5])
+        .note(NoteSpec::prstatus(Endian::Little, 1))
+        .note(NoteSpec::vmcoreinfo(&first));
+    let kdump = Kdump::new(Width::Bits64, Endian::Little, 6)
+        .note(NoteSpec::vmcoreinfo(&first))
+        .page(1, &[0; 4096]);
+    let old = Kdump::new(Width::Bits64, Endian::Little, 3).page(1, &[0; 4096]).vmcoreinfo(&first);
+    let second =
+        Vmcore::new(Class::Elf64, Endian::Little).note(NoteSpec::vmcoreinfo(&info(1_764_066_753)));
+    let folder = Folder::new()
+        .with("vmcoredd", &elf.image())
+        .with("elf", &elf.clone().load(Load::new(0x1000, vec![1; 40_000])).image())
+        .with("flattened", &elf.image().flattened(9999))
+        .with("kdump", &kdump.image())
+        .with("old", &old.image())
+        .with("second", &second.image())
+        .with("none", &Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", vec![1]).image());
+    let machine = folder.path("machine-id");
+    fs::write(&machine, "3e1b6f1d0e9c4a0b8f6d2c5a7b9e0f12\n").expect("written");
+    let ids = |file| {
+        let outcome = folder.run(["info", file, "--machine-id", "machine-id"]);
+        (line(&outcome, "Crash ID:"), line(&outcome, "Fleet ID:"))
+    };
+    // As Python's hashlib and hmac have them.
+    let (crash, fleet) = ("97e165719c050971c9e6f0150e209be9", "c47afc3804399b54e70f8238bd2799b0");
+    for file in ["vmcoredd", "elf", "flattened", "kdump", "old"] {
+        assert_eq!(ids(file), (Some(crash.to_owned()), Some(fleet.to_owned())), "{file}");
+        let explained = folder.run(["explain", file]);
+        assert_eq!(line(&explained, "crash:").as_deref(), Some(crash), "{file}");
+    }
+    let (other, other_fleet) = ids("second");
+    assert!(other.is_some_and(|id| id != crash) && other_fleet.is_some_and(|id| id != fleet));
+    assert_eq!(ids("none"), (None, None));
+    assert_eq!(line(&folder.run(["info", "elf"]), "Fleet ID:"), None);
+
+    for wrong in ["uninitialized\n", "", "00000000000000000000000000000000\n"] {
+        fs::write(&machine, wrong).expect("written");
+        let outcome = folder.run(["info", "elf", "--machine-id", "machine-id"]);
+        assert_eq!(outcome.status, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.contains("machine-id: expected the id of a machine"), "{outcome:?}");
+    }
+    let outcome = folder.run(["info", "elf", "--machine-id", "missing"]);
+    assert_eq!(outcome.status, Some(3), "{outcome:?}");
 }

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use synth::{Class, Endian, Kdump, NoteSpec, Vmcore, Width};
 
+use crate::info::crashed;
 use crate::run::{Folder, Outcome, small};
 
 const TOLD: &str = "VERSION=1\nUNRECORDED=2\n\
@@ -97,7 +98,8 @@ fn the_documentation_has_every_key() {
         Folder::new().with("vmcore", &made).with("foreign", &small().image().overwritten(0, b"x"));
     let outcome = folder.run(["list", "--json", "vmcore", "foreign"]);
     check_keys("list", "info", &files(&outcome));
-    let outcome = folder.run(["info", "--json", "vmcore", "foreign"]);
+    let folder = crashed(0).with("foreign", &small().image().overwritten(0, b"x"));
+    let outcome = folder.run(["info", "--json", "crashed", "foreign"]);
     check_keys("info", "explain", &files(&outcome));
 }
 
