@@ -16,6 +16,7 @@ mod load;
 mod manifest;
 mod mapping;
 mod plans;
+#[cfg(target_arch = "x86_64")]
 mod port;
 mod pread;
 mod produce;
@@ -67,6 +68,7 @@ enum Action {
         file: PathBuf,
     },
     /// Read 16 bits from an I/O port, or write them
+    #[cfg(target_arch = "x86_64")]
     Port {
         /// The port
         #[arg(value_parser = number)]
@@ -151,6 +153,7 @@ fn main() -> ExitCode {
         Action::Digest { file } => digest::digest(&file),
         Action::Agree { file, random, seed } => agree::agree(&file, random, seed),
         Action::Plans { device, file } => plans::plans(&device, &file),
+        #[cfg(target_arch = "x86_64")]
         Action::Port { port, value } => port::port(port as u16, value.map(|value| value as u16)),
         Action::Pread { file, size, rounds } => pread::pread(&file, size, rounds),
         Action::Load { module, label, parameters } => load::load(&module, &label, &parameters),

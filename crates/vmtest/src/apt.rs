@@ -7,19 +7,26 @@ use std::process::Command;
 
 use crate::command;
 use crate::workspace;
-use crate::{Error, Result, Suite};
+use crate::{Architecture, Error, Result, Suite};
 
 /// apt's programs, with the sources of one suite.
 pub(crate) struct Apt {
     /// The suite and apt's configuration and lists, if they are not this machine's.
     other: Option<(Suite, PathBuf)>,
+    /// What Debian calls the architecture, if it is not this machine's.
+    foreign: Option<&'static str>,
 }
 
 impl Apt {
     /// apt for a suite, by way of this machine's own sources; `None` is what these have.
-    pub(crate) fn of(suite: Option<Suite>) -> Result<Self> {
-        let Some(suite) = suite else { return Ok(Self { other: None }) };
-        let directory = workspace::target_dir().join("kernels").join(format!("apt-{suite}"));
+    pub(crate) fn of(suite: Option<Suite>, architecture: Architecture) -> Result<Self> {
+        let foreign = (!architecture.is_native()).then_some(architecture.debian());
+        // This machine's lists do not have another architecture.
+        let suite = suite.or_else(|| foreign.and(Suite::of_this_machine()));
+        let Some(suite) = suite else { return Ok(Self { other: None, foreign: None }) };
+        let suffix = foreign.map(|foreign| format!("-{foreign}")).unwrap_or_default();
+        let name = format!("apt-{suite}{suffix}");
+        let directory = workspace::target_dir().join("kernels").join(name);
         let _turn = workspace::lock(&directory.with_extension("lock"))?;
         if !directory.join("sources.list").exists() {
             let script = workspace::root().join("scripts/apt-configuration");
@@ -30,7 +37,7 @@ impl Apt {
                 std::fs::create_dir_all(&needed).map_err(Error::file("create", &needed))?;
             }
         }
-        Ok(Self { other: Some((suite, directory)) })
+        Ok(Self { other: Some((suite, directory)), foreign })
     }
 
     /// The directory of its configuration, if it is not this machine's.
@@ -53,6 +60,14 @@ impl Apt {
                 command.arg(format!("-oAPT::Default-Release={suite}"));
             }
         }
+        if let Some(foreign) = self.foreign {
+            // Programs of the host come from the host's architecture: those of kbuild. What is
+            // installed here is nothing to packages of another architecture.
+            let host = Architecture::host().debian();
+            command.arg("-oDir::State::status=/dev/null");
+            command.arg(format!("-oAPT::Architecture={foreign}"));
+            command.args([foreign, host].map(|each| format!("-oAPT::Architectures::={each}")));
+        }
         command
     }
 
@@ -73,6 +88,19 @@ impl Apt {
         let mut download = self.command("apt-get");
         download.args(["--quiet", "download"]).args(packages.iter().map(AsRef::as_ref));
         command::stdout(download.current_dir(directory)).map(drop)
+    }
+
+    /// Downloads packages and all that they depend on to a directory that has another one in
+    /// it, `partial`.
+    pub(crate) fn download_with_dependencies(
+        &self,
+        packages: &[&str],
+        directory: &Path,
+    ) -> Result<()> {
+        let mut download = self.command("apt-get");
+        download.args(["--quiet", "--yes", "--no-install-recommends", "--download-only"]);
+        download.arg(format!("-oDir::Cache::archives={}/", directory.display()));
+        command::stdout(download.arg("install").args(packages)).map(drop)
     }
 
     /// Whether there is such a package.
@@ -111,7 +139,17 @@ pub(crate) fn from_archive<T>(
     report: &mut dyn FnMut(&str),
     download: impl Fn(&Apt, &mut dyn FnMut(&str)) -> Result<T>,
 ) -> Result<T> {
-    let apt = Apt::of(suite)?;
+    from_archive_of(suite, Architecture::host(), report, download)
+}
+
+/// As [`from_archive`], for an architecture.
+pub(crate) fn from_archive_of<T>(
+    suite: Option<Suite>,
+    architecture: Architecture,
+    report: &mut dyn FnMut(&str),
+    download: impl Fn(&Apt, &mut dyn FnMut(&str)) -> Result<T>,
+) -> Result<T> {
+    let apt = Apt::of(suite, architecture)?;
     download(&apt, report).or_else(|first| {
         report("updating the package lists");
         match apt.update() {

@@ -53,6 +53,9 @@ pub enum Error {
         /// The module's name.
         module: String,
     },
+    /// A string is no architecture.
+    #[error("{0:?} is no architecture; x86-64, arm64 and arm64-16k are")]
+    Architecture(String),
     /// A string is no kernel series.
     #[error(
         "{0:?} is no kernel series; 6.12, 6.1, 5.10, trixie, backports and sid are, and each of them with -full or -rt"

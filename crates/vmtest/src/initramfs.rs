@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cpio::newc::{Builder, ModeFileType, trailer};
 
-use crate::command;
+use crate::programs::Programs;
 use crate::{Error, Result};
 
 /// The tree of an initramfs.
@@ -64,24 +63,21 @@ impl Initramfs {
         self.add(path, Entry::HostFile(host.to_path_buf()))
     }
 
-    /// Adds a program of the host at the same path, with its shared libraries
-    /// and its loader.
-    pub fn program(&mut self, host: &Path) -> Result<&mut Self> {
-        for file in std::iter::once(host.to_path_buf()).chain(shared_libraries(host)?) {
-            let path = file.to_string_lossy().into_owned();
-            self.file(&file, &path);
+    /// Adds a program at its path, with its shared libraries and its loader.
+    pub(crate) fn program(&mut self, programs: &Programs, path: &Path) -> Result<&mut Self> {
+        for (host, path) in programs.with_libraries(path)? {
+            self.file(&host, &path.to_string_lossy());
         }
         Ok(self)
     }
 
-    /// Adds the host's static busybox and a link in `/bin` for each applet.
-    pub fn busybox(&mut self) -> Result<&mut Self> {
-        let busybox = Path::new("/bin/busybox");
-        let applets = command::stdout(Command::new(busybox).arg("--list"))?;
-        for applet in applets.lines().filter(|applet| *applet != "busybox") {
+    /// Adds the static busybox and a link in `/bin` for each applet.
+    pub(crate) fn busybox(&mut self, programs: &Programs) -> Result<&mut Self> {
+        let (busybox, applets) = programs.busybox()?;
+        for applet in applets.iter().filter(|applet| *applet != "busybox") {
             self.symlink(&format!("bin/{applet}"), "busybox");
         }
-        self.file(busybox, "bin/busybox");
+        self.file(&busybox, "bin/busybox");
         Ok(self)
     }
 
@@ -153,41 +149,9 @@ fn write_body<W: Write>(
     writer.finish()
 }
 
-/// What `ldd` names: the libraries and the loader, nothing for a static program.
-fn shared_libraries(program: &Path) -> Result<Vec<PathBuf>> {
-    let output = command::output(Command::new("ldd").arg(program).env("LC_ALL", "C"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let is_static = complaint.contains("not a dynamic executable");
-    if said.contains("=> not found") || (!output.status.success() && !is_static) {
-        return Err(Error::Program {
-            program: format!("ldd {}", program.display()),
-            problem: command::one_line(&format!("{complaint}{said}")),
-        });
-    }
-    Ok(said.lines().filter_map(library_path).collect())
-}
-
-/// The path in `libc.so.6 => /lib/libc.so.6 (0x…)` or `/lib64/ld.so (0x…)`;
-/// the vdso has none.
-fn library_path(line: &str) -> Option<PathBuf> {
-    let line = line.split_once("=> ").map_or(line, |(_, path)| path).trim();
-    let path = line.split(" (").next()?;
-    path.starts_with('/').then(|| PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_ldd() {
-        let path = |line| library_path(line).map(|path| path.display().to_string());
-        assert_eq!(path("\tlinux-vdso.so.1 (0x00007ffd)"), None);
-        assert_eq!(path("\tstatically linked"), None);
-        assert_eq!(path("\tlibz.so.1 => /lib/libz.so.1 (0x7f)"), Some("/lib/libz.so.1".into()));
-        assert_eq!(path("\t/lib64/ld.so (0x7f)"), Some("/lib64/ld.so".into()));
-    }
 
     #[test]
     fn parents_come_first_and_bytes_repeat() {

@@ -6,21 +6,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::apt::{Apt, from_archive};
+use crate::apt::{Apt, from_archive_of};
 use crate::command;
 use crate::workspace;
-use crate::{Error, Result, Series};
+use crate::{Architecture, Error, Result, Series};
 
 /// A kernel unpacked under `target/kernels/<release>/`.
 #[derive(Debug, Clone)]
 pub struct Kernel {
     series: Series,
+    architecture: Architecture,
     release: String,
     root: PathBuf,
 }
 
 impl Kernel {
-    /// Returns the newest kernel of a series, downloading it the first time.
+    /// Returns the newest kernel of a series, downloading it the first time, for the
+    /// architecture that is [chosen](Architecture::chosen).
     ///
     /// Later calls need no network and stay with the kernel first found; see
     /// [`Kernel::fetch_newest`].
@@ -34,17 +36,18 @@ impl Kernel {
     /// As [`Kernel::fetch`]; reports each step that takes a while.
     pub fn fetch_reporting(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
         let kernels = workspace::target_dir().join("kernels");
-        if let Some(kernel) = Self::unpacked(series, &kernels) {
+        let architecture = Architecture::chosen()?;
+        if let Some(kernel) = Self::unpacked(series, architecture, &kernels) {
             return Ok(kernel);
         }
-        let lock = resolved_file(series, &kernels).with_extension("lock");
+        let lock = resolved_file(series, architecture, &kernels).with_extension("lock");
         let _turn = workspace::lock(&lock)?;
         // Whoever had the lock before may have done the work.
-        if let Some(kernel) = Self::unpacked(series, &kernels) {
+        if let Some(kernel) = Self::unpacked(series, architecture, &kernels) {
             return Ok(kernel);
         }
-        from_archive(series.suite(), &mut report, |apt, report| {
-            download(series, &kernels, apt, report)
+        from_archive_of(series.suite(), architecture, &mut report, |apt, report| {
+            download(series, architecture, &kernels, apt, report)
         })
     }
 
@@ -56,16 +59,22 @@ impl Kernel {
     /// has none any more.
     pub fn fetch_newest(series: Series, mut report: impl FnMut(&str)) -> Result<Self> {
         let kernels = workspace::target_dir().join("kernels");
-        let lock = resolved_file(series, &kernels).with_extension("lock");
+        let architecture = Architecture::chosen()?;
+        let lock = resolved_file(series, architecture, &kernels).with_extension("lock");
         let _turn = workspace::lock(&lock)?;
-        let apt = Apt::of(series.suite())?;
+        let apt = Apt::of(series.suite(), architecture)?;
         apt.update()?;
-        download(series, &kernels, &apt, &mut report)
+        download(series, architecture, &kernels, &apt, &mut report)
     }
 
     /// The release as `uname -r` shows it.
     pub fn release(&self) -> &str {
         &self.release
+    }
+
+    /// The architecture it is for.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// The series it was fetched for.
@@ -111,7 +120,7 @@ impl Kernel {
         let partial = self.root.join("debug.partial");
         remake_dir(&partial)?;
         let package = format!("linux-image-{}-dbg", self.release);
-        from_archive(self.series.suite(), &mut |_| {}, |apt, _| {
+        from_archive_of(self.series.suite(), self.architecture, &mut |_| {}, |apt, _| {
             apt.download(&[&package], &partial)
         })?;
         let extract = "dpkg-deb --fsys-tarfile ./*.deb | tar -x \"$1\"";
@@ -158,16 +167,16 @@ impl Kernel {
         Ok(())
     }
 
-    /// The kernel that is in `root`.
+    /// The kernel of the host's architecture that is in `root`.
     pub(crate) fn at(series: Series, release: &str, root: PathBuf) -> Self {
-        Self { series, release: release.to_owned(), root }
+        Self { series, architecture: Architecture::host(), release: release.to_owned(), root }
     }
 
-    fn unpacked(series: Series, kernels: &Path) -> Option<Self> {
-        let release = fs::read_to_string(resolved_file(series, kernels)).ok()?;
+    fn unpacked(series: Series, architecture: Architecture, kernels: &Path) -> Option<Self> {
+        let release = fs::read_to_string(resolved_file(series, architecture, kernels)).ok()?;
         let release = release.trim().to_owned();
         let root = kernels.join(&release);
-        root.is_dir().then_some(Self { series, release, root })
+        root.is_dir().then_some(Self { series, architecture, release, root })
     }
 
     fn decompressed(&self, compressed: &Path, name: &str) -> Result<PathBuf> {
@@ -192,8 +201,8 @@ impl Kernel {
 }
 
 /// The file that remembers which release a series resolved to.
-fn resolved_file(series: Series, kernels: &Path) -> PathBuf {
-    kernels.join(format!("{series}.release"))
+fn resolved_file(series: Series, architecture: Architecture, kernels: &Path) -> PathBuf {
+    kernels.join(format!("{series}{}.release", architecture.suffix()))
 }
 
 fn headers(root: &Path, release: &str) -> PathBuf {
@@ -202,11 +211,12 @@ fn headers(root: &Path, release: &str) -> PathBuf {
 
 fn download(
     series: Series,
+    architecture: Architecture,
     kernels: &Path,
     apt: &Apt,
     report: &mut dyn FnMut(&str),
 ) -> Result<Kernel> {
-    let release = newest_release(series, apt)?;
+    let release = newest_release(series, architecture, apt)?;
     let root = kernels.join(&release);
     if !root.is_dir() {
         let partial = kernels.join(format!("{release}.partial"));
@@ -217,16 +227,16 @@ fn download(
         relocate(&partial, &release)?;
         fs::rename(&partial, &root).map_err(Error::file("rename", &partial))?;
     }
-    let resolved = resolved_file(series, kernels);
+    let resolved = resolved_file(series, architecture, kernels);
     let partial = resolved.with_extension("partial");
     fs::write(&partial, format!("{release}\n")).map_err(Error::file("write", &partial))?;
     fs::rename(&partial, &resolved).map_err(Error::file("rename", &partial))?;
-    Ok(Kernel { series, release, root })
+    Ok(Kernel { series, architecture, release, root })
 }
 
-fn newest_release(series: Series, apt: &Apt) -> Result<String> {
+fn newest_release(series: Series, architecture: Architecture, apt: &Apt) -> Result<String> {
     let image = |meta: &String| apt.dependency(meta, "image", |name| series.has_image(name));
-    let metas = series.image_metas();
+    let metas = series.image_metas(architecture);
     let mut found = Err(Error::Series(series.to_string()));
     for meta in &metas {
         found = image(meta);
@@ -242,6 +252,8 @@ fn packages(release: &str, apt: &Apt) -> Result<Vec<String>> {
     let headers = format!("linux-headers-{release}");
     let common = apt.dependency(&headers, "common headers", |name| name.contains("-common"))?;
     let kbuild = apt.dependency(&headers, "kbuild", |name| name.starts_with("linux-kbuild-"))?;
+    // Its programs run on the host, for whatever the kernel is.
+    let kbuild = format!("{kbuild}:{}", Architecture::host().debian());
     let image = format!("linux-image-{release}");
     let mut packages = vec![headers, common, kbuild];
     // Since Linux 7 the image's package is empty, and depends on three others.
@@ -340,7 +352,7 @@ pub(crate) fn remake_dir(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).map_err(Error::file("create", directory))
 }
 
-fn list_dir(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn list_dir(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).map_err(Error::file("list", directory))?;
     let paths: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
     let mut paths = paths.map_err(Error::file("list", directory))?;

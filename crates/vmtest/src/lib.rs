@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod apt;
+mod architecture;
 mod boot;
 mod built;
 mod command;
@@ -31,6 +32,7 @@ pub mod initramfs;
 mod kernel;
 mod monitor;
 mod panic_cycle;
+mod programs;
 pub mod qemu;
 mod series;
 mod source;
@@ -38,9 +40,10 @@ mod tools;
 mod vm;
 mod workspace;
 
+pub use architecture::Architecture;
 pub use boot::Boot;
 pub use error::{Error, Failure, Result};
-pub use guest::{guest_program, static_program};
+pub use guest::{guest_program, host_program, static_program};
 pub use kernel::Kernel;
 pub use monitor::Monitor;
 pub use panic_cycle::{KexecCall, PanicCycle};

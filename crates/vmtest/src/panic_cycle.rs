@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::initramfs::Initramfs;
 use crate::vm::{KERNEL_ARGS, Report, Run, SCRIPT_START, Vm};
-use crate::{Failure, Kernel, Result};
+use crate::{Architecture, Failure, Kernel, Result};
 
 const FIRST_ROLE: &str = "first kernel";
 const CRASH_ROLE: &str = "crash kernel";
@@ -56,18 +56,24 @@ impl PanicCycle {
             before_panic: String::new(),
             first_files: Vec::new(),
             first_programs: Vec::new(),
-            kexec_call: KexecCall::FileLoad,
+            // Debian's kernels of arm64 are built without kexec_file_load.
+            kexec_call: match kernel.architecture() {
+                Architecture::X86_64 => KexecCall::FileLoad,
+                Architecture::Arm64 | Architecture::Arm64Pages16k => KexecCall::Load,
+            },
         };
         Self::with_mode(kernel, name, mode)
     }
 
-    /// Sets the memory reserved for the crash kernel; 128 MiB if not called.
+    /// Sets the memory reserved for the crash kernel; 128 MiB if not called. An architecture
+    /// that needs more gets more.
     pub fn crashkernel_mib(mut self, mib: u32) -> Self {
         self.mode.crashkernel_mib = mib;
         self
     }
 
-    /// Sets how the crash kernel is loaded; by `kexec_file_load` if not called.
+    /// Sets how the crash kernel is loaded; if not called by `kexec_file_load`, where the
+    /// kernel has it.
     pub fn kexec_call(mut self, call: KexecCall) -> Self {
         self.mode.kexec_call = call;
         self
@@ -113,18 +119,22 @@ impl PanicCycle {
         self.script_initramfs(CRASH_ROLE)?.write(&crash_initrd)?;
         let initrd = files.directory.join("first.cpio");
         self.first_initramfs(&crash_initrd)?.write(&initrd)?;
-        let reserve = format!("quiet crashkernel={}M", self.mode.crashkernel_mib);
+        let crashkernel_mib = self.mode.crashkernel_mib + self.kernel.architecture().more_memory();
+        let reserve = format!("quiet crashkernel={crashkernel_mib}M");
         self.append(&reserve).boot(files, &initrd, judge)
     }
 
     fn first_initramfs(&self, crash_initrd: &Path) -> Result<Initramfs> {
         // `irqpoll` and `reset_devices`: nobody shut the devices down.
         let crash_args = format!(
-            "{KERNEL_ARGS} loglevel=7 nr_cpus=1 irqpoll reset_devices cgroup_disable=memory{}",
+            "{} {KERNEL_ARGS} loglevel=7 nr_cpus=1 irqpoll reset_devices \
+             cgroup_disable=memory{}",
+            self.kernel.architecture().kernel_args(),
             self.mode.crash_append
         );
         let mut initramfs = self.environment(FIRST_ROLE, include_str!("first.sh"))?;
-        initramfs.program(Path::new("/usr/sbin/kexec"))?;
+        let programs = self.guest_programs()?;
+        initramfs.program(&programs, Path::new("/usr/sbin/kexec"))?;
         initramfs.file(&self.kernel.vmlinuz(), "crash/vmlinuz");
         initramfs.file(crash_initrd, "crash/initramfs.cpio");
         initramfs.text("crash/args", &crash_args);
@@ -132,7 +142,7 @@ impl PanicCycle {
         let before_panic = format!("{SCRIPT_START}\n{}\n", self.mode.before_panic);
         initramfs.text("before_panic", &before_panic);
         for program in &self.mode.first_programs {
-            initramfs.program(program)?;
+            initramfs.program(&programs, program)?;
         }
         for (host, guest) in &self.mode.first_files {
             initramfs.file(host, guest);

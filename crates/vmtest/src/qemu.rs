@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::command;
 use crate::monitor::Monitor;
-use crate::{Error, Result};
+use crate::{Architecture, Error, Result};
 
 /// How often the console is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -84,6 +84,7 @@ pub enum Ended {
 /// A virtual machine to be run.
 #[derive(Debug, Clone)]
 pub struct Qemu {
+    architecture: Architecture,
     kernel: PathBuf,
     initrd: PathBuf,
     append: String,
@@ -98,8 +99,9 @@ pub struct Qemu {
 
 impl Qemu {
     /// A machine with 512 MiB and one processor.
-    pub fn new(kernel: &Path, initrd: &Path, append: &str) -> Self {
+    pub fn new(architecture: Architecture, kernel: &Path, initrd: &Path, append: &str) -> Self {
         Self {
+            architecture,
             kernel: kernel.to_path_buf(),
             initrd: initrd.to_path_buf(),
             append: append.to_owned(),
@@ -227,14 +229,14 @@ impl Qemu {
     fn command(&self, console: &Path) -> Result<Command> {
         // A test that is killed takes its machine along.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        command.args(["--pdeathsig", "KILL", self.architecture.qemu()]);
         if self.clock_of_instructions {
             command.args(["-accel", "tcg,thread=single,tb-size=512"]);
             command.args(["-icount", "shift=0,sleep=off"]);
         } else {
             command.args(["-accel", "tcg,thread=multi,tb-size=512"]);
         }
-        command.args(["-machine", "q35", "-cpu", "qemu64"]);
+        command.args(self.architecture.machine());
         command.args(["-display", "none", "-nodefaults", "-no-reboot"]);
         command.args(["-m", &format!("{}M", self.memory_mib)]);
         command.args(["-smp", &self.smp.to_string()]);
@@ -305,7 +307,7 @@ struct Process(Child);
 impl Process {
     fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.0.try_wait().map_err(|error| Error::Program {
-            program: "qemu-system-x86_64".to_owned(),
+            program: "qemu-system".to_owned(),
             problem: format!("cannot be waited for: {error}"),
         })
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::str::FromStr;
 
-use crate::{Error, Result};
+use crate::{Architecture, Error, Result};
 
 /// A suite of Debian's archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,17 +72,6 @@ pub enum Flavour {
     RealTime,
 }
 
-impl Flavour {
-    /// The end of a release's name.
-    pub(crate) const fn suffix(self) -> &'static str {
-        match self {
-            Self::Cloud => "cloud-amd64",
-            Self::Full => "amd64",
-            Self::RealTime => "rt-amd64",
-        }
-    }
-}
-
 /// Kernels of which Debian's archive has ever newer ones. Tests run on the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Series {
@@ -143,8 +132,8 @@ impl Series {
 
     /// The packages that may depend on the newest of them: the one that is named after the
     /// version, and that of the suite's default kernel.
-    pub(crate) fn image_metas(self) -> Vec<String> {
-        let flavour = self.flavour.suffix();
+    pub(crate) fn image_metas(self, architecture: Architecture) -> Vec<String> {
+        let flavour = architecture.kernels(self.flavour);
         let named = format!("linux-image-{}-{flavour}", self.version);
         let default = format!("linux-image-{flavour}");
         if self.version.is_empty() { vec![default] } else { vec![named, default] }

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use crate::initramfs::Initramfs;
 use crate::monitor::{self, Monitor};
+use crate::programs::Programs;
 use crate::qemu::{Device, Ended, Qemu, Watcher};
 use crate::workspace;
 use crate::{Error, Failure, Kernel, Result};
 
-/// Arguments for every kernel: a console, and nothing that is slow under emulation.
+/// Arguments for every kernel beside its architecture's: nothing that is slow under emulation.
 /// One that hangs before its init dies of it; from there on init lets it hang.
-pub(crate) const KERNEL_ARGS: &str = "console=ttyS0,115200 nokaslr mitigations=off tsc=reliable \
+pub(crate) const KERNEL_ARGS: &str = "nokaslr mitigations=off \
      printk.devkmsg=on panic=-1 softlockup_panic=1";
 
 /// Ports of vmtest's own.
@@ -83,13 +84,14 @@ impl<Mode> Vm<Mode> {
             files: Vec::new(),
             ports: Vec::new(),
             script: String::new(),
-            time_limit: Duration::from_secs(120),
+            time_limit: Duration::from_secs(120) * kernel.architecture().slowness(),
             on_stage: Box::new(|_| {}),
             pauses: BTreeMap::new(),
         }
     }
 
-    /// Sets the machine's memory; 512 MiB if not called.
+    /// Sets the machine's memory; 512 MiB if not called, and more on an architecture that
+    /// needs it.
     pub fn memory_mib(mut self, mib: u32) -> Self {
         self.memory_mib = mib;
         self
@@ -152,9 +154,10 @@ impl<Mode> Vm<Mode> {
         self
     }
 
-    /// Sets after how long the machine is killed; 120 s if not called.
+    /// Sets after how long the machine is killed; 120 s if not called. On an architecture
+    /// that is slower it is longer.
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
+        self.time_limit = limit * self.kernel.architecture().slowness();
         self
     }
 
@@ -193,8 +196,9 @@ impl<Mode> Vm<Mode> {
     /// The initramfs in which `role` runs the script.
     pub(crate) fn script_initramfs(&self, role: &str) -> Result<Initramfs> {
         let mut initramfs = self.environment(role, &self.script)?;
+        let programs = self.guest_programs()?;
         for program in &self.programs {
-            initramfs.program(program)?;
+            initramfs.program(&programs, program)?;
         }
         for (host, guest) in &self.files {
             initramfs.file(host, guest);
@@ -202,10 +206,15 @@ impl<Mode> Vm<Mode> {
         Ok(initramfs)
     }
 
+    /// Debian's programs for this machine.
+    pub(crate) fn guest_programs(&self) -> Result<Programs> {
+        Programs::of(self.kernel.architecture())
+    }
+
     /// The initramfs in which `role` runs any script, without programs and files.
     pub(crate) fn environment(&self, role: &str, script: &str) -> Result<Initramfs> {
         let mut initramfs = Initramfs::new();
-        initramfs.busybox()?;
+        initramfs.busybox(&self.guest_programs()?)?;
         for directory in ["proc", "sys", "dev", "ports", "tmp"] {
             initramfs.directory(directory);
         }
@@ -230,11 +239,12 @@ impl<Mode> Vm<Mode> {
         initrd: &Path,
         judge: impl FnOnce(&Report) -> Option<Failure>,
     ) -> Result<Run> {
-        let append = format!("{KERNEL_ARGS}{}", self.append);
+        let architecture = self.kernel.architecture();
+        let append = format!("{} {KERNEL_ARGS}{}", architecture.kernel_args(), self.append);
         let ports: BTreeMap<String, PathBuf> =
             self.all_ports().map(|port| (port.to_owned(), files.directory.join(port))).collect();
-        let mut qemu = Qemu::new(&self.kernel.vmlinuz(), initrd, &append)
-            .memory_mib(self.memory_mib)
+        let mut qemu = Qemu::new(architecture, &self.kernel.vmlinuz(), initrd, &append)
+            .memory_mib(self.memory_mib + architecture.more_memory())
             .smp(self.smp);
         for (name, file) in &ports {
             qemu = qemu.port(name, file);
@@ -285,7 +295,8 @@ impl<Mode> Vm<Mode> {
 
     /// Empties the run's directory; nobody else can have it until the value is dropped.
     pub(crate) fn run_files(&self) -> Result<RunFiles> {
-        let runs = workspace::target_dir().join("vmtest");
+        let runs = format!("vmtest{}", self.kernel.architecture().suffix());
+        let runs = workspace::target_dir().join(runs);
         let turn = workspace::lock(&runs.join(format!(".{}.lock", self.name)))?;
         let directory = runs.join(&self.name);
         if directory.exists() {
