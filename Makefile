@@ -12,8 +12,12 @@ KVER ?= $(shell uname -r)
 KDIR ?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
 	target/kernels/$(KVER)/usr/src/linux-headers-$(KVER)))
 
-# As the kernel and kmod/configs name it.
-ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+# As the kernel and kmod/configs name it: x86_64, arm64, or arm64-16k for pages of that size.
+# Of another one than this machine's, all that runs is emulated, and all else cross-built.
+HOST_ARCH := $(patsubst aarch64,arm64,$(shell uname -m))
+ARCH ?= $(HOST_ARCH)
+CROSS := $(filter-out $(HOST_ARCH),$(patsubst arm64-%,arm64,$(ARCH)))
+export VMTEST_ARCH := $(ARCH)
 
 OUT := target/kmod/$(KVER)
 # The driver in drivers/$(1), module $(2).
@@ -218,6 +222,9 @@ kdir:
 .PHONY: deps
 deps: ## What all this needs, by apt, once
 	@scripts/install-packages
+ifdef CROSS
+	@scripts/install-packages --cross-to $(CROSS)
+endif
 
 .PHONY: clean
 clean: ## Removes all that was built, but not the kernels that were fetched

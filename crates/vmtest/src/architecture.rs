@@ -24,7 +24,7 @@ pub enum Architecture {
 impl Architecture {
     const ALL: [Self; 3] = [Self::X86_64, Self::Arm64, Self::Arm64Pages16k];
 
-    /// That of the machines of this process: `x86-64`, `arm64` or `arm64-16k` in the
+    /// That of the machines of this process: `x86_64`, `arm64` or `arm64-16k` in the
     /// environment variable `VMTEST_ARCH`, the host's without it.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Architecture {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::X86_64 => "x86-64",
+            Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",
             Self::Arm64Pages16k => "arm64-16k",
         }
@@ -163,6 +163,6 @@ mod tests {
             assert_eq!(each.name().parse::<Architecture>().unwrap(), each);
         }
         let error = "arm".parse::<Architecture>().unwrap_err().to_string();
-        assert_eq!(error, "\"arm\" is no architecture; x86-64, arm64 and arm64-16k are");
+        assert_eq!(error, "\"arm\" is no architecture; x86_64, arm64 and arm64-16k are");
     }
 }

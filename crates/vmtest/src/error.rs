@@ -54,7 +54,7 @@ pub enum Error {
         module: String,
     },
     /// A string is no architecture.
-    #[error("{0:?} is no architecture; x86-64, arm64 and arm64-16k are")]
+    #[error("{0:?} is no architecture; x86_64, arm64 and arm64-16k are")]
     Architecture(String),
     /// A string is no kernel series.
     #[error(

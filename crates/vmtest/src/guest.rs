@@ -70,7 +70,7 @@ fn build(name: &str, architecture: Architecture) -> Result<PathBuf> {
 fn cross(architecture: Architecture, build: &mut Command) -> Result<()> {
     let variable = architecture.target().to_uppercase().replace('-', "_");
     build.env(format!("CARGO_TARGET_{variable}_LINKER"), architecture.cross_linker());
-    if let Some(sysroot) = programs::rust_sysroot(architecture)? {
+    if let Some(sysroot) = programs::rust_sysroot()? {
         let flags = format!("-C target-feature=+crt-static --sysroot={}", sysroot.display());
         build.env("RUSTFLAGS", flags).env("RUSTC", Path::new("/usr/bin/rustc"));
     }

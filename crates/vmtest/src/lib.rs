@@ -47,6 +47,7 @@ pub use guest::{guest_program, host_program, static_program};
 pub use kernel::Kernel;
 pub use monitor::Monitor;
 pub use panic_cycle::{KexecCall, PanicCycle};
+pub use programs::rust_sysroot;
 pub use series::{Flavour, Series, Suite};
 pub use vm::{Run, Vm};
 pub use workspace::target_dir;

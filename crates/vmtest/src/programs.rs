@@ -27,8 +27,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Those that a machine of `architecture` runs. Those of another one are downloaded the
-    /// first time, with cross compilers' standard library of Rust.
+    /// Those that a machine of `architecture` runs. Those of another one than the host's are
+    /// downloaded the first time.
     pub(crate) fn of(architecture: Architecture) -> Result<Self> {
         if architecture.is_native() {
             return Ok(Self { root: None });
@@ -82,9 +82,12 @@ impl Programs {
     }
 }
 
-/// The tree with the standard library of Rust for `architecture`, which the host's rustc has
-/// for its own alone; none where rustc has that of `architecture`.
-pub(crate) fn rust_sysroot(architecture: Architecture) -> Result<Option<PathBuf>> {
+/// Where the standard library of Rust for the architecture is that is
+/// [chosen](Architecture::chosen): Debian's, downloaded the first time, for Debian's rustc, which
+/// has that of its own alone. None where the rustc that is there has it, as rustup can install
+/// it.
+pub fn rust_sysroot() -> Result<Option<PathBuf>> {
+    let architecture = Architecture::chosen()?;
     let has = |sysroot: &Path| {
         let library = sysroot.join("lib/rustlib").join(architecture.target()).join("lib");
         library.read_dir().is_ok_and(|mut files| files.next().is_some())

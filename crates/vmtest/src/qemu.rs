@@ -98,10 +98,10 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// A machine with 512 MiB and one processor.
-    pub fn new(architecture: Architecture, kernel: &Path, initrd: &Path, append: &str) -> Self {
+    /// A machine of the host's architecture with 512 MiB and one processor.
+    pub fn new(kernel: &Path, initrd: &Path, append: &str) -> Self {
         Self {
-            architecture,
+            architecture: Architecture::host(),
             kernel: kernel.to_path_buf(),
             initrd: initrd.to_path_buf(),
             append: append.to_owned(),
@@ -113,6 +113,12 @@ impl Qemu {
             clock_of_instructions: false,
             has_monitor: false,
         }
+    }
+
+    /// Sets the architecture.
+    pub fn architecture(mut self, architecture: Architecture) -> Self {
+        self.architecture = architecture;
+        self
     }
 
     /// Sets the size of the memory.

@@ -243,7 +243,8 @@ impl<Mode> Vm<Mode> {
         let append = format!("{} {KERNEL_ARGS}{}", architecture.kernel_args(), self.append);
         let ports: BTreeMap<String, PathBuf> =
             self.all_ports().map(|port| (port.to_owned(), files.directory.join(port))).collect();
-        let mut qemu = Qemu::new(architecture, &self.kernel.vmlinuz(), initrd, &append)
+        let mut qemu = Qemu::new(&self.kernel.vmlinuz(), initrd, &append)
+            .architecture(architecture)
             .memory_mib(self.memory_mib + architecture.more_memory())
             .smp(self.smp);
         for (name, file) in &ports {
