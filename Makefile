@@ -210,7 +210,7 @@ drivers: kmod ## The sample drivers, for the kernel KVER=<release>
 .PHONY: deb
 deb: deps ## Debian packages of the command and of the module's source, in target/deb
 	@scripts/install-packages debhelper lintian
-	@scripts/build-debs target/deb
+	@scripts/build-debs target/deb$(CROSS:%=-%) $(CROSS)
 
 .PHONY: kdir
 kdir:

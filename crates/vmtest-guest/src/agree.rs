@@ -13,7 +13,7 @@ use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::elf::{Core, Note, PAGE};
+use crate::elf::{Core, Note, page_size};
 use crate::error::{Error, Result};
 use crate::mapping::{Mapping, copy_mapped};
 use crate::random::XorShift;
@@ -174,9 +174,9 @@ fn refuses_to_map_past(core: &Core, end: u64) -> Result<()> {
     if filesystem.f_type != PROC_SUPER_MAGIC {
         return Ok(());
     }
-    let after = end.next_multiple_of(PAGE);
-    let page = PAGE as usize;
-    let windows = [(after, page), (after - PAGE, 2 * page), (after + PAGE, page)];
+    let after = end.next_multiple_of(page_size());
+    let page = page_size() as usize;
+    let windows = [(after, page), (after - page_size(), 2 * page), (after + page_size(), page)];
     for (offset, length) in windows {
         for sharing in [MapFlags::PRIVATE, MapFlags::SHARED] {
             let mapping = Mapping::new(&core.file, offset, length, ProtFlags::READ, sharing);

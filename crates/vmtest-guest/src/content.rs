@@ -3,7 +3,8 @@
 //! What the dumps of the test module `racer` hold: it follows from their name and
 //! length. `tests/modules/racer/racer.c` makes the same bytes.
 
-use crate::elf::PAGE;
+/// What has content of one kind at least, in bytes.
+const PAGE: u64 = 4096;
 
 /// From this length on, a dump starts with its serial number.
 const SERIAL_LENGTH: usize = 16;

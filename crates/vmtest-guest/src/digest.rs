@@ -11,7 +11,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::elf::{Core, PAGE, Segment, page_down};
+use crate::elf::{Core, Segment, page_down, page_size};
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 1 << 20;
@@ -35,7 +35,7 @@ pub fn of(core: &Core) -> Result<String> {
 
 fn hash_pages(core: &Core, load: &Segment, buffer: &mut [u8]) -> Result<(u64, u128)> {
     let start = page_down(load.offset);
-    let end = (load.offset + load.memory_size).next_multiple_of(PAGE);
+    let end = (load.offset + load.memory_size).next_multiple_of(page_size());
     let mut hash = Xxh3::new();
     let mut offset = start;
     while offset < end {

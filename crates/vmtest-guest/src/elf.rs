@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-pub const PAGE: u64 = 4096;
-
 const HEADER_SIZE: u64 = 64;
 const PROGRAM_HEADER_SIZE: u64 = 56;
 const NOTE_HEADER_SIZE: u64 = 12;
@@ -147,7 +145,7 @@ impl Core {
     pub fn end_in_header(&self) -> u64 {
         let segments = self.note_segments.iter().chain(&self.loads);
         let ends = segments.map(|segment| segment.offset + segment.file_size);
-        ends.max().unwrap_or(0).next_multiple_of(PAGE)
+        ends.max().unwrap_or(0).next_multiple_of(page_size())
     }
 
     pub fn read_exact(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
@@ -164,8 +162,13 @@ impl Core {
     }
 }
 
+/// The size of a page of this kernel, in bytes.
+pub fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}
+
 pub fn page_down(offset: u64) -> u64 {
-    offset / PAGE * PAGE
+    offset / page_size() * page_size()
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

@@ -10,7 +10,7 @@ use std::slice;
 use rustix::io::Errno;
 use rustix::mm::{self, MapFlags, MprotectFlags, ProtFlags};
 
-use crate::elf::{PAGE, page_down};
+use crate::elf::{page_down, page_size};
 
 /// A mapped window of a file, unmapped on drop.
 ///
@@ -79,7 +79,7 @@ pub fn copy_mapped(file: &File, offset: u64, buffer: &mut [u8], shared: bool) ->
     }
     let start = page_down(offset);
     let skipped = (offset - start) as usize;
-    let length = (skipped + buffer.len()).next_multiple_of(PAGE as usize);
+    let length = (skipped + buffer.len()).next_multiple_of(page_size() as usize);
     let sharing = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE };
     Mapping::new(file, start, length, ProtFlags::READ, sharing)?.copy_to(skipped, buffer);
     Ok(())

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::ioctl::{IntegerSetter, NoArg, ioctl};
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::elf::PAGE;
+use crate::elf::page_size;
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 
@@ -92,7 +92,8 @@ pub fn produce(path: &Path) -> Result<String> {
     expect("seeking", errno(device.file.seek(SeekFrom::Start(0))), Err(Errno::SPIPE));
     expect("reading", errno(device.file.read(&mut [0])), Err(Errno::BADF));
     let mapped =
-        Mapping::new(&device.file, 0, PAGE as usize, ProtFlags::READ, MapFlags::SHARED).map(drop);
+        Mapping::new(&device.file, 0, page_size() as usize, ProtFlags::READ, MapFlags::SHARED)
+            .map(drop);
     expect("mapping", mapped, Err(Errno::ACCESS));
     // SAFETY: there is no such operation.
     let other = unsafe { ioctl(&device.file, NoArg::<OTHER>::new()) };
@@ -148,9 +149,10 @@ fn faulting(
 ) -> Result<()> {
     let short = Path::new("/tmp/short");
     let failed = |error: io::Error| Error::file("map", short, 0)(error);
-    fs::write(short, [2; PAGE as usize]).map_err(failed)?;
+    fs::write(short, vec![2; page_size() as usize]).map_err(failed)?;
     let file = File::open(short).map_err(failed)?;
-    let mapping = Mapping::new(&file, 0, 2 * PAGE as usize, ProtFlags::READ, MapFlags::SHARED);
+    let mapping =
+        Mapping::new(&file, 0, 2 * page_size() as usize, ProtFlags::READ, MapFlags::SHARED);
     let mapping = mapping.map_err(Error::file("map", path, 0))?;
     expect("what is there", device.write(b"there"), Ok(()));
     expect("what is not there", mapping.write_to(&device.file).map(drop), Err(Errno::FAULT));

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::content;
 use crate::contents::{Contents, Dump};
 use crate::digest;
-use crate::elf::{Core, PAGE};
+use crate::elf::{Core, page_size};
 use crate::error::{Error, Result};
 use crate::kept::{Kept, Shelf};
 use crate::random::XorShift;
@@ -209,7 +209,7 @@ impl<'a> Racer<'a> {
     fn check_rest(&mut self, core: &Core, contents: &Contents) -> Result<()> {
         self.check_manifest(core, contents)?;
         let others = &contents.others;
-        let mut bytes = vec![0; (others.end.next_multiple_of(PAGE) - others.start) as usize];
+        let mut bytes = vec![0; (others.end.next_multiple_of(page_size()) - others.start) as usize];
         core.read_exact(others.start, &mut bytes)?;
         let (notes, fill) = bytes.split_at((others.end - others.start) as usize);
         if fill.iter().any(|byte| *byte != 0) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
-use crate::elf::{Core, PAGE};
+use crate::elf::{Core, page_size};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 
@@ -98,7 +98,7 @@ fn map_first_page(
     protection: ProtFlags,
     sharing: MapFlags,
 ) -> std::result::Result<Mapping, Errno> {
-    Mapping::new(file, 0, PAGE as usize, protection, sharing)
+    Mapping::new(file, 0, page_size() as usize, protection, sharing)
 }
 
 fn fault(what: &str, done: std::result::Result<(), Errno>, expected: &[Errno]) -> Option<String> {

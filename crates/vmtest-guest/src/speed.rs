@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::mm::{MapFlags, ProtFlags};
 
-use crate::elf::{Core, PAGE};
+use crate::elf::{Core, page_down, page_size};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 use crate::random::XorShift;
@@ -165,7 +165,7 @@ impl Measured<'_> {
 
     /// Mapped window by window, a word of each page being looked at.
     fn map(&self) -> Result<f64> {
-        let (start, end) = (self.range.start / PAGE * PAGE, self.range.end / PAGE * PAGE);
+        let (start, end) = (page_down(self.range.start), page_down(self.range.end));
         self.rate(|| {
             let mut at = start;
             while at < end {
@@ -174,7 +174,7 @@ impl Measured<'_> {
                     Mapping::new(&self.file, at, length, ProtFlags::READ, MapFlags::PRIVATE);
                 let mapping = mapping.map_err(Error::file("map", self.path, at))?;
                 let mut word = [0; 8];
-                for page in (0..length).step_by(PAGE as usize) {
+                for page in (0..length).step_by(page_size() as usize) {
                     mapping.copy_to(page, &mut word);
                     std::hint::black_box(&word);
                 }
@@ -187,10 +187,10 @@ impl Measured<'_> {
     /// Nanoseconds for 4 KiB somewhere.
     fn random(&self) -> Result<f64> {
         let mut random = XorShift::new(1);
-        let mut buffer = [1; PAGE as usize];
+        let mut buffer = vec![1; page_size() as usize];
         let start = Instant::now();
         for _ in 0..PREADS {
-            let offset = self.range.start + random.below(self.length() - PAGE);
+            let offset = self.range.start + random.below(self.length() - page_size());
             self.read_at(&mut buffer, offset)?;
         }
         Ok(start.elapsed().as_nanos() as f64 / PREADS as f64)
@@ -198,7 +198,7 @@ impl Measured<'_> {
 
     /// Nanoseconds for 4 KiB at the start and at the end.
     fn near(&self) -> Result<[f64; 2]> {
-        let size = self.length().min(PAGE) as usize;
+        let size = self.length().min(page_size()) as usize;
         let mut buffer = vec![1; size];
         let offsets = [self.range.start, self.range.end - size as u64];
         let mut times = [Vec::new(), Vec::new()];
