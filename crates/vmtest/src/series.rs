@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs;
 use std::str::FromStr;
 
-use crate::{Architecture, Error, Result};
+use crate::{Architecture, Error, Flavour, Result};
 
 /// A suite of Debian's archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,17 +59,6 @@ impl fmt::Display for Suite {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
     }
-}
-
-/// A flavour of Debian's kernels: the same source, configured differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Flavour {
-    /// For virtual machines: small, and without drivers of real hardware.
-    Cloud,
-    /// For any machine, with every driver as a module.
-    Full,
-    /// The same with `PREEMPT_RT`.
-    RealTime,
 }
 
 /// Kernels of which Debian's archive has ever newer ones. Tests run on the newest.
