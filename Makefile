@@ -20,10 +20,11 @@ CROSS := $(filter-out $(HOST_ARCH),$(patsubst arm64-%,arm64,$(ARCH)))
 export VMTEST_ARCH := $(ARCH)
 
 OUT := target/kmod/$(KVER)
-# The driver in drivers/$(1), module $(2).
-RUST_DRIVER = $(RUST_MODULE) --name $(2) --out $(OUT)/drivers/$(2) \
+# The driver in drivers/$(1), module $(2), and it without its C files.
+DRIVER_CRATES = --name $(2) \
 	--crate vmcoredd_driver=kmod/driver-api/src/lib.rs \
-	--crate $(2)=drivers/$(1)/$(2).rs:vmcoredd_driver \
+	--crate $(2)=drivers/$(1)/$(2).rs:vmcoredd_driver
+RUST_DRIVER = $(RUST_MODULE) $(call DRIVER_CRATES,$(1),$(2)) --out $(OUT)/drivers/$(2) \
 	--c-source kmod/driver-api/driver.c --c-source drivers/$(1)/module.c \
 	--include kmod/driver-api --include kmod/include \
 	--symvers $(OUT)/Module.symvers
@@ -192,12 +193,20 @@ kmod: kdir ## The module, for the kernel KVER=<release>
 
 # Where the finished objects of Rust code are kept, by what they are made of.
 OBJECTS := target/kmod/objects
+CONFIGS := kmod/configs/$(ARCH)*.config
+RUST_OBJECT = kmod/build/rust-module --object-for "$$config" --objects $(OBJECTS) \
+	--cache $(MODULE_CACHE) --out target/kmod
 
 .PHONY: objects
 objects: ## The module's Rust objects for each of kmod/configs: to build without rustc
-	@for config in kmod/configs/$(ARCH)*.config; do \
-		kmod/build/rust-module --object-for "$$config" --objects $(OBJECTS) \
-			--cache $(MODULE_CACHE) --out target/kmod $(RUST_CRATES) || exit; \
+	@for config in $(CONFIGS); do $(RUST_OBJECT) $(RUST_CRATES) || exit; done
+
+# Those of the sample drivers, too.
+.PHONY: driver-objects
+driver-objects: objects
+	@for config in $(CONFIGS); do \
+		$(RUST_OBJECT) $(call DRIVER_CRATES,ivshmem,ivshmem) && \
+		$(RUST_OBJECT) $(call DRIVER_CRATES,nvme-regs,nvme_regs) || exit; \
 	done
 
 .PHONY: drivers

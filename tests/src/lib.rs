@@ -137,13 +137,27 @@ pub fn without_outer_build(build: &mut Command) -> &mut Command {
     build
 }
 
-/// Runs `make` for `kernel`.
-fn make(kernel: &Kernel, arguments: &[&str]) -> Result<()> {
+/// Where finished objects of Rust code are kept, as the Makefile has it.
+const OBJECTS: &str = "target/kmod/objects";
+
+/// Runs `make` for `kernel`, with flags for `rust-module`. Where C is compiled elsewhere,
+/// Rust is compiled here before.
+fn make(kernel: &Kernel, arguments: &[&str], flags: &str) -> Result<()> {
+    let mut flags = flags.to_owned();
+    let _turn = turn_to_build()?;
+    if kernel.builds_elsewhere() {
+        let configuration = kernel.headers().join("include/config/auto.conf");
+        let mut objects = Command::new("make");
+        objects.current_dir(root()).arg("driver-objects");
+        objects.arg(format!("CONFIGS={}", configuration.display()));
+        output(without_outer_build(&mut objects))?;
+        flags += &format!(" --objects {OBJECTS}");
+    }
     let mut make = kernel.build_command("make", root())?;
     make.args(arguments);
     make.arg(format!("KVER={}", kernel.release()));
     make.arg(format!("KDIR={}", kernel.headers().display()));
-    let _turn = turn_to_build()?;
+    make.arg(format!("MODULE_FLAGS={flags}"));
     output(&mut make)?;
     Ok(())
 }
@@ -171,7 +185,7 @@ impl Modules {
     /// # Errors
     /// [`Error::Program`] with what the build printed.
     pub fn build(kernel: &Kernel) -> Result<Self> {
-        make(kernel, &["drivers"])?;
+        make(kernel, &["drivers"], "")?;
         let out = vmtest::target_dir().join("kmod").join(kernel.release());
         Ok(Self { out, kernel: kernel.clone() })
     }
@@ -183,7 +197,7 @@ impl Modules {
     /// [`Error::Program`] with what the build printed.
     pub fn build_with_faults(kernel: &Kernel) -> Result<PathBuf> {
         let out = format!("target/kmod/{}/faults", kernel.release());
-        make(kernel, &["kmod", &format!("OUT={out}"), "MODULE_FLAGS=--cflag -DVMCOREDD_FAULTS"])?;
+        make(kernel, &["kmod", &format!("OUT={out}")], "--cflag -DVMCOREDD_FAULTS")?;
         Ok(root().join(out).join("vmcoredd.ko"))
     }
 

@@ -103,12 +103,6 @@ impl Apt {
         command::stdout(download.arg("install").args(packages)).map(drop)
     }
 
-    /// Whether there is such a package.
-    pub(crate) fn has(&self, package: &str) -> bool {
-        let mut show = self.command("apt-cache");
-        command::stdout(show.args(["show", "--no-all-versions", package])).is_ok()
-    }
-
     /// The first package that the candidate of `package` depends on and that `wanted`
     /// accepts.
     pub(crate) fn dependency(

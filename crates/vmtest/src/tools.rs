@@ -13,13 +13,19 @@ use crate::kernel::remake_dir;
 use crate::workspace;
 use crate::{Error, Kernel, Result, Suite};
 
-/// What a build takes besides the compiler that the kernel's headers name.
+/// What a build takes besides the compiler that the kernel's headers name. There is no Rust
+/// compiler: not every release has one that is new enough.
 const TOOLS: [&str; 3] = ["make", "libc6-dev", "binutils"];
 
 impl Kernel {
+    /// Whether [`Kernel::build_command`] runs elsewhere than on this machine.
+    pub fn builds_elsewhere(&self) -> bool {
+        self.series().foreign_tools().is_some()
+    }
+
     /// A command that runs `program` in `directory`, which is in the workspace, where
     /// modules for this kernel can be built: on this machine, or in a root directory of the
-    /// kernel's release, which takes root, a minute and a gigabyte the first time.
+    /// kernel's release, which takes root, a minute and half a gigabyte the first time.
     ///
     /// # Errors
     /// [`Error::Program`] where such a directory cannot be made.
@@ -71,8 +77,7 @@ fn tools_of(kernel: &Kernel, suite: Suite) -> Result<PathBuf> {
     if !root.is_dir() {
         from_archive(Some(suite), &mut |_| {}, |apt, _| make_root(apt, suite, &root))?;
     }
-    let packages =
-        from_archive(Some(suite), &mut |_| {}, |apt, _| tools_for(apt, kernel, &headers))?;
+    let packages = from_archive(Some(suite), &mut |_| {}, |apt, _| tools_for(apt, &headers))?;
     for arguments in [
         &["update", "--quiet"][..],
         &["install", "--yes", "--quiet", "--no-install-recommends"][..],
@@ -89,35 +94,24 @@ fn tools_of(kernel: &Kernel, suite: Suite) -> Result<PathBuf> {
 }
 
 /// The compiler and the programs that the headers depend on.
-fn tools_for(apt: &Apt, kernel: &Kernel, headers: &str) -> Result<Vec<String>> {
+fn tools_for(apt: &Apt, headers: &str) -> Result<Vec<String>> {
     let is_compiler = |name: &str| name.starts_with("linux-compiler-") || name.starts_with("gcc-");
-    // Debian does not keep the package of a kernel for as long as it is kept here.
     let compiler = apt.dependency(headers, "compiler", is_compiler)?;
     let kbuild =
         apt.dependency(headers, "kbuild", |name: &str| name.starts_with("linux-kbuild-"))?;
-    debug_assert!(kernel.headers().is_dir());
     Ok(vec![compiler, kbuild])
 }
 
 fn make_root(apt: &Apt, suite: Suite, root: &Path) -> Result<()> {
-    // Whoever calls this asks again with new lists if the archive is not known yet.
-    let rust = if apt.has("rustc-web") {
-        ["rustc-web", "rust-web-src"]
-    } else if apt.has("rustc") {
-        ["rustc", "rust-src"]
-    } else {
-        return Err(Error::Package { package: suite.name().to_owned(), what: "rustc" });
-    };
     let Some(configuration) = apt.configuration() else {
         return Err(Error::Suite(suite.name().to_owned()));
     };
     let partial = root.with_extension("partial");
     remake_dir(&partial)?;
-    let include: Vec<&str> = TOOLS.into_iter().chain(rust).collect();
     let shown = configuration.display();
     let mut debootstrap = Command::new("mmdebstrap");
     debootstrap.args(["--quiet", "--variant=apt", "--mode=root", "--format=directory"]);
-    debootstrap.arg(format!("--include={}", include.join(",")));
+    debootstrap.arg(format!("--include={}", TOOLS.join(",")));
     debootstrap.arg(format!("--keyring={shown}/trusted.gpg.d"));
     debootstrap.arg("--aptopt=APT::Install-Recommends \"false\"");
     debootstrap.arg(format!("--aptopt={shown}/apt.conf"));
