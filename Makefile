@@ -78,6 +78,18 @@ test-all: deps lint ## Every test: both kernels, whole machines, crash (root, an
 	$(MAKE) test-install || status=$$?; \
 	exit $$status
 
+# The tests that depend on the architecture most.
+.PHONY: test-arm64
+test-arm64: ## Panics of arm64 kernels, of 4 and 16 KiB pages (emulated, cross-built)
+	@$(MAKE) deps ARCH=arm64
+	@status=0; \
+	for VMTEST_ARCH in arm64 arm64-16k; do \
+		export VMTEST_ARCH; \
+		$(VM_TEST) --test panic --test producers --test live -- on_6_12:: || status=$$?; \
+		$(VM_TEST) --test arm64 -- --ignored || status=$$?; \
+	done; \
+	exit $$status
+
 .PHONY: test-own-dumps
 test-own-dumps: deps ## Kernels with device dumps of their own, one with KASAN (builds them)
 	@scripts/install-packages bc bison flex libelf-dev
