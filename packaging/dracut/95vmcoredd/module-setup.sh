@@ -4,11 +4,11 @@
 # dracut module: vmcoredd.ko, the command and the collectors, in the initramfs of a
 # crash kernel. dracut calls these functions.
 
-# Included by `dracut --add vmcoredd`, or where kdump's own module is.
+# Included by `dracut --add vmcoredd`, and in what kdump of RHEL and Fedora makes. mkdumprd
+# exports IN_KDUMP; its own module is included later than this one is asked.
 check() {
 	require_binaries vmcoredd || return 1
-	[[ ${hostonly-} ]] || return 255
-	dracut_module_included kdumpbase && return 0
+	[[ ${IN_KDUMP-} ]] && return 0
 	return 255
 }
 
