@@ -61,12 +61,27 @@ UNIT_TESTS = status=0; \
 	scripts/sanitize || status=$$?; \
 	$(CARGO) test --workspace --exclude system-tests --no-fail-fast || status=$$?
 
+# Of the kernels of other releases, one in turn, by the day of the commit. What builds for it
+# is in a root directory of its release, which only root can make and enter.
+TURNS := on_5_10 on_trixie_full on_trixie_rt on_backports on_sid
+TURN = $$(set -- $(TURNS); shift $$(($$(git show -s --format=%ct) / 86400 % $$\#)); echo $$1)
+
 .PHONY: test
 test: deps lint ## The tests that each change must pass: half an hour
 	@$(UNIT_TESTS); \
 	$(VM_TEST) --test panic --test isolation --test devices -- on_6_1:: || status=$$?; \
 	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
+	$(MAKE) test-turn || status=$$?; \
 	exit $$status
+
+.PHONY: test-turn
+test-turn: deps
+	@if ((EUID)); then \
+		echo "make: panics $(TURN) are left out: they take root"; \
+	else \
+		scripts/install-packages mmdebstrap && \
+		$(VM_TEST) --test panic -- --ignored --nocapture "$(TURN)::"; \
+	fi
 
 .PHONY: test-all
 test-all: deps lint ## Every test: both kernels, whole machines, crash (root, an hour, 20 GB)
@@ -89,6 +104,14 @@ test-arm64: ## Panics of arm64 kernels, of 4 and 16 KiB pages (emulated, cross-b
 		$(VM_TEST) --test arm64 -- --ignored || status=$$?; \
 	done; \
 	exit $$status
+
+# Which of the kernels in docs/reach.md, such as trixie-rt; all if empty.
+KERNEL :=
+
+.PHONY: test-reach
+test-reach: deps ## Tests on each kernel of docs/reach.md, which it writes (root, hours, 6 GB)
+	@scripts/install-packages mmdebstrap
+	@$(CARGO) run --quiet --package system-tests --bin reach -- $(addprefix --kernel ,$(KERNEL))
 
 .PHONY: test-own-dumps
 test-own-dumps: deps ## Kernels with device dumps of their own, one with KASAN (builds them)

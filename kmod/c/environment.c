@@ -49,7 +49,7 @@ static bool has_virtio_mem(void)
  * its head are static in fs/proc/vmcore.c, and what is exported takes the lock only to
  * add and to delete. What may happen meanwhile is harmless: entries come at the tail, where
  * the walk sees them or does not, as if they came later; and of the callers of
- * register_vmcore_cb() in Linux 6.1 and 6.12, all but virtio-mem are built in and stay,
+ * register_vmcore_cb() in Linux 6.1 to 7.3, all but virtio-mem are built in and stay,
  * so that no entry is freed while @own is there unless there is a virtio-mem device,
  * for which this is not called.
  */

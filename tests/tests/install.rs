@@ -343,7 +343,7 @@ fn saves_its_dumps(debian: Debian, series: Series) {
         .lines()
         .filter(|line| line.starts_with("warning") || line.starts_with("failure"))
         .collect::<Vec<_>>();
-    // The kernel that is too new, where there is one.
+    // The newer kernel without a module, where there is one.
     if matches!(debian, Debian::Trixie) {
         let told = wrong.pop().unwrap_or_default();
         assert!(told.contains(" 7.") && told.contains(" is not covered: "), "{looked}");

@@ -4,7 +4,9 @@
 
 use std::io::Write;
 
-use system_tests::{Modules, Result, fault, module_log, names, outcome, payload, rearranged};
+use system_tests::{
+    Modules, Result, fault, least_crashkernel, module_log, names, outcome, payload, rearranged,
+};
 use vmtest::{Kernel, PanicCycle, Run, Series};
 
 const ADAPTERS: usize = 8;
@@ -167,16 +169,6 @@ fn eight_adapters_in_256_mib() {
 }
 
 #[test]
-fn eight_adapters_in_160_mib() {
-    eight_adapters(Series::V6_12, 160);
-}
-
-#[test]
-fn eight_adapters_in_160_mib_of_6_1() {
-    eight_adapters(Series::V6_1, 160);
-}
-
-#[test]
 fn eight_incompressible_adapters_in_256_mib() {
     eight_incompressible_adapters(Series::V6_12, 256);
 }
@@ -236,12 +228,10 @@ fn thousands_of_small_dumps() {
     }
 }
 
-/// The least of 128, 144, 160, … MiB in which the crash kernel of a series boots, takes the
-/// eight dumps whole and saves; its drivers decide that, and not their size.
 fn eight_adapters_where_they_fit(series: Series) {
-    eight_adapters(series, system_tests::least_crashkernel(series));
+    eight_adapters(series, least_crashkernel(series));
 }
 
-system_tests::on_other_kernels! {
+system_tests::on_each_kernel! {
     eight_adapters_where_they_fit
 }

@@ -61,10 +61,8 @@ impl Apt {
             }
         }
         if let Some(foreign) = self.foreign {
-            // Programs of the host come from the host's architecture: those of kbuild. What is
-            // installed here is nothing to packages of another architecture.
+            // Programs of the host come from the host's architecture: those of kbuild.
             let host = Architecture::host().debian();
-            command.arg("-oDir::State::status=/dev/null");
             command.arg(format!("-oAPT::Architecture={foreign}"));
             command.args([foreign, host].map(|each| format!("-oAPT::Architectures::={each}")));
         }

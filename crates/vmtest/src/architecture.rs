@@ -3,6 +3,7 @@
 //! The architecture of the virtual machine, which may be another one than the host's.
 
 use std::env;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, Flavour, Result};
@@ -141,6 +142,12 @@ impl Architecture {
             Self::Arm64 => 64,
             Self::Arm64Pages16k => 192,
         }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
     }
 }
 
