@@ -47,6 +47,8 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        // What it says is read here.
+        command.env("LC_ALL", "C");
         if let Some((suite, directory)) = &self.other {
             let places = [("Etc", ""), ("State::Lists", "lists"), ("Cache", "cache")];
             command.args(places.map(|(name, place)| {
@@ -85,7 +87,11 @@ impl Apt {
     pub(crate) fn download(&self, packages: &[impl AsRef<str>], directory: &Path) -> Result<()> {
         let mut download = self.command("apt-get");
         download.args(["--quiet", "download"]).args(packages.iter().map(AsRef::as_ref));
-        command::stdout(download.current_dir(directory)).map(drop)
+        command::stdout(download.current_dir(directory)).map(drop).map_err(|error| {
+            let names: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
+            let is_gone = error.to_string().contains(" 404 ");
+            if is_gone { Error::Missing(names.join(", ")) } else { error }
+        })
     }
 
     /// Downloads packages and all that they depend on to a directory that has another one in
@@ -146,7 +152,7 @@ pub(crate) fn from_archive_of<T>(
         report("updating the package lists");
         match apt.update() {
             Ok(()) => download(&apt, report),
-            Err(error @ Error::Suite(_)) => Err(error),
+            Err(error) if error.is_gone() => Err(error),
             Err(_) => Err(first),
         }
     })

@@ -42,6 +42,9 @@ pub enum Error {
         /// What was looked for.
         what: &'static str,
     },
+    /// The archive lists packages that it does not have.
+    #[error("Debian's archive lists, but does not have, one of {0}")]
+    Missing(String),
     /// The archive has a suite no more, or not yet.
     #[error("Debian's archive has no suite {0}")]
     Suite(String),
@@ -100,7 +103,7 @@ impl fmt::Debug for Error {
 impl Error {
     /// Whether Debian's archive has not what was asked for, which is no fault of ours.
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Package { .. } | Self::Suite(_))
+        matches!(self, Self::Package { .. } | Self::Missing(_) | Self::Suite(_))
     }
 
     /// Says what was attempted with which file; made for `map_err`.
