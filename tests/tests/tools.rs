@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crash_id::{CrashId, Signature};
 use kdumpfile::{Dump, Fault, Kind};
 use system_tests::{
     Modules, OnEachKernel, Result, make_adapter, names, output, payload, rearranged,
@@ -35,6 +36,7 @@ fn panic(series: Series) -> Result<Saved> {
          insmod /modules/edu.ko
          insmod /modules/ivshmem.ko
          cp /proc/vmcore /ports/raw
+         cat /proc/vmcoredd >/ports/vmcoredd
         ",
     );
     let mut vm = PanicCycle::new(&kernel, &name).crashkernel_mib(192).edu().ivshmem(&adapter);
@@ -45,6 +47,7 @@ fn panic(series: Series) -> Result<Saved> {
     let run = modules
         .add_to(vm)
         .port("raw")
+        .port("vmcoredd")
         .program("/usr/bin/makedumpfile")
         .crash_script(&script)
         .run()?;
@@ -193,6 +196,24 @@ fn the_dead_kernels_log_is_that_of_vmcore_dmesg(series: Series) {
 }
 
 /// Flattened, as they come out of the crash kernel, and then as files; and from a pipe.
+/// All that was saved of the crash has one id, and its log says who asked for it.
+fn each_file_of_a_crash_has_its_id(series: Series) {
+    let saved = saved(series);
+    let open = |port: &str| Dump::open(saved.run.port(port)).unwrap();
+    let id = |port: &str| {
+        let info = open(port).vmcoreinfo().unwrap().expect("VMCOREINFO");
+        CrashId::of_vmcoreinfo(info.text()).expect("an id")
+    };
+    for port in ["vmcoredd", "zlib", "lzo", "elf"] {
+        assert_eq!(id(port), id("raw"), "{port}");
+    }
+    for port in ["raw", "zlib", "lzo", "elf"] {
+        let log = log(&open(port));
+        let signature = Signature::of_log(log.lines()).expect("a panic");
+        assert_eq!(signature.fine(), "sysrq", "{port}");
+    }
+}
+
 fn vmcoredd_reads_what_makedumpfile_saves(series: Series) {
     let saved = saved(series);
     for (port, _) in SAVED {
@@ -312,6 +333,7 @@ fn kernel_text(path: &Path) -> [u8; 8] {
 
 system_tests::on_each_kernel! {
     vmcoredd_reads_a_copy
+    each_file_of_a_crash_has_its_id
     vmcoredd_reads_what_makedumpfile_saves
     vmcoredd_reads_a_split_set
     makedumpfile_saves_from_the_crash_kernel
