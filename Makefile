@@ -70,8 +70,8 @@ TURN = $$(set -- $(TURNS); shift $$(($$(git show -s --format=%ct) / 86400 % $$\#
 test: deps lint ## The tests that each change must pass: half an hour
 	@$(UNIT_TESTS); \
 	$(VM_TEST) --test panic --test isolation --test devices -- on_6_1:: || status=$$?; \
-	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
 	$(MAKE) test-turn || status=$$?; \
+	$(VM_TEST) --tests -- --skip on_6_1:: || status=$$?; \
 	exit $$status
 
 .PHONY: test-turn
