@@ -15,10 +15,12 @@ use vmtest::{Kernel, Run, Series};
 /// Of some dumps there is no place in `/proc/vmcore`, whose manifest grows all the
 /// same.
 fn script(seconds: u32) -> String {
+    // What is added in a minute does not fit into this much.
+    let inline_kib = 65536 * seconds / 60;
     format!(
         "
     vmtest-guest digest /proc/vmcore >/ports/before
-    insmod /modules/vmcoredd.ko inline_kib=65536
+    insmod /modules/vmcoredd.ko inline_kib={inline_kib}
     # Each dump is a line in the log, but need not be one on the console.
     dmesg -n 5
     race() {{ vmtest-guest race /proc/$1 --seconds 600 --stop /tmp/added --seed $2 >/ports/race-$1; }}

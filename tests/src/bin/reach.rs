@@ -52,7 +52,7 @@ of the run.
 - collectors: they crash, hang, and write too much or too little;
 - producers: processes add dumps;
 - profiles: devices that no driver of ours knows are read, in a machine that died of a machine
-  check;
+  check; of a cloud kernel, its flavour with all drivers is taken;
 - live: in a running system.
 
 ";

@@ -23,7 +23,7 @@ struct Arguments {
     /// A device, as for qemu-system-x86_64 -device
     #[arg(long = "device")]
     devices: Vec<String>,
-    /// The series of the kernel: 6.12 or 6.1
+    /// The series of the kernel, such as 6.12, 6.1, trixie-rt or backports
     #[arg(long, default_value = "6.12")]
     series: Series,
 }
