@@ -265,7 +265,7 @@ fn many_processors(text: &[u8]) -> Option<Fault> {
 /// The functions of the kernel that do so: `__mcheck_cpu_init_generic()`, `ghes_probe()`,
 /// and `pci_aer_init()`, which needs what `_OSC` grants. RHEL's kdump gives the first of
 /// each row, and `pcie_ports=compat`, which also does without PCIe hotplug.
-const KEEPS_EVIDENCE: [&[(&str, &str)]; 3] = [
+const KEEPS_EVIDENCE: &[&[(&str, &str)]] = &[
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     &[("mce", "off")],
     &[("hest_disable", "")],
