@@ -238,6 +238,36 @@ fn the_kernel_is_asked() {
     }
 }
 
+/// VMCOREINFO says which crash our dumps are of; in the kernel's file, it comes after theirs.
+#[test]
+#[ignore = "builds a kernel: make test-own-dumps"]
+fn vmcoreinfo_is_found_after_the_kernels_own_dumps() {
+    let kernel = with();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-dumps-vmcoreinfo");
+    let header = core_header(&[Load::new(OLD, 1 << 20)]);
+    let modules = Modules::build(&kernel).unwrap();
+    let run = boot_with_header(&kernel, "own-dumps-vmcoreinfo", &directory, &header)
+        .unwrap()
+        .append(&format!("memmap={OLD_SIZE:#x}${OLD:#x}"))
+        .file(modules.vmcoredd(), "/modules/vmcoredd.ko")
+        .file(modules.test_module("adapters").unwrap(), "/modules/adapters.ko")
+        .port("vmcoredd")
+        .port("vmcore-start")
+        .script(
+            "insmod /modules/adapters.ko size=1000 name=kernels
+             insmod /modules/vmcoredd.ko
+             dd if=/proc/vmcore bs=4096 count=3 of=/ports/vmcore-start
+             cat /proc/vmcoredd >/ports/vmcoredd",
+        )
+        .run()
+        .unwrap();
+    assert_eq!(module_log(run.dmesg())[0], LEFT_ALONE);
+    assert_eq!(fault(run.dmesg()), None);
+    assert_eq!(names_before_memory(run.port("vmcore-start")).unwrap(), ["kernels0"]);
+    let info = kdumpfile::Dump::open(run.port("vmcoredd")).unwrap().vmcoreinfo().unwrap();
+    assert_eq!(info.expect("VMCOREINFO").text(), b"OSRELEASE=made-up\n");
+}
+
 /// `novmcoredd` is the kernel's there, so there is a parameter of our own.
 #[test]
 #[ignore = "builds a kernel: make test-own-dumps"]
