@@ -58,6 +58,7 @@ fn all() -> io::Result<()> {
     profiles()?;
     register_dumps()?;
     registers()?;
+    signatures()?;
     decoded()?;
     store()
 }
@@ -140,6 +141,47 @@ fn decoded() -> io::Result<()> {
     }
     Ok(())
 }
+/// Logs of kernels that crashed: those of virtual machines, and a line of each other kind.
+fn signatures() -> io::Result<()> {
+    macro_rules! logs {
+        ($($name:literal)*) => {
+            [$(($name, include_str!(concat!("../../crash-id/tests/logs/", $name, ".log")))),*]
+        };
+    }
+    for (name, log) in logs! {
+        "bug-6.12" "null-dereference-6.12" "page-fault-6.12" "sysrq-6.1" "warning-6.12"
+    } {
+        save("signature", name, log.as_bytes())?;
+    }
+    for (name, log) in [
+        (
+            "arm64",
+            "Unable to handle kernel paging request at virtual address 0\n\
+             Internal error: Oops: 96000004 [#1] SMP\npc : f+0x1/0x2 [m]\nCall trace:\n \
+             g+0x1/0x2 (P)\nKernel panic - not syncing: Oops: Fatal exception in interrupt\n",
+        ),
+        (
+            "hung",
+            "INFO: task a:1 blocked for more than 120 seconds.\n f+0x1/0x2 [m]\n\
+             Kernel panic - not syncing: hung_task: blocked tasks\n",
+        ),
+        (
+            "machine-check",
+            "mce: [Hardware Error]: CPU 4: Machine Check Exception: 5 Bank 7: be\n\
+             {1}[Hardware Error]:   section_type: PCIe error\n\
+             Kernel panic - not syncing: Fatal machine check\n",
+        ),
+        (
+            "init",
+            "list_add corruption. x\n------------[ cut here ]------------\nkernel BUG at a.c:1!\n\
+             Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000009\n",
+        ),
+    ] {
+        save("signature", name, log.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// A small vmcore, as each program compresses it.
 fn compressed() -> io::Result<()> {
     let made = Vmcore::new(Class::Elf64, Endian::Little).dump("nic0", b"state".to_vec());
