@@ -118,6 +118,17 @@ test-own-dumps: deps ## Kernels with device dumps of their own, one with KASAN (
 	@scripts/install-packages bc bison flex libelf-dev
 	@$(CARGO) test --package system-tests --test own_dumps -- --ignored
 
+# The directory with the source of kdump-utils.
+KDUMP_UTILS :=
+
+.PHONY: test-kdump-utils
+test-kdump-utils: deps ## kdump of RHEL and Fedora saves dumps (root): KDUMP_UTILS=<its source>
+	@test -e "$(KDUMP_UTILS)/kdumpctl" || { \
+		echo 'make: give KDUMP_UTILS=, the directory with the source of kdump-utils' >&2; exit 2; }
+	@scripts/install-packages bc bison flex libelf-dev mmdebstrap e2fsprogs zstd
+	@KDUMP_UTILS=$(abspath $(KDUMP_UTILS)) $(CARGO) test --package system-tests \
+		--test kdump_utils -- --ignored --nocapture
+
 .PHONY: test-crash
 test-crash: deps ## The crash utility reads the vmcore (a large download)
 	@scripts/install-packages crash
