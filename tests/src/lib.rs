@@ -14,12 +14,12 @@ pub mod soft;
 pub mod watched;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use vmtest::{Flavour, Kernel, Series, Vm};
+use vmtest::{Architecture, Flavour, Kernel, Series, Vm};
 
 pub use in_tree::{InTreeDriver, source};
 
@@ -395,12 +395,28 @@ pub fn fault(dmesg: &str) -> Option<&str> {
     dmesg.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
 }
 
-/// Makes a file in `directory` of what makedumpfile wrote to a port as a stream.
+/// The command that writes an ELF vmcore to its standard output: makedumpfile, as a stream, or
+/// cat, as it is, where makedumpfile does not know the kernel (see `tests/tests/arm64.rs`).
+#[must_use]
+pub fn saver(kernel: &Kernel) -> &'static str {
+    match kernel.architecture() {
+        Architecture::X86_64 => "makedumpfile -E -d 31 -F /proc/vmcore",
+        Architecture::Arm64 | Architecture::Arm64Pages16k => "cat /proc/vmcore",
+    }
+}
+
+/// Makes a file in `directory` of what a [`saver`] or makedumpfile wrote to a port.
 ///
 /// # Errors
 /// [`Error::Program`] with what makedumpfile said.
 pub fn rearranged(stream: &Path, directory: &Path) -> Result<PathBuf> {
     let file = directory.join(stream.file_name().unwrap_or_default());
+    let mut magic = [0; 4];
+    let mut start = fs::File::open(stream).map_err(file_error(stream))?;
+    if start.read_exact(&mut magic).is_ok() && magic == *b"\x7fELF" {
+        fs::rename(stream, &file).map_err(file_error(stream))?;
+        return Ok(file);
+    }
     if file.exists() {
         fs::remove_file(&file).map_err(file_error(&file))?;
     }

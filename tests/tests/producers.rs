@@ -5,7 +5,7 @@
 use std::fs;
 
 use system_tests::{
-    Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload, rearranged,
+    Modules, OnEachKernel, Result, fault, module_log, names, outcome, payload, rearranged, saver,
 };
 use vmtest::{Boot, Kernel, PanicCycle, Run, Series};
 
@@ -119,8 +119,9 @@ fn panic(series: Series) -> Result<Run> {
         head -c 300001 /dev/urandom >/tmp/blob
         cat /tmp/blob >/ports/blob
         {COMMANDS}
-        makedumpfile -E -d 31 -F /proc/vmcore >/ports/vmcore
-        "
+        {} >/ports/vmcore
+        ",
+        saver(&kernel)
     );
     let vm = modules
         .add_to(vm)

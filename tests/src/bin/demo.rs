@@ -57,8 +57,8 @@ const SAVING_SOMEHOW: &str = "
         echo '@@ makedumpfile saves a compressed one'
         makedumpfile -c -d 31 -F /proc/vmcore >/ports/vmcore.kdump
     else
-        echo '@@ it does not know this kernel: cp saves the vmcore'
-        cp /proc/vmcore /ports/whole
+        echo '@@ it does not know this kernel: cat saves the vmcore'
+        cat /proc/vmcore >/ports/vmcore
     fi
 ";
 
@@ -104,19 +104,14 @@ fn demonstrate(steps: &Arc<Steps>) -> Result<()> {
         .program("/usr/bin/makedumpfile")
         .program(&inside)
         .crash_script(&script)
-        .port("whole")
         .port("vmcore")
         .port("vmcore.kdump")
         .on_stage(move |stage| shown.begin(described(stage)))
         .run()?;
-    let vmcore = directory.join("vmcore");
-    let whole = run.port("whole");
-    let moved = |error| Error::File { path: whole.to_owned(), error };
-    if fs::metadata(whole).map_err(moved)?.len() > 0 {
-        fs::rename(whole, &vmcore).map_err(moved)?;
-    } else {
-        rearranged(run.port("vmcore"), &directory)?;
-        rearranged(run.port("vmcore.kdump"), &directory)?;
+    let vmcore = rearranged(run.port("vmcore"), &directory)?;
+    let compressed = run.port("vmcore.kdump");
+    if fs::metadata(compressed).is_ok_and(|metadata| metadata.len() > 0) {
+        rearranged(compressed, &directory)?;
     }
     steps.end("done");
 
