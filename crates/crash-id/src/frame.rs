@@ -15,6 +15,8 @@ const PROGRAM_COUNTERS: [&str; 4] = ["EIP: ", "pc : ", "PC is at ", "IP: "];
 pub struct Frame<'a> {
     pub function: &'a str,
     pub module: Option<&'a str>,
+    /// It is where the processor was, not what called that.
+    pub is_counter: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -22,8 +24,9 @@ impl<'a> Frame<'a> {
     /// only found on a stack with `?`.
     pub fn of_line(text: &'a str) -> Option<Self> {
         let place = PROGRAM_COUNTERS.iter().find_map(|prefix| text.strip_prefix(prefix));
-        let place = place.or_else(|| of_rip(text)).unwrap_or(text);
-        Self::at_start(without_addresses(place))
+        let place = place.or_else(|| of_rip(text));
+        let frame = Self::at_start(without_addresses(place.unwrap_or(text)))?;
+        Some(Self { is_counter: place.is_some(), ..frame })
     }
 
     /// The first place that a title names anywhere.
@@ -49,7 +52,7 @@ impl<'a> Frame<'a> {
         // The compiler marks parts and copies of functions: `.cold`, `.isra.0`, `.constprop.1`.
         let function =
             name.trim_start_matches('.').split('.').next().filter(|name| is_name(name))?;
-        Some(Self { function, module: module(rest) })
+        Some(Self { function, module: module(rest), is_counter: false })
     }
 
     /// Whether it says nothing of what went wrong.
@@ -134,7 +137,7 @@ mod tests {
             assert_eq!(frame(line), None, "{line}");
         }
         let title = "BUG: KASAN: slab-use-after-free in nvme_irq+0x10/0x20 [nvme]";
-        let expected = Frame { function: "nvme_irq", module: Some("nvme") };
+        let expected = Frame { function: "nvme_irq", module: Some("nvme"), is_counter: false };
         assert_eq!(Frame::in_title(title), Some(expected));
         assert_eq!(
             Frame::in_title("WARNING: f.c:5 at dev_watchdog+0x2/0x3, CPU#1: swapper/1")

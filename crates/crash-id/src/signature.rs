@@ -86,6 +86,8 @@ struct Event {
     place: Option<(String, Option<String>)>,
     /// A place was named, if only a boring one.
     has_frame: bool,
+    /// Where the processor was, though that is boring: better than nothing.
+    boring: Option<String>,
     detail: Option<String>,
     /// What comes after its end belongs to no report.
     is_over: bool,
@@ -110,6 +112,7 @@ impl Event {
             line,
             place: None,
             has_frame: false,
+            boring: None,
             detail: None,
             is_over: false,
         }
@@ -131,13 +134,18 @@ impl Event {
 
     fn take(&mut self, frame: Frame<'_>) {
         self.has_frame = true;
-        if self.place.is_none() && !frame.is_boring() {
+        if frame.is_boring() {
+            if frame.is_counter {
+                self.boring.get_or_insert_with(|| frame.function.to_owned());
+            }
+        } else if self.place.is_none() {
             self.place = Some((frame.function.to_owned(), frame.module.map(str::to_owned)));
         }
     }
 
     fn signature(self) -> Signature {
-        let place = self.place.filter(|_| self.class.has_place());
+        let place = self.place.or_else(|| Some((self.boring?, None)));
+        let place = place.filter(|_| self.class.has_place());
         let (function, module) = place.map_or((None, None), |(name, module)| (Some(name), module));
         Signature { class: self.class.word(), function, module, detail: self.detail }
     }
@@ -232,7 +240,9 @@ impl Reader {
             Cause::RecentDeath(class) => (class, last(&|event| event.is_death && is_recent(event))),
             Cause::Any => (Class::Warning, last(&|_| true)),
         };
-        let event = found.unwrap_or(Event { class, ..panic });
+        let Some(mut event) = found else { return Some(Event { class, ..panic }.signature()) };
+        // A warning that panics prints its stack as that of the panic.
+        event.place = event.place.or(panic.place);
         Some(event.signature())
     }
 }

@@ -124,6 +124,20 @@ fn x86() {
             ("refcount: nf_put [nf_tables]", "refcount: [nf_tables]"),
         ),
         (
+            // Before 5.19, a warning panicked before its stack was printed.
+            "refcount_t: underflow; use-after-free.\n\
+             WARNING: CPU: 2 PID: 9 at lib/refcount.c:28 refcount_warn_saturate+0xba/0x110\n\
+             Kernel panic - not syncing: panic_on_warn set ...\nCall Trace:\n panic+0x1/0x2\n \
+             __warn.cold+0x1/0x2\n refcount_warn_saturate+0xba/0x110\n nf_put+0x1/0x2 [nf_tables]\n",
+            ("refcount: nf_put [nf_tables]", "refcount: [nf_tables]"),
+        ),
+        (
+            // Where nothing else is known, what is boring is better than nothing.
+            "BUG: kernel NULL pointer dereference, address: 0\nOops: 0002 [#1] SMP\n\
+             RIP: 0010:process_one_work+0x1/0x2\nCall Trace:\n worker_thread+0x1/0x2\n kthread+0x1/0x2\n",
+            ("null-dereference: process_one_work [vmlinux]", "null-dereference: [vmlinux]"),
+        ),
+        (
             "BUG: KASAN: slab-use-after-free in nvme_irq+0x10/0x20 [nvme]\n\
              Read of size 8 at addr ffff8880 by task dd/1\nCall Trace:\n dump_stack_lvl+0x1/0x2\n other+0x1/0x2\n\
              Kernel panic - not syncing: KASAN: panic_on_warn set ...\n",
