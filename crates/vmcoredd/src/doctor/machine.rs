@@ -222,19 +222,21 @@ impl Machine {
         paths.into_iter().map(|path| self.path(path)).find(|path| path.is_file())
     }
 
-    /// The files in the initramfs of the crash kernel.
+    /// The files in the initramfs of the crash kernel; `None` where they cannot be listed.
     pub fn initramfs_files(&self) -> Option<&[String]> {
         let list = || {
             // zstd, by which lsinitramfs reads most, takes no links.
             let path = self.crash_initramfs()?.canonicalize().ok()?;
-            let listed = |program: &str, options: &[&str]| {
-                let output = Command::new(program).args(options).arg(&path).output().ok()?;
+            let listed = |program: &&str| {
+                let output = Command::new(program).arg(&path).output().ok()?;
                 output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into())
             };
-            let lines: String = listed("lsinitramfs", &[]).or_else(|| listed("lsinitrd", &[]))?;
-            // lsinitrd has what ls -l has.
-            let name = |line: &str| line.split_whitespace().last().map(str::to_owned);
-            Some(lines.lines().filter_map(name).collect())
+            // Where both are installed, each knows best what its own distribution makes.
+            let programs = match self.kdump {
+                Kdump::Tools | Kdump::Other => ["lsinitramfs", "lsinitrd"],
+                Kdump::Ctl | Kdump::Suse => ["lsinitrd", "lsinitramfs"],
+            };
+            files_in(programs.iter().find_map(listed)?)
         };
         self.initramfs_files.get_or_init(list).as_deref()
     }
@@ -291,6 +293,26 @@ impl Machine {
         names.sort();
         names
     }
+}
+
+/// The files in what lsinitramfs or lsinitrd has listed. kdumpctl has dracut put most of them
+/// into an image in the initramfs, which lsinitrd lists, too, below another directory; `None`
+/// where it did not, for want of a program that reads the image.
+fn files_in(listed: String) -> Option<Vec<String>> {
+    const IMAGES: [&str; 3] = ["squash-root.img", "squashfs-root.img", "erofs-root.img"];
+    const DIRECTORIES: [&str; 2] = ["squashfs-root/", "erofs-root/"];
+    let mut has_image = false;
+    let mut has_its_files = false;
+    let mut files = Vec::new();
+    for line in listed.lines() {
+        // lsinitrd has what ls -l has.
+        let Some(name) = line.split_whitespace().last() else { continue };
+        has_image |= IMAGES.contains(&name);
+        let inner = DIRECTORIES.iter().find_map(|directory| name.strip_prefix(directory));
+        has_its_files |= inner.is_some();
+        files.push(inner.unwrap_or(name).to_owned());
+    }
+    (has_its_files || !has_image).then_some(files)
 }
 
 fn at(root: &Path, path: impl AsRef<Path>) -> PathBuf {

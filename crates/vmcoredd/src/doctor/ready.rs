@@ -189,7 +189,9 @@ pub fn initramfs(machine: &Machine) -> Check {
     };
     let shown = EscapedPath(&path).to_string();
     let Some(files) = machine.initramfs_files() else {
-        let said = format!("{shown}: what is in it is not known without lsinitramfs or lsinitrd");
+        let said = format!(
+            "{shown}: what is in it is not known without lsinitramfs, or lsinitrd and unsquashfs"
+        );
         return Check::unknown(name, said);
     };
     let has = |part: &str| files.iter().any(|file| file.contains(part));

@@ -611,6 +611,44 @@ impl Machine {
     }
 }
 
+/// What is squashed in the initramfs is in it, as lsinitrd lists it; where it cannot list
+/// that, nothing is reported to be missing.
+#[test]
+fn an_initramfs_of_rhel_is_squashed() {
+    let machine = Machine::new();
+    machine.of_rhel("path /var/crash\n");
+    let initramfs = format!("/boot/initramfs-{RELEASE}kdump.img");
+    let lists = |more: &str| {
+        let image = "-rw-r--r--  1 root     root     18137088 Nov 27 22:34 squashfs-root.img\n";
+        machine.write(&initramfs, &format!("{image}{more}"));
+        machine.date(&initramfs, SystemTime::now() + Duration::from_secs(3600));
+        machine.doctor(&[])
+    };
+    fs::rename(machine.path("/bin/lsinitramfs"), machine.path("/bin/lsinitrd")).expect("moved");
+
+    let found = lists("");
+    assert!(found.contains("what is in it is not known"), "{found}");
+    assert!(!found.contains("lacks"), "{found}");
+    assert!(!found.contains("is not in the initramfs"), "{found}");
+
+    let inside =
+        |path: &str| format!("-rwxr-xr-x root/root  1000 2026-11-27 22:33 squashfs-root/{path}\n");
+    let all: String = [
+        "usr/bin/vmcoredd",
+        "usr/lib/vmcoredd/crash-kernel",
+        "usr/lib/modules/6.12.95+deb12-amd64/updates/dkms/vmcoredd.ko",
+        "usr/lib/modules/6.12.95+deb12-amd64/updates/nvme_regs.ko",
+        "etc/vmcoredd/collect.d/lspci",
+        "etc/kdump/post.d/vmcoredd",
+    ]
+    .map(inside)
+    .concat();
+    let found = lists(&all);
+    assert!(found.contains("kdump.img has vmcoredd.ko and the command"), "{found}");
+    assert!(!found.contains("is not in the initramfs"), "{found}");
+    assert!(lists(&inside("etc/kdump/post.d/vmcoredd")).contains("kdump.img lacks vmcoredd.ko"));
+}
+
 /// What RHEL 9 installs, but for the comments.
 const RHEL_SYSCONFIG: &str = "\
 KDUMP_KERNELVER=\"\"
