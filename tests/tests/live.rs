@@ -6,12 +6,12 @@
 use std::fs;
 
 use system_tests::{
-    Modules, OnEachKernel, Result, fault, make_adapter, module_log, names, outcome, payload,
+    Error, Modules, OnEachKernel, Result, fault, make_adapter, module_log, names, outcome, payload,
+    with_dependencies,
 };
 use vmtest::{Kernel, PanicCycle, Run, Series, Vm};
 
-/// The NVMe device stays with the kernel's own driver, which is built in; ivshmem has
-/// none.
+/// The NVMe device stays with the kernel's own driver; ivshmem has none.
 const RUNNING: &str = "
     insmod /modules/vmcoredd.ko
     insmod /modules/nvme_regs.ko
@@ -35,7 +35,13 @@ const RUNNING: &str = "
     dmesg >/ports/dmesg-running
 ";
 
-/// The kernel's own driver is built in; it must not come first.
+/// That driver is built into cloud kernels; of others it is loaded as a running system does.
+const ITS_DRIVER: &str = "
+    for module in /nvme/*; do [ ! -e $module ] || insmod $module; done
+    for _ in $(seq 100); do [ -e /dev/nvme0n1 ] || usleep 100000; done
+";
+
+/// It must not come first in the crash kernel.
 const BEFORE_ITS_DRIVER: &str = "initcall_blacklist=nvme_init";
 
 const CRASHED: &str = "
@@ -56,6 +62,15 @@ fn prepared(series: Series, name: &str) -> Result<PanicCycle> {
         .qemu_arg("driver=null-co,node-name=disk,size=16777216,read-zeroes=on")
         .qemu_arg("-device")
         .qemu_arg("nvme,drive=disk,serial=1");
+    let own = match with_dependencies(&kernel, &["nvme"]) {
+        // It is built in.
+        Err(Error::Vm(vmtest::Error::Module { .. })) => Vec::new(),
+        modules => modules?,
+    };
+    let vm = own.iter().enumerate().fold(vm, |vm, (place, module)| {
+        let guest = format!("/nvme/{place:02}.ko");
+        vm.first_file(module, &guest).file(module, &guest)
+    });
     let vm = ["vmcoredd", "nvme_regs", "ivshmem"].into_iter().fold(vm, |vm, module| {
         let file = match module {
             "vmcoredd" => modules.vmcoredd(),
@@ -71,7 +86,7 @@ fn panic(series: Series) -> Result<Run> {
     let ports = ["not-wanted", "healthy", "list", "extracted", "bound", "dmesg-running", "crashed"];
     let vm = prepared(series, "live")?.crash_append(BEFORE_ITS_DRIVER);
     let vm = ports.into_iter().fold(vm, Vm::port);
-    Ok(vm.before_panic(RUNNING).crash_script(CRASHED).run()?)
+    Ok(vm.before_panic(&format!("{ITS_DRIVER}{RUNNING}")).crash_script(CRASHED).run()?)
 }
 
 static RUN: OnEachKernel<Run> = OnEachKernel::new(panic);
@@ -150,7 +165,7 @@ fn a_crashed_device_is_compared_with_a_healthy_one(series: Series) {
 /// line that says so.
 fn a_dump_that_comes_too_late_is_not_taken(series: Series) {
     let vm = prepared(series, "late").unwrap().port("crashed");
-    let run = vm.crash_script(CRASHED).run().unwrap();
+    let run = vm.crash_script(&format!("{ITS_DRIVER}{CRASHED}")).run().unwrap();
     assert!(names(run.port("crashed")).unwrap().is_empty());
     let line = "no device dump: nvme has initialised it";
     assert!(run.dmesg().contains(line), "{}", run.dmesg());
