@@ -140,7 +140,7 @@ impl Architecture {
         match self {
             Self::X86_64 => 0,
             Self::Arm64 => 64,
-            Self::Arm64Pages16k => 192,
+            Self::Arm64Pages16k => 96,
         }
     }
 }

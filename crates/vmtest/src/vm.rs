@@ -245,7 +245,8 @@ impl<Mode> Vm<Mode> {
             self.all_ports().map(|port| (port.to_owned(), files.directory.join(port))).collect();
         let mut qemu = Qemu::new(&self.kernel.vmlinuz(), initrd, &append)
             .architecture(architecture)
-            .memory_mib(self.memory_mib + architecture.more_memory())
+            // What is taken from it for the crash kernel is taken in one piece.
+            .memory_mib(self.memory_mib + 2 * architecture.more_memory())
             .smp(self.smp);
         for (name, file) in &ports {
             qemu = qemu.port(name, file);
