@@ -174,6 +174,7 @@ fn kdump_utils_saves_device_dumps() {
     let off = machine.panic("off");
     assert!(off.said.contains("novmcoredd"), "{}", off.said);
     assert!(off.module_log()[0].starts_with(TAKES), "{:?}", off.module_log());
+    assert!(off.said.contains("kdump.img has vmcoredd.ko and the command"), "{}", off.said);
     off.check_plain();
     off.has_ours(&off.vmcore(), &adapter);
     off.has_ours(&off.vmcoredd(), &adapter);
