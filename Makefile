@@ -267,6 +267,11 @@ deb: deps ## Debian packages of the command and of the module's source, in targe
 	@scripts/install-packages debhelper lintian
 	@scripts/build-debs target/deb$(CROSS:%=-%) $(CROSS)
 
+.PHONY: rpm
+rpm: deps ## Packages for RHEL and Fedora, in target/rpm
+	@scripts/install-packages rpm rpmlint
+	@scripts/build-rpms target/rpm
+
 .PHONY: kdir
 kdir:
 	@test -n "$(KDIR)" || { \
