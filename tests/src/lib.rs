@@ -78,7 +78,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 }
 
 /// What `vmcoredd explain` says of the file at `path`, without what differs each time: where
-/// the file is, and the times in kernel logs.
+/// the file is, the id of the crash, and the times in kernel logs.
 ///
 /// # Errors
 /// [`Error::Program`] where it cannot be read.
@@ -95,7 +95,16 @@ pub fn explained(path: &Path) -> Result<String> {
     }
     let said = String::from_utf8_lossy(&said);
     let said = said.replace(&format!("{}:", path.display()), "FILE:");
-    Ok(without_times(&said))
+    Ok(without_times(&without_id(&said)))
+}
+
+/// The id of the crash, which is of one panic, becomes `[id]`.
+fn without_id(text: &str) -> String {
+    let id = text.lines().find_map(|line| line.strip_prefix("crash:"));
+    match id.map(str::trim).filter(|id| !id.is_empty()) {
+        Some(id) => text.replace(id, "[id]"),
+        None => text.to_owned(),
+    }
 }
 
 /// `[   12.345678]` becomes `[time]`.
