@@ -39,11 +39,16 @@ pub fn misfit(machine: &Machine, release: &str, module: &Path, others: &[&Path])
     complaint(&String::from_utf8_lossy(&said), &module.to_string_lossy())
 }
 
-/// `MODULE_VERMAGIC` of a module's file, without blanks at its end.
+/// `MODULE_VERMAGIC` of a module's file.
 fn vermagic(module: &Path) -> Option<String> {
-    let output = Command::new("modinfo").args(["-F", "vermagic"]).arg(module).output().ok()?;
-    let magic = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Some(magic).filter(|magic| !magic.is_empty())
+    modinfo(module, "vermagic")
+}
+
+/// A field of a module's file, as modinfo prints it, without blanks at its end.
+pub fn modinfo(module: &Path, field: &str) -> Option<String> {
+    let output = Command::new("modinfo").args(["-F", field]).arg(module).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Where both have versions of symbols, the release, which is the first word, does not count.

@@ -188,19 +188,19 @@ impl Machine {
 
     /// The file of a module of the kernel `release`, as depmod found it.
     pub fn module(&self, release: &str, name: &str) -> Option<PathBuf> {
-        let directory = format!("/lib/modules/{release}");
-        let found = self.text(&format!("{directory}/modules.dep"))?;
-        let mut paths = found.lines().filter_map(|line| line.split(':').next());
-        let path = paths.find(|path| is_module(path, name))?;
-        Some(self.path(directory).join(path))
+        self.find_module(release, |path| is_module(path, name))
     }
 
     /// A module that came with the kernel `release`.
     pub fn own_module(&self, release: &str) -> Option<PathBuf> {
+        self.find_module(release, |path| path.starts_with("kernel/"))
+    }
+
+    fn find_module(&self, release: &str, is_it: impl Fn(&str) -> bool) -> Option<PathBuf> {
         let directory = format!("/lib/modules/{release}");
         let found = self.text(&format!("{directory}/modules.dep"))?;
         let mut paths = found.lines().filter_map(|line| line.split(':').next());
-        let path = paths.find(|path| path.starts_with("kernel/"))?;
+        let path = paths.find(|path| is_it(path))?;
         Some(self.path(directory).join(path))
     }
 

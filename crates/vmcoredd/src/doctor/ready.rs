@@ -3,7 +3,7 @@
 //! with what is to be run in it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use kdumpfile::{Escaped, EscapedPath};
@@ -159,7 +159,7 @@ pub fn signature(machine: &Machine) -> Check {
     let release = machine.crash_release();
     let signer = release
         .and_then(|release| machine.module(&release, "vmcoredd"))
-        .and_then(|path| signer(&path));
+        .and_then(|path| fits::modinfo(&path, "signer"));
     match signer {
         Some(signer) => {
             let signer = Escaped(signer.as_bytes());
@@ -169,13 +169,6 @@ pub fn signature(machine: &Machine) -> Check {
         None => Check::failure(name, format!("{why}, and vmcoredd.ko is not signed"))
             .fix("sign it with an enrolled key: docs/operate.md, Secure Boot"),
     }
-}
-
-/// Who signed a module, as modinfo says.
-fn signer(module: &Path) -> Option<String> {
-    let output = Command::new("modinfo").args(["-F", "signer"]).arg(module).output().ok()?;
-    let signer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Some(signer).filter(|signer| !signer.is_empty())
 }
 
 pub fn initramfs(machine: &Machine) -> Check {
