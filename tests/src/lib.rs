@@ -13,6 +13,8 @@ pub mod registers;
 pub mod soft;
 pub mod watched;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -129,6 +131,20 @@ pub fn findings(explained: &str) -> Vec<&str> {
     let severities = ["fatal ", "error ", "warn  ", "info  "];
     let is_one = |line: &&str| severities.iter().any(|severity| line.starts_with(severity));
     explained.lines().filter(is_one).collect()
+}
+
+/// What the files of a directory have in them, by their names.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn files_in(directory: &Path) -> Result<BTreeMap<OsString, Vec<u8>>> {
+    let entries = fs::read_dir(directory).map_err(file_error(directory))?;
+    let read = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry.map_err(file_error(directory))?;
+        let bytes = fs::read(entry.path()).map_err(file_error(&entry.path()))?;
+        Ok((entry.file_name(), bytes))
+    };
+    entries.map(read).collect()
 }
 
 /// The root of the workspace.

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! What could panic does not become a kernel module.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use system_tests::{Modules, root, without_outer_build};
+use system_tests::{Modules, files_in, root, without_outer_build};
 use vmtest::{Kernel, Series};
 
 const SHIM_H: &str = "
@@ -130,15 +129,7 @@ fn a_finished_object_needs_no_compiler() {
 
     // The kernel's own configuration, in another place, gives the same object, byte by byte.
     make(&there, &there.join("objects"), &kernels[0].headers().join("include/config/auto.conf"));
-    let objects = |directory: &Path| -> Vec<(OsString, Vec<u8>)> {
-        let files = fs::read_dir(directory.join("objects")).unwrap();
-        let mut files: Vec<_> = files
-            .map(|file| file.unwrap())
-            .map(|file| (file.file_name(), fs::read(file.path()).unwrap()))
-            .collect();
-        files.sort();
-        files
-    };
+    let objects = |directory: &Path| files_in(&directory.join("objects")).unwrap();
     assert_eq!(objects(&here).len(), 2, "the object, and how it was compiled");
     assert_eq!(objects(&here), objects(&there));
 

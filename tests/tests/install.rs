@@ -5,7 +5,6 @@
 //! Takes half an hour, root, and 20 GB below `target/`: `make test-install`. One kernel of
 //! one release takes a third of that: `make test-install MACHINE=trixie`.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use kdumpfile::{Dump, Status};
 use system_tests::registers::{self, Aer};
-use system_tests::{Result, make_adapter, names, output, payload, root, without_outer_build};
+use system_tests::{
+    Result, files_in, make_adapter, names, output, payload, root, without_outer_build,
+};
 use vmtest::qemu::{Device, Ended, KernelLog, Qemu, Watcher};
 use vmtest::{Kernel, Monitor, Series};
 
@@ -411,19 +412,10 @@ fn objects_are_what_a_rebuild_makes() {
     make.current_dir(&sources).args(["--no-print-directory", "objects", "OBJECTS=rebuilt"]);
     make.arg(format!("MODULE_CACHE={}", vmtest::target_dir().join("kmod/cache").display()));
     output(without_outer_build(&mut make)).unwrap();
-    let files = |name: &str| -> Vec<(OsString, Vec<u8>)> {
-        let files = fs::read_dir(sources.join(name)).unwrap().map(|file| file.unwrap());
-        let mut files: Vec<_> =
-            files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
-        files.sort();
-        files
-    };
-    let names = |files: &[(OsString, Vec<u8>)]| -> Vec<OsString> {
-        files.iter().map(|(name, _)| name.clone()).collect()
-    };
+    let files = |name: &str| files_in(&sources.join(name)).unwrap();
     let (shipped, rebuilt) = (files("objects"), files("rebuilt"));
     assert!(!shipped.is_empty());
-    assert_eq!(names(&shipped), names(&rebuilt));
+    assert_eq!(shipped.keys().collect::<Vec<_>>(), rebuilt.keys().collect::<Vec<_>>());
     assert!(shipped == rebuilt);
 }
 
